@@ -1,0 +1,83 @@
+"""The shape of an adapter's contract: what is sent, what is answered, what follows for each recipient."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from worker.gateways.base import HttpReply, Submission
+from worker.text.segments import Encoding
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from decimal import Decimal
+
+    from worker.gateways.base import Adapter, HttpRequest, Outcome, Verdict
+
+ANNA, BO, CARL = "+4520304050", "+4520304051", "+46701234567"
+REFERENCE = "abcdefghij0123456789"
+TEXT = "Hello there, this is the text"
+
+
+def submission(*recipients: str, **changes: object) -> Submission:
+    """A submission to some numbers, plain but for the changes."""
+    fields: dict[str, object] = {
+        "reference": REFERENCE,
+        "sender": "ACME",
+        "text": TEXT,
+        "encoding": Encoding.GSM_7,
+        "recipients": recipients or (ANNA,),
+    }
+    return Submission(**(fields | changes))  # type: ignore[arg-type]  # the fields are checked where they are used
+
+
+def reply(status: int, body: bytes = b"", **headers: str) -> HttpReply:
+    """A reply; ``retry_after`` stands for the header ``retry-after``."""
+    names = {name.replace("_", "-"): value for name, value in headers.items()}
+    return HttpReply(status=status, headers=names, body=body)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Expected:
+    """What must be said of one recipient; parts and cost count, code and detail do not."""
+
+    verdict: Verdict
+    parts: int | None = None
+    cost: Decimal | None = None
+
+    def is_met_by(self, outcome: Outcome) -> bool:
+        """Compare what the case speaks of."""
+        said = (outcome.verdict, outcome.parts, outcome.cost)
+        return said == (self.verdict, self.parts, self.cost)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildCase:
+    """A submission and the fields that must stand in its request, as the gateway would read them."""
+
+    name: str
+    submission: Submission
+    fields: Mapping[str, object]
+    absent: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadCase:
+    """A reply and what it means, recipient by recipient."""
+
+    name: str
+    reply: HttpReply
+    expected: Mapping[str, Expected]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contract:
+    """All that an adapter brings to the runner."""
+
+    adapter: Adapter
+    secrets: tuple[str, ...]  # must never be seen outside the request itself
+    max_recipients: int
+    builds: tuple[BuildCase, ...]
+    reads: tuple[ReadCase, ...]
+    good_body: bytes  # accepts ANNA
+    fields_of: Callable[[HttpRequest], Mapping[str, object]]  # reads a request as the gateway would

@@ -1,0 +1,57 @@
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from worker.errors import NotSent
+from worker.gateways.deadline import Attempt, now_s
+
+Pair = tuple[socket.socket, socket.socket]
+
+
+@pytest.fixture
+def pair() -> Iterator[Pair]:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        yield ours, theirs
+
+
+def attempt(*, left_s: float) -> Attempt:
+    return Attempt(deadline_s=now_s() + left_s, idle_limit_s=4, before_write=None)
+
+
+def is_open(theirs: socket.socket) -> bool:
+    theirs.setblocking(False)  # noqa: FBT003 - the signature of socket
+    try:
+        return theirs.recv(1) != b""
+    except BlockingIOError:
+        return True
+
+
+def test_attempt_that_writes_is_shut(pair: Pair) -> None:
+    ours, theirs = pair
+    writing = attempt(left_s=60)
+    writing.start_writing(ours)
+    writing.shut()
+
+    assert writing.wrote
+    assert not is_open(theirs)
+
+
+def test_socket_that_was_let_go_is_not_shut_under_its_next_user(pair: Pair) -> None:
+    ours, theirs = pair
+    done = attempt(left_s=60)
+    done.start_writing(ours)
+    done.let_go()
+    done.shut()
+
+    assert is_open(theirs)
+
+
+def test_late_attempt_does_not_write(pair: Pair) -> None:
+    ours, _ = pair
+    late = attempt(left_s=-1)
+
+    with pytest.raises(NotSent, match="deadline"):
+        late.start_writing(ours)
+    assert not late.wrote

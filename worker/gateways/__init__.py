@@ -1,0 +1,68 @@
+"""The gateways: a contract, the HTTP door, and one adapter for each kind of API.
+
+A new gateway is one file beside ``cpsms`` and one line in ``GATEWAYS``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Protocol
+
+from worker.errors import ConfigError
+from worker.gateways import cpsms
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from worker.gateways.base import Adapter, Capabilities
+
+
+class Factory(Protocol):
+    """Makes the adapter of one provider."""
+
+    def __call__(self, *, base_url: str, username: str, secret: str, dlr_url: str | None) -> Adapter:
+        """Raise ``ConfigError`` for a value that the gateway cannot use."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gateway:
+    """A kind of API: what can be known of it before there is an account."""
+
+    base_url: str
+    capabilities: Capabilities
+    adapter: Factory
+
+
+GATEWAYS: Mapping[str, Gateway] = MappingProxyType(
+    {
+        "cpsms": Gateway(base_url=cpsms.BASE_URL, capabilities=cpsms.Cpsms.capabilities, adapter=cpsms.Cpsms),
+    }
+)
+
+
+def find_gateway(gateway: str) -> Gateway:
+    """Look a gateway up by its word in the settings.
+
+    Raises:
+        ConfigError: it is not known; the message lists those that are.
+    """
+    try:
+        return GATEWAYS[gateway]
+    except KeyError:
+        message = f"gateway {gateway!r} is not known: write one of {', '.join(sorted(GATEWAYS))}"
+        raise ConfigError(message) from None
+
+
+def make_adapter(
+    gateway: str, *, username: str, secret: str, base_url: str | None = None, dlr_url: str | None = None
+) -> Adapter:
+    """Make the adapter of a provider; without ``base_url`` it speaks to the gateway's own address.
+
+    Raises:
+        ConfigError: the gateway is not known, or a value is of no use to it.
+    """
+    found = find_gateway(gateway)
+    return found.adapter(
+        base_url=base_url or found.base_url, username=username, secret=secret, dlr_url=dlr_url
+    )

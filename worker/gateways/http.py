@@ -1,0 +1,233 @@
+"""The HTTP door: one request out, one bounded reply in, and the truth about whether a byte was written.
+
+The only room that knows ``requests`` and ``urllib3`` (RFC 9110, RFC 9112). Exception classes do not tell
+whether a request left, so the write itself is watched: before its first byte everything is ``NotSent``, after
+it everything but a whole reply is ``OutcomeUnknown``.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+import ssl
+import threading
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from requests import PreparedRequest, Response
+from requests.adapters import HTTPAdapter
+from requests.structures import CaseInsensitiveDict
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+from worker.errors import NotSent, OutcomeUnknown
+from worker.gateways.base import HttpReply
+from worker.gateways.deadline import Attempt, Watchdog, now_s
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from worker.gateways.base import HttpRequest
+
+_BODY_LIMIT = 64 * 1024  # octets; the longest useful reply (500 recipients) has about 30,000
+_LEAST_WAIT_S = 0.001  # urllib3 wants some; nothing is written after the deadline in any case
+
+for _name in ("connection", "connectionpool", "util.retry"):  # these log whole addresses, query included
+    logging.getLogger(f"urllib3.{_name}").addFilter(lambda _record: False)
+
+
+class _TooLateError(Exception):
+    """The deadline passed before the reply was whole."""
+
+
+class _BodyTooLargeError(Exception):
+    """The reply has more than the allowed octets."""
+
+
+class _Current(threading.local):
+    attempt: Attempt | None = None
+
+
+_current = _Current()
+
+
+class _Connection(HTTPConnection):
+    """A connection that tells the current attempt before the first byte of a request."""
+
+    _answered_s = 0.0
+
+    @property
+    def is_connected(self) -> bool:
+        limit_s = _current.attempt.idle_limit_s if _current.attempt else 0.0
+        return super().is_connected and now_s() - self._answered_s < limit_s
+
+    def send(self, data: Any) -> None:  # noqa: ANN401 - the signature of http.client
+        if self.sock is None:
+            self.connect()
+        attempt = _current.attempt
+        if attempt is not None and not attempt.wrote:
+            attempt.start_writing(self.sock)
+        super().send(data)
+
+    def getresponse(self) -> Any:  # noqa: ANN401 - urllib3's reply is not http.client's
+        response = super().getresponse()
+        self._answered_s = now_s()
+        return response
+
+
+class _SecureConnection(_Connection, HTTPSConnection):
+    pass
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Connection
+
+    def _put_conn(self, conn: Any) -> None:  # noqa: ANN401 - the signature of urllib3
+        if _current.attempt is not None:
+            _current.attempt.let_go()  # before another thread can take the connection
+        super()._put_conn(conn)
+
+
+class _SecurePool(_Pool, HTTPSConnectionPool):
+    ConnectionCls = _SecureConnection
+
+
+class _Transport(HTTPAdapter):
+    """requests' adapter without cookies and without reading the certificates for each connection."""
+
+    def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:  # noqa: ANN401 - as in requests
+        """Leave the pool as it is: its one TLS context already demands a good certificate."""
+
+    def build_response(self, req: PreparedRequest, resp: Any) -> Response:  # noqa: ANN401 - as in requests
+        response = Response()
+        response.status_code, response.raw, response.request = resp.status, resp, req
+        return response
+
+
+def _transport(*, connections: int, timeout_s: float, ca_file: str | None) -> _Transport:
+    transport = _Transport(max_retries=0)
+    transport.init_poolmanager(
+        2,
+        connections,
+        block=True,
+        socket_options=_socket_options(timeout_s),
+        ssl_context=ssl.create_default_context(cafile=ca_file or DEFAULT_CA_BUNDLE_PATH),
+    )
+    transport.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
+    return transport
+
+
+def _socket_options(timeout_s: float) -> list[tuple[int, int, int]]:
+    options = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
+    if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux: give up when nobody acknowledges
+        options.append((socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(timeout_s * 1000)))
+    return options
+
+
+class Client:
+    """The connections of one process to one provider; safe to share between threads, never across a fork.
+
+    Reads nothing from the environment: no proxies, no netrc, no certificate bundles (``ca_file`` names
+    another than the one that comes with requests). Keeps no cookies, follows no redirects, repeats nothing.
+    """
+
+    def __init__(
+        self, *, connections: int, timeout_s: float, idle_limit_s: float = 4.0, ca_file: str | None = None
+    ) -> None:
+        self._timeout_s = timeout_s
+        self._idle_limit_s = idle_limit_s
+        self._free = threading.BoundedSemaphore(connections)
+        self._transport = _transport(connections=connections, timeout_s=timeout_s, ca_file=ca_file)
+        self._watchdog = Watchdog(timeout_s=timeout_s)
+
+    def exchange(self, request: HttpRequest, *, before_write: Callable[[], None] | None = None) -> HttpReply:
+        """Write a request and read its reply, of whatever status, both within ``timeout_s`` seconds.
+
+        Args:
+            request: what to write.
+            before_write: called once, with the connection open, as the last thing before the first byte; it
+                may raise ``NotSent`` to stop the request.
+
+        Raises:
+            NotSent: no byte of the request was written. A name server that does not answer, or several dead
+                addresses of one name, can make this take longer than ``timeout_s``; nothing leaves after it.
+            OutcomeUnknown: a byte was written and no whole reply of at most 64 KiB came in time.
+        """
+        attempt = self._watchdog.begin(idle_limit_s=self._idle_limit_s, before_write=before_write)
+        _current.attempt = attempt
+        try:
+            return self._reply(request, attempt=attempt)
+        except NotSent:
+            raise
+        except Exception as error:  # noqa: BLE001 - the byte decides, not the class of the exception
+            reason = "deadline" if attempt.is_late else _reason(error)
+        finally:
+            _current.attempt = None
+            self._watchdog.end(attempt)
+        # Raised out here, so that it does not keep the library's exception, which holds the address.
+        raise _failure(host=_host(request.url), reason=reason, wrote=attempt.wrote)
+
+    def close(self) -> None:
+        """Close the idle connections and end the watchdog; no exchange may follow."""
+        self._transport.close()
+        self._watchdog.close()
+
+    def _reply(self, request: HttpRequest, *, attempt: Attempt) -> HttpReply:
+        if not self._free.acquire(timeout=self._timeout_s):
+            message = "all connections were busy until the deadline: nothing was sent, try again later"
+            raise NotSent(message)
+        try:
+            left_s = max(attempt.deadline_s - now_s(), _LEAST_WAIT_S)
+            limits_s = (left_s / 2, left_s)  # for TCP, per address, and again for TLS; for each read
+            response = self._transport.send(_prepared(request), stream=True, timeout=limits_s)
+            body = _body(response.raw)
+        finally:
+            self._free.release()
+        if attempt.is_late:  # the watchdog's cut looks like the end of a body without a length
+            raise _TooLateError
+        headers = {name.lower(): value for name, value in response.raw.headers.items()}
+        return HttpReply(status=response.status_code, headers=headers, body=body)
+
+
+def _prepared(request: HttpRequest) -> PreparedRequest:
+    prepared = PreparedRequest()
+    prepared.method, prepared.url = request.method, request.url
+    prepared.headers = CaseInsensitiveDict(request.headers)
+    if request.body:
+        prepared.body = request.body
+        prepared.headers["Content-Length"] = str(len(request.body))
+    return prepared
+
+
+def _body(raw: Any) -> bytes:  # noqa: ANN401 - requests gives the reply no type
+    try:
+        body: bytes = raw.read(_BODY_LIMIT + 1, decode_content=True)
+    finally:
+        raw.close()  # nothing to close when the body was read to its end
+        raw.release_conn()
+    if len(body) > _BODY_LIMIT:
+        raise _BodyTooLargeError
+    return body
+
+
+def _reason(error: Exception) -> str:
+    """Name the kind of failure, from inside requests' and urllib3's wrappings, without its message."""
+    inner = error.args[0] if error.args else None
+    kinds = (getattr(inner, "reason", None), inner, error)
+    return next(type(kind).__name__.strip("_") for kind in kinds if isinstance(kind, Exception))
+
+
+def _host(url: str) -> str:
+    try:
+        return urlsplit(url).hostname or "the gateway"
+    except ValueError:
+        return "the gateway"
+
+
+def _failure(*, host: str, reason: str, wrote: bool) -> NotSent | OutcomeUnknown:
+    if wrote:
+        return OutcomeUnknown(
+            f"no readable answer from {host} ({reason}): the gateway may have acted, ask it"
+        )
+    return NotSent(f"nothing was sent to {host} ({reason}): check base_url and the network")
