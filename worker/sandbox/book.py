@@ -1,0 +1,69 @@
+"""What one gateway accepted, kept as the JSON lines in which it is shown, and what it counted."""
+
+import json
+import time
+import zlib
+from collections.abc import Iterator
+from typing import Any
+
+_CHUNK_BYTES = 1 << 16
+_FAST = 1  # the level of zlib: some microseconds a message
+
+
+class Book:
+    """The accepted messages and the counts of one gateway.
+
+    Full chunks of lines are kept compressed, and for telling duplicates only hashes are kept: a million
+    messages take some 250 MB.
+    """
+
+    def __init__(self, gateway: str) -> None:
+        self.gateway = gateway
+        self.counts = dict.fromkeys(("requests", "sends", "accepted", "parts", "unique", "refused"), 0)
+        self.counts |= dict.fromkeys(("violations", "cancelled", "at_once", "at_once_most"), 0)
+        self.duplicates = {"reference": 0, "text": 0}
+        self.receipts = {"pushed": 0, "failed": 0, "ignored": 0}
+        self._full: list[bytes] = []
+        self._tail = bytearray()
+        self._references: set[int] = set()
+        self._texts: set[int] = set()
+
+    def accept(self, *, msisdn: str, text: str, sender: str, reference: str, parts: int) -> None:
+        """Write down one message; the number is E.164 with plus, an absent reference is empty."""
+        line = {"time": time.time(), "gateway": self.gateway, "msisdn": msisdn, "text": text}
+        line |= {"sender": sender, "reference": reference, "parts": parts}
+        self._tail += json.dumps(line).encode() + b"\n"
+        if len(self._tail) >= _CHUNK_BYTES:
+            self._full.append(zlib.compress(self._tail, level=_FAST))
+            self._tail.clear()
+        self.counts["accepted"] += 1
+        self.counts["parts"] += parts
+        self._count_duplicate(msisdn, text=text, reference=reference)
+
+    def _count_duplicate(self, msisdn: str, *, text: str, reference: str) -> None:
+        if reference:
+            self.duplicates["reference"] += _seen(self._references, key=hash((msisdn, reference)))
+        again = _seen(self._texts, key=hash((msisdn, text)))
+        self.duplicates["text"] += again
+        self.counts["unique"] += not again
+
+    def stats(self) -> dict[str, Any]:
+        """Return the counts as `GET /_sandbox/stats` shows them."""
+        return {**self.counts, "duplicates": self.duplicates, "receipts": self.receipts}
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield the accepted messages as JSON lines, many at a time."""
+        full, tail = list(self._full), bytes(self._tail)
+        yield from map(zlib.decompress, full)
+        yield tail
+
+    def lines(self) -> Iterator[bytes]:
+        """Yield the accepted messages as JSON lines, one by one, oldest first."""
+        for chunk in self.chunks():
+            yield from chunk.splitlines()
+
+
+def _seen(keys: set[int], *, key: int) -> bool:
+    before = len(keys)
+    keys.add(key)
+    return len(keys) == before

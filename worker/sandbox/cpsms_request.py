@@ -1,0 +1,154 @@
+"""What a call to CPSMS v2 asks for, checked against the limits that the vendor documents."""
+
+import base64
+import binascii
+import functools
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl
+
+from worker.sandbox.gateway import REFUSED_USER, Call, RefusalError
+from worker.sandbox.knobs import Knobs
+from worker.sandbox.parts import count_parts, only_gsm
+
+_MAX_PARTS = 10
+_MAX_REFERENCE = 32
+_SENDER = re.compile(r"\+?[0-9]{1,15}|[0-9A-Za-z .&_-]{1,11}")
+_NUMBER = re.compile(r"[1-9][0-9]{0,14}")
+_SHORTEST = 7  # digits, for all other countries
+_MAX_TIME_DIGITS = 11  # a time with more is in other units than seconds
+# Lengths after the country code, where a plan knows few of them (the national plans listed by the ITU).
+_LENGTHS = {"1": {10}, "33": {9}, "34": {9}, "44": {9, 10}, "45": {8}, "46": {7, 8, 9, 10}, "47": {8}}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Submission:
+    """One request to send: numbers as they were given without the plus, and the text that arrives."""
+
+    recipients: list[str]
+    text: str
+    sender: str
+    reference: str
+    parts: int
+    dlr_url: str
+    send_at_s: float
+
+
+@functools.lru_cache(maxsize=64)
+def user_name(authorization: str) -> str:
+    """Return the user name of a Basic authentication.
+
+    Raises:
+        RefusalError: there is none, or it is the one that is not let in.
+    """
+    scheme, _, encoded = authorization.partition(" ")
+    try:
+        user, colon, _secret = base64.b64decode(encoded, validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        user, colon = "", ""
+    if scheme.lower() != "basic" or not user or not colon or user == REFUSED_USER:
+        raise RefusalError(401, "the credentials are wrong")
+    return user
+
+
+def parameters(call: Call, *, names: tuple[str, ...]) -> dict[str, Any]:
+    """Return the parameters, from JSON, the named path segments or the query; an empty one counts as absent.
+
+    Raises:
+        RefusalError: the body is not a JSON object.
+    """
+    if call.body:
+        given = _json(call.body)
+    else:
+        given = dict(zip(names, call.path[1:], strict=False)) | dict(parse_qsl(call.query))
+    return {name: value for name, value in given.items() if value not in ("", None)}
+
+
+def _json(body: bytes) -> dict[str, Any]:
+    try:
+        given = json.loads(body.decode("latin-1"))
+        if str(given.get("encoding", "")).upper() != "ISO-8859-1":
+            given = json.loads(body)
+    except (ValueError, AttributeError, RecursionError):
+        raise RefusalError(400, "the body is not a JSON object") from None
+    return dict(given)
+
+
+def submission(given: dict[str, Any], *, knobs: Knobs) -> Submission:
+    """Return what the parameters ask to send; the single numbers are not judged yet.
+
+    Raises:
+        RefusalError: a parameter is missing or beyond its limit.
+    """
+    recipients = _recipients(given, knobs=knobs)
+    try:
+        return _checked(given, recipients=recipients, knobs=knobs)
+    except RefusalError as error:
+        raise RefusalError(error.status, error.text, messages=len(recipients)) from None
+
+
+def _recipients(given: dict[str, Any], *, knobs: Knobs) -> list[str]:
+    to = given.get("to", [])
+    numbers = [str(number).removeprefix("+") for number in (to if isinstance(to, list) else [to])]
+    if not numbers:
+        raise RefusalError(400, "the parameter to is missing")
+    if len(numbers) > knobs.max_recipients:
+        raise RefusalError(400, "there are too many recipients", messages=len(numbers))
+    return numbers
+
+
+def _checked(given: dict[str, Any], *, recipients: list[str], knobs: Knobs) -> Submission:
+    is_unicode = str(given.get("format", "GSM")).upper() == "UNICODE"
+    text = str(given.get("message", ""))
+    text = text if is_unicode else only_gsm(text)
+    sender = str(given.get("from", knobs.default_sender))
+    reference = str(given.get("reference", ""))
+    for name, value in (("message", text), ("from", sender)):
+        if not value:
+            raise RefusalError(400, f"the parameter {name} is missing")
+    if not _SENDER.fullmatch(sender):
+        raise RefusalError(406, "the sender has characters or a length that are not allowed")
+    if len(reference) > _MAX_REFERENCE:
+        raise RefusalError(400, "the reference is too long")
+    parts = count_parts(text, is_unicode=is_unicode)
+    if parts > _MAX_PARTS:
+        raise RefusalError(400, "the message is too long")
+    return Submission(
+        recipients=recipients,
+        text=text,
+        sender=sender,
+        reference=reference,
+        parts=parts,
+        dlr_url=str(given.get("dlr_url", "")),
+        send_at_s=unix_seconds(given.get("timestamp", 0)),
+    )
+
+
+def unix_seconds(value: object) -> int:
+    """Return a time that was given as a number or a string.
+
+    Raises:
+        RefusalError: it is neither.
+    """
+    digits = str(value)
+    if not digits.isdecimal() or len(digits) > _MAX_TIME_DIGITS:
+        raise RefusalError(400, "a time is not in Unix seconds")
+    return int(digits)
+
+
+def number_fault(number: str, *, refused: list[str]) -> str:
+    """Return why the number is refused, or nothing; `refused` lists endings."""
+    if not _NUMBER.fullmatch(number):
+        return "the number is not valid"
+    if not _fits_country(number):
+        return "number length does not fit the country"
+    return "the number is refused" if number.endswith(tuple(refused)) else ""
+
+
+def _fits_country(number: str) -> bool:
+    for country in (number[:1], number[:2]):
+        if country in _LENGTHS:
+            return len(number) - len(country) in _LENGTHS[country]
+    return len(number) >= _SHORTEST

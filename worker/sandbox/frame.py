@@ -1,0 +1,118 @@
+"""The frame around a gateway: reads the call, lets the faults befall it, writes the answer or none."""
+
+import asyncio
+import socket
+import struct
+from enum import Enum
+from urllib.parse import unquote
+
+from starlette.datastructures import Headers
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from worker.sandbox.gateway import Call, Gateway, RefusalError
+
+TRANSPORT = "bulksend.transport"  # the scope extension in which the server hands over the connection
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER on, 0 s: close sends RST
+
+
+class Cut(Enum):
+    """An answer that never comes."""
+
+    HANG = "hang"
+    RESET = "reset"
+
+
+class Frame:
+    """The ASGI application of one gateway."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        call = await _read(scope, receive=receive, prefix=self._gateway.prefix)
+        if call is None:
+            return
+        counts = self._gateway.book.counts
+        counts["requests"] += 1
+        if not self._gateway.sends(call):
+            answer = await (
+                self._with_faults(call) if self._gateway.knobs.reads else self._gateway.answer(call)
+            )
+            await _write(answer, scope=scope, receive=receive, send=send)
+            return
+        counts["sends"] += 1
+        counts["at_once"] += 1
+        counts["at_once_most"] = max(counts["at_once"], counts["at_once_most"])
+        try:
+            await _write(await self._with_faults(call), scope=scope, receive=receive, send=send)
+        finally:
+            counts["at_once"] -= 1
+
+    async def _with_faults(self, call: Call) -> Response | Cut:
+        if self._gateway.knobs.latency_ms:
+            await asyncio.sleep(self._gateway.knobs.latency_ms / 1000)
+        fault = self._before()
+        if fault:
+            return fault
+        answer = await self._gateway.answer(call)
+        return self._after(answer) if answer.status_code < 300 else answer  # noqa: PLR2004 - 2xx: accepted
+
+    def _before(self) -> Response | Cut | None:
+        knobs = self._gateway.knobs
+        if knobs.draw("hang_before"):
+            return Cut.HANG
+        if knobs.draw("reset_before"):
+            return Cut.RESET
+        if knobs.draw("error_500_before"):
+            return self._gateway.refusal(RefusalError(500, "server fault, try later"))
+        if knobs.draw("refuse_429"):
+            refusal = RefusalError(429, "too many requests", retry_after_s=knobs.retry_after_s)
+            return self._gateway.refusal(refusal)
+        return None
+
+    def _after(self, answer: Response) -> Response | Cut:
+        knobs = self._gateway.knobs
+        if knobs.draw("hang_after"):
+            return Cut.HANG
+        if knobs.draw("reset_after"):
+            return Cut.RESET
+        if knobs.draw("error_500_after"):
+            return self._gateway.refusal(RefusalError(500, "server fault, try later", messages=0))
+        if knobs.draw("malformed"):
+            half = bytes(answer.body[: len(answer.body) // 2])
+            return Response(half, status_code=answer.status_code, media_type=answer.headers["content-type"])
+        return answer
+
+
+async def _read(scope: Scope, *, receive: Receive, prefix: str) -> Call | None:
+    body = b""
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":  # half a request is none
+            return None
+        body += message.get("body", b"")
+        if not message.get("more_body"):
+            break
+    path = scope["raw_path"].decode("ascii").removeprefix(prefix).strip("/")
+    return Call(
+        method=scope["method"],
+        path=tuple(unquote(segment) for segment in path.split("/")),
+        query=scope["query_string"].decode("ascii"),
+        headers=Headers(scope=scope),
+        body=body,
+    )
+
+
+async def _write(answer: Response | Cut, *, scope: Scope, receive: Receive, send: Send) -> None:
+    if isinstance(answer, Response):
+        await answer(scope, receive, send)
+        return
+    if answer is Cut.RESET:
+        transport: asyncio.Transport = scope["extensions"][TRANSPORT]["connection"]
+        connection = transport.get_extra_info("socket")
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+        transport.abort()
+    while (await receive())["type"] != "http.disconnect":
+        pass
