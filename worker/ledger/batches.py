@@ -1,0 +1,264 @@
+"""Batches: leased by one worker at a time with a fence, released, swept, and published as hints.
+
+Only an open batch is leased; only the sweep opens a batch whose lease ran out (DESIGN's rule: who sends is
+decided here, never by Redis). The database's clock decides what is due and what has run out.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Column, ColumnElement, Connection, case, func, select, text, update
+
+from worker.ledger.engine import control_lock, now_ms
+from worker.ledger.models import ACCOUNTS, BATCHES, CAMPAIGNS, MESSAGES, SUBMISSIONS
+from worker.states import BatchState, CampaignState, MessageState, SubmissionOutcome
+
+_LOST_LEASES_TO_HOLD = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lease:
+    """The right to mark rows of a batch, as long as fence and time hold, and what its rows share."""
+
+    batch_id: int
+    fence: int
+    owner: str
+    campaign_id: int
+    provider: str
+    sender: str
+    text: str | None
+    options: dict[str, object]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DueBatch:
+    """A batch that a hint should be published for."""
+
+    id: int
+    provider: str
+    due_at: int
+
+
+def account_is_open(provider: Column[str]) -> ColumnElement[bool]:
+    """Say, as SQL, that nothing holds the account back."""
+    held = select(ACCOUNTS.c.provider).where(
+        ACCOUNTS.c.provider == provider, ACCOUNTS.c.not_before > now_ms()
+    )
+    return ~held.exists()
+
+
+def campaign_is_running(campaign_id: Column[int]) -> ColumnElement[bool]:
+    """Say, as SQL, that the campaign is running."""
+    running = select(CAMPAIGNS.c.id).where(
+        CAMPAIGNS.c.id == campaign_id, CAMPAIGNS.c.state == CampaignState.RUNNING
+    )
+    return running.exists()
+
+
+def provider_of(connection: Connection, batch_id: int) -> str | None:
+    """Return the provider of a batch, None when the ledger has no such batch."""
+    return connection.scalar(select(BATCHES.c.provider).where(BATCHES.c.id == batch_id))
+
+
+def lease(connection: Connection, batch_id: int, *, owner: str, lease_ms: int) -> Lease | None:
+    """Take a batch that is open and due; None when it is not, which makes every repeated hint harmless."""
+    taken = connection.execute(
+        update(BATCHES)
+        .where(
+            BATCHES.c.id == batch_id,
+            BATCHES.c.state == BatchState.OPEN,
+            BATCHES.c.next_due_at <= now_ms(),
+            campaign_is_running(BATCHES.c.campaign_id),
+            account_is_open(BATCHES.c.provider),
+        )
+        .values(
+            state=BatchState.LEASED,
+            fence=BATCHES.c.fence + 1,
+            owner=owner,
+            lease_until=now_ms() + lease_ms,
+            n_hints=0,
+            published_at=None,
+        )
+        .returning(BATCHES.c.fence, BATCHES.c.campaign_id, BATCHES.c.provider)
+    ).one_or_none()
+    if taken is None:
+        return None
+    fence, campaign_id, provider = taken
+    shared = select(CAMPAIGNS.c.sender, CAMPAIGNS.c.text, CAMPAIGNS.c.options)
+    sender, body, options = connection.execute(shared.where(CAMPAIGNS.c.id == campaign_id)).one()
+    return Lease(
+        batch_id=batch_id,
+        fence=fence,
+        owner=owner,
+        campaign_id=campaign_id,
+        provider=provider,
+        sender=sender,
+        text=body,
+        options=json.loads(options),
+    )
+
+
+def release(connection: Connection, held: Lease) -> bool:
+    """Give a batch back, done or open for what is queued; False when the lease was lost or a row is out."""
+    given = connection.execute(
+        update(BATCHES)
+        .where(
+            BATCHES.c.id == held.batch_id,
+            BATCHES.c.fence == held.fence,
+            BATCHES.c.state == BatchState.LEASED,
+            BATCHES.c.submitting == 0,
+        )
+        .values(**_reopened())
+    )
+    return given.rowcount == 1
+
+
+def others_wait(connection: Connection, held: Lease) -> bool:
+    """Say whether another batch of the same provider could be worked now."""
+    query = select(BATCHES.c.id).where(
+        BATCHES.c.provider == held.provider,
+        BATCHES.c.state == BatchState.OPEN,
+        BATCHES.c.next_due_at <= now_ms(),
+        campaign_is_running(BATCHES.c.campaign_id),
+    )
+    return connection.execute(query.limit(1)).one_or_none() is not None
+
+
+def _reopened() -> dict[str, object]:
+    """What a batch becomes when nobody works on it: recomputed from its rows."""
+    next_due = select(func.min(MESSAGES.c.due_at)).where(
+        MESSAGES.c.batch_id == BATCHES.c.id, MESSAGES.c.state == MessageState.QUEUED
+    )
+    return {
+        "state": case((BATCHES.c.queued == 0, BatchState.DONE.value), else_=BatchState.OPEN.value),
+        "next_due_at": func.coalesce(next_due.scalar_subquery(), BATCHES.c.next_due_at),
+        "owner": None,
+        "lease_until": None,
+        "n_hints": 0,
+        "published_at": None,
+    }
+
+
+def sweep(connection: Connection) -> int:
+    """Open the batches whose lease ran out; their rows in SUBMITTING become UNKNOWN. Returns how many.
+
+    Looks first without the control lock and takes it only when there is something to do.
+    """
+    expired = select(BATCHES.c.id).where(
+        BATCHES.c.state == BatchState.LEASED, BATCHES.c.lease_until < now_ms()
+    )
+    control_lock(connection, shared=False)
+    found = list(connection.scalars(expired.order_by(BATCHES.c.id).with_for_update()))
+    for batch_id in found:
+        _sweep_one(connection, batch_id)
+    return len(found)
+
+
+def has_expired(connection: Connection) -> bool:
+    """Say whether there is anything to sweep; a plain read."""
+    expired = select(BATCHES.c.id).where(
+        BATCHES.c.state == BatchState.LEASED, BATCHES.c.lease_until < now_ms()
+    )
+    return connection.execute(expired.limit(1)).one_or_none() is not None
+
+
+def _sweep_one(connection: Connection, batch_id: int) -> None:
+    lost = connection.execute(
+        update(MESSAGES)
+        .where(MESSAGES.c.batch_id == batch_id, MESSAGES.c.state == MessageState.SUBMITTING)
+        .values(state=MessageState.UNKNOWN, code="lease_lost", changed_at=now_ms())
+    ).rowcount
+    connection.execute(
+        update(SUBMISSIONS)
+        .where(SUBMISSIONS.c.batch_id == batch_id, SUBMISSIONS.c.outcome == SubmissionOutcome.OPEN)
+        .values(outcome=SubmissionOutcome.UNKNOWN, code="lease_lost", ended_at=now_ms())
+    )
+    in_vain = BATCHES.c.lost_leases + 1
+    connection.execute(
+        update(BATCHES)
+        .where(BATCHES.c.id == batch_id)
+        .values(
+            **_reopened(),
+            submitting=BATCHES.c.submitting - lost,
+            unknown=BATCHES.c.unknown + lost,
+            lost_leases=in_vain,
+        )
+    )
+    connection.execute(
+        update(BATCHES)
+        .where(
+            BATCHES.c.id == batch_id,
+            BATCHES.c.state == BatchState.OPEN,
+            BATCHES.c.lost_leases >= _LOST_LEASES_TO_HOLD,
+        )
+        .values(state=BatchState.HELD, reason="its worker was lost three times without progress")
+    )
+
+
+def due_for_hints(
+    connection: Connection, provider: str, *, horizon_ms: int, repeat_ms: int, limit: int
+) -> list[DueBatch]:
+    """Return batches that are due within the horizon and whose last hint is old enough to be repeated.
+
+    The interval between repeated hints doubles, up to thirty times its length. ``limit`` is the room left
+    beside the hints that are out and not yet leased.
+    """
+    waited = now_ms() - BATCHES.c.published_at
+    interval = case(
+        *((BATCHES.c.n_hints <= n, repeat_ms * 2 ** (n - 1)) for n in range(1, 6)), else_=repeat_ms * 30
+    )
+    query = (
+        select(BATCHES.c.id, BATCHES.c.provider, BATCHES.c.next_due_at)
+        .where(
+            BATCHES.c.provider == provider,
+            BATCHES.c.state == BatchState.OPEN,
+            BATCHES.c.next_due_at <= now_ms() + horizon_ms,
+            campaign_is_running(BATCHES.c.campaign_id),
+            account_is_open(BATCHES.c.provider),
+            (BATCHES.c.published_at.is_(None)) | (waited > interval),
+        )
+        .order_by(BATCHES.c.next_due_at, BATCHES.c.id)
+        .limit(limit)
+    )
+    return [DueBatch(id=number, provider=name, due_at=due) for number, name, due in connection.execute(query)]
+
+
+def hints_out(connection: Connection, provider: str, *, repeat_ms: int) -> int:
+    """Count the fresh hints of a provider that nobody has leased yet."""
+    query = select(func.count()).where(
+        BATCHES.c.provider == provider,
+        BATCHES.c.state == BatchState.OPEN,
+        BATCHES.c.next_due_at <= now_ms(),
+        BATCHES.c.published_at > now_ms() - repeat_ms,
+    )
+    return int(connection.execute(query).scalar_one())
+
+
+def note_published(connection: Connection, batch_ids: Sequence[int]) -> None:
+    """Remember that hints went out, before they do: a hint lost in between is repeated."""
+    connection.execute(
+        update(BATCHES)
+        .where(BATCHES.c.id.in_(batch_ids))
+        .values(published_at=now_ms(), n_hints=BATCHES.c.n_hints + 1)
+    )
+
+
+def hold_account(connection: Connection, provider: str, *, pause_ms: int, reason: str) -> None:
+    """Let nothing leave through a provider for a while; a longer hold is not shortened."""
+    control_lock(connection, shared=False)
+    connection.execute(
+        text(
+            "INSERT INTO accounts (provider, not_before, reason) VALUES (:provider, 0, NULL) "
+            "ON CONFLICT (provider) DO NOTHING"
+        ),
+        {"provider": provider},
+    )
+    until = now_ms() + pause_ms
+    connection.execute(
+        update(ACCOUNTS)
+        .where(ACCOUNTS.c.provider == provider, ACCOUNTS.c.not_before < until)
+        .values(not_before=until, reason=reason)
+    )

@@ -1,0 +1,174 @@
+"""Opening the ledger: SQLite or Postgres, durable, and silent about numbers and texts.
+
+A statement error of SQLAlchemy prints its parameters and one of Postgres prints the row, so neither leaves
+this file: what does leave is a ``LedgerError`` with the driver's class and code.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import BigInteger, Connection, Engine, create_engine, event, func, select
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+
+from worker.errors import ConfigError, LedgerError
+
+_BUSY_TIMEOUT_S = 20
+_NETWORK_FILE_SYSTEMS = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "afs", "ceph"})
+_OLDEST_SQLITE = (3, 35)  # RETURNING
+_CONTROL_LOCK = 0x62756C6B  # "bulk": the one advisory lock of 4.4's intents and controls
+
+
+class LedgerUnavailableError(LedgerError):
+    """The database is away or busy: what was to be written may be written later."""
+
+
+class now_ms(FunctionElement[int]):  # noqa: N801 - reads as the SQL function it is
+    """The database's clock, in epoch milliseconds; never the start of the transaction."""
+
+    type = BigInteger()
+    inherit_cache = True
+
+
+@compiles(now_ms, "sqlite")
+def _now_sqlite(element: now_ms, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401, ARG001
+    return "CAST(ROUND((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER)"
+
+
+@compiles(now_ms, "postgresql")
+def _now_postgres(element: now_ms, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401, ARG001
+    return "CAST(FLOOR(EXTRACT(EPOCH FROM clock_timestamp()) * 1000) AS BIGINT)"
+
+
+def open_ledger(url: str) -> Engine:
+    """Make an engine for a ledger address; nothing is connected yet.
+
+    Args:
+        url: ``sqlite:///PATH`` or ``postgresql+psycopg://...``.
+
+    Raises:
+        ConfigError: the address is malformed, of another kind, or on a network file system.
+    """
+    parsed = _parse(url)
+    if parsed.get_backend_name() == "sqlite":
+        return _open_sqlite(parsed)
+    try:
+        return create_engine(
+            parsed.set(drivername="postgresql+psycopg"),
+            hide_parameters=True,
+            pool_pre_ping=True,
+            connect_args={"connect_timeout": 10, "application_name": "bulksend"},
+        )
+    except ModuleNotFoundError:
+        raise ConfigError(
+            "ledger: Postgres needs psycopg; install Bulksend with its extra, `bulksend[postgres]`"
+        ) from None
+
+
+def _parse(url: str) -> URL:
+    advice = 'write "sqlite:///bulksend.db" or "postgresql+psycopg://user@host/db"'
+    try:
+        parsed = make_url(url)
+        backend = parsed.get_backend_name()
+    except (ArgumentError, NoSuchModuleError, ValueError):
+        raise ConfigError(f"ledger: this is not a database address; {advice}") from None
+    if backend not in {"sqlite", "postgresql"} or (backend == "sqlite" and not parsed.database):
+        raise ConfigError(f"ledger: {backend} is not supported; {advice}")
+    return parsed
+
+
+def _open_sqlite(url: URL) -> Engine:
+    if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
+        raise ConfigError(f"SQLite {sqlite3.sqlite_version} is too old for the ledger; 3.35 is needed")
+    _refuse_place(Path(str(url.database)))
+    engine = create_engine(url, hide_parameters=True, connect_args={"timeout": _BUSY_TIMEOUT_S})
+    event.listen(engine, "connect", _configure_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _refuse_place(path: Path) -> None:
+    """Refuse a folder that is not there, and one where SQLite's locks do not hold between hosts."""
+    if not path.parent.is_dir():
+        raise ConfigError(f"ledger: the folder {path.parent} does not exist; create it")
+    kind, longest = "", -1
+    target = path.absolute()
+    try:
+        mounts = Path("/proc/self/mounts").read_text(encoding="utf-8")
+    except OSError:
+        return
+    for mount in mounts.splitlines():
+        _, place, file_system = mount.split()[:3]
+        if target.is_relative_to(place) and len(place) > longest:
+            kind, longest = file_system, len(place)
+    if kind in _NETWORK_FILE_SYSTEMS:
+        raise ConfigError(f"ledger: {path} lies on {kind}, where SQLite's locks do not hold; use Postgres")
+
+
+def _configure_sqlite(connection: sqlite3.Connection, _record: object) -> None:
+    connection.isolation_level = None  # BEGIN is ours, below
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")  # a mark must survive a power cut
+    connection.execute("PRAGMA foreign_keys=ON")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    """Take the write lock at once: an upgrade of a read lock fails without waiting (SQLITE_BUSY_SNAPSHOT)."""
+    connection.exec_driver_sql(str(connection.get_execution_options().get("sqlite_begin", "BEGIN IMMEDIATE")))
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """One short write transaction, committed at the end of the block.
+
+    Raises:
+        LedgerUnavailableError: the database is away, locked or full.
+        LedgerError: the database refused; the message names the driver's class and code only.
+    """
+    with _quiet(engine), engine.begin() as connection:
+        yield connection
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """One read-only look at the ledger; raises as ``writing`` does."""
+    with _quiet(engine), engine.connect() as connection:
+        yield connection.execution_options(sqlite_begin="BEGIN")
+
+
+@contextmanager
+def _quiet(engine: Engine) -> Iterator[None]:
+    driver_error = engine.dialect.loaded_dbapi.Error  # raised where a driver is used directly, as for COPY
+    try:
+        yield
+    except (SQLAlchemyError, driver_error) as error:
+        raise _sentence(error, engine) from None
+
+
+def _sentence(error: Exception, engine: Engine) -> LedgerError:
+    place = engine.url.render_as_string(hide_password=True)
+    driver = error.orig if isinstance(error, DBAPIError) else error
+    code = getattr(driver, "sqlstate", None) or getattr(driver, "sqlite_errorname", None) or ""
+    words = f"{type(driver).__name__} {code}".strip()
+    away = isinstance(error, DBAPIError) and error.connection_invalidated
+    if away or isinstance(driver, engine.dialect.loaded_dbapi.OperationalError):
+        return LedgerUnavailableError(f"The ledger {place} cannot be used now: {words}")
+    return LedgerError(f"The ledger {place} refused a statement: {words}")
+
+
+def control_lock(connection: Connection, *, shared: bool) -> None:
+    """Take the lock between marks (shared) and pause, cancel, hold, opt-out and sweep (exclusive).
+
+    It is held until the transaction ends. On SQLite BEGIN IMMEDIATE is this lock already.
+    """
+    if connection.dialect.name == "postgresql":
+        take = func.pg_advisory_xact_lock_shared if shared else func.pg_advisory_xact_lock
+        connection.execute(select(take(_CONTROL_LOCK)))

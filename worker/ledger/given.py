@@ -1,0 +1,40 @@
+"""Rows handed to one statement as JSON, so that many updates are one round trip on both databases."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import Connection, text
+
+_SQLITE = "json_extract(value, '$[{index}]')"
+_POSTGRES = "(value->>{index})::{kind}"
+_SOURCE = {
+    "sqlite": "json_each(:given)",
+    "postgresql": "jsonb_array_elements(CAST(:given AS jsonb)) AS rows(value)",
+}
+
+
+def execute_given(
+    connection: Connection,
+    statement: str,
+    *,
+    columns: Mapping[str, str],
+    rows: Sequence[Sequence[object]],
+) -> None:
+    """Run a statement that may use ``given``, a table of the rows.
+
+    Args:
+        connection: of an open transaction.
+        statement: SQL that both databases understand; constant text, never built from input.
+        columns: name to Postgres type of the columns of ``given``; choose names that no table has.
+        rows: plain JSON values in the order of the columns.
+    """
+    dialect = connection.dialect.name
+    pattern = _SQLITE if dialect == "sqlite" else _POSTGRES
+    cells = ", ".join(
+        f"{pattern.format(index=index, kind=kind)} AS {name}"
+        for index, (name, kind) in enumerate(columns.items())
+    )
+    given = f"WITH given AS (SELECT {cells} FROM {_SOURCE[dialect]}) "  # noqa: S608 - constants of ours
+    connection.execute(text(given + statement), {"given": json.dumps(rows)})

@@ -1,0 +1,201 @@
+"""Intent: what a worker is about to send, checked under the control lock, written before any byte leaves."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, insert, select, update
+
+from worker.ledger.batches import Lease, account_is_open, campaign_is_running
+from worker.ledger.engine import control_lock, now_ms
+from worker.ledger.given import execute_given
+from worker.ledger.models import BATCHES, EARLIER_SUBMISSIONS, MESSAGES, SUBMISSIONS
+from worker.states import BatchState, MessageState
+
+
+@dataclass(frozen=True, kw_only=True)
+class DueRow:
+    """A queued message that may leave now, with its own text (the campaign's filled in)."""
+
+    id: int
+    msisdn: str
+    text: str
+    encoding: str
+    parts: int
+    attempts: int
+    group_limit: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Intention:
+    """One request to be: a fresh reference and the rows that it is to carry."""
+
+    reference: str
+    rows: tuple[DueRow, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Marked:
+    """One request that may be written now, with the rows that the ledger granted it."""
+
+    submission_id: int
+    reference: str
+    rows: tuple[DueRow, ...]
+
+
+class Stop(enum.StrEnum):
+    """Why a mark was refused as a whole."""
+
+    LEASE_LOST = "lease_lost"
+    CONTROL = "control"  # campaign paused or cancelled, or account held
+
+
+def next_due(connection: Connection, held: Lease, *, limit: int) -> list[DueRow]:
+    """Read the next rows of a leased batch that are queued and due; marks nothing."""
+    columns = MESSAGES.c
+    query = (
+        select(
+            columns.id,
+            columns.msisdn,
+            columns.text,
+            columns.encoding,
+            columns.parts,
+            columns.attempts,
+            columns.group_limit,
+        )
+        .where(
+            columns.batch_id == held.batch_id,
+            columns.state == MessageState.QUEUED,
+            columns.due_at <= now_ms(),
+            (columns.leave_by.is_(None)) | (columns.leave_by > now_ms()),
+        )
+        .order_by(columns.due_at, columns.id)
+        .limit(limit)
+    )
+    return [
+        DueRow(
+            id=row.id,
+            msisdn=row.msisdn,
+            text=row.text if row.text is not None else held.text or "",
+            encoding=row.encoding,
+            parts=row.parts,
+            attempts=row.attempts,
+            group_limit=row.group_limit,
+        )
+        for row in connection.execute(query)
+    ]
+
+
+def mark(
+    connection: Connection, held: Lease, intentions: Sequence[Intention], *, lease_ms: int
+) -> list[Marked] | Stop:
+    """Turn rows SUBMITTING with their submissions, where everything that was relied on still holds.
+
+    Runs under the shared control lock, so that a pause, cancel, hold or sweep that has returned holds for
+    every later mark. Renews the lease. Rows that are no longer queued or due are left out of their request,
+    and a request without rows is dropped. Only what is returned may be written, after the commit.
+    """
+    control_lock(connection, shared=True)
+    if not _renew(connection, held, lease_ms=lease_ms):
+        return _reason(connection, held)
+    granted = _lock_rows(connection, held, [row.id for each in intentions for row in each.rows])
+    kept = [
+        Intention(reference=each.reference, rows=rows)
+        for each in intentions
+        if (rows := tuple(row for row in each.rows if row.id in granted))
+    ]
+    if not kept:
+        return []
+    numbers = _insert_submissions(connection, held, kept)
+    _keep_earlier(connection, granted)
+    _submit(connection, held, [(row.id, numbers[each.reference]) for each in kept for row in each.rows])
+    return [
+        Marked(submission_id=numbers[each.reference], reference=each.reference, rows=each.rows)
+        for each in kept
+    ]
+
+
+def _renew(connection: Connection, held: Lease, *, lease_ms: int) -> bool:
+    renewed = connection.execute(
+        update(BATCHES)
+        .where(
+            BATCHES.c.id == held.batch_id,
+            BATCHES.c.fence == held.fence,
+            BATCHES.c.state == BatchState.LEASED,
+            BATCHES.c.lease_until > now_ms(),
+            campaign_is_running(BATCHES.c.campaign_id),
+            account_is_open(BATCHES.c.provider),
+        )
+        .values(lease_until=now_ms() + lease_ms)
+    )
+    return renewed.rowcount == 1
+
+
+def _reason(connection: Connection, held: Lease) -> Stop:
+    mine = select(BATCHES.c.id).where(
+        BATCHES.c.id == held.batch_id,
+        BATCHES.c.fence == held.fence,
+        BATCHES.c.state == BatchState.LEASED,
+        BATCHES.c.lease_until > now_ms(),
+    )
+    return Stop.LEASE_LOST if connection.execute(mine).one_or_none() is None else Stop.CONTROL
+
+
+def _lock_rows(connection: Connection, held: Lease, ids: Sequence[int]) -> dict[int, int | None]:
+    """Lock what may still leave, by id; return message to its submission so far."""
+    query = select(MESSAGES.c.id, MESSAGES.c.submission_id).where(
+        MESSAGES.c.id.in_(ids),
+        MESSAGES.c.batch_id == held.batch_id,
+        MESSAGES.c.state == MessageState.QUEUED,
+        MESSAGES.c.due_at <= now_ms(),
+        (MESSAGES.c.leave_by.is_(None)) | (MESSAGES.c.leave_by > now_ms()),
+    )
+    found = connection.execute(query.order_by(MESSAGES.c.id).with_for_update())
+    return {row.id: row.submission_id for row in found}
+
+
+def _insert_submissions(connection: Connection, held: Lease, kept: Sequence[Intention]) -> dict[str, int]:
+    now = connection.execute(select(now_ms())).scalar_one()
+    rows = [
+        {
+            "reference": each.reference,
+            "provider": held.provider,
+            "batch_id": held.batch_id,
+            "fence": held.fence,
+            "n_messages": len(each.rows),
+            "n_parts": sum(row.parts for row in each.rows),
+            "started_at": now,
+        }
+        for each in kept
+    ]
+    made = connection.execute(insert(SUBMISSIONS).returning(SUBMISSIONS.c.reference, SUBMISSIONS.c.id), rows)
+    return {reference: int(number) for reference, number in made}
+
+
+def _keep_earlier(connection: Connection, granted: dict[int, int | None]) -> None:
+    links = [{"message_id": mid, "submission_id": sid} for mid, sid in granted.items() if sid is not None]
+    if links:
+        connection.execute(insert(EARLIER_SUBMISSIONS), links)
+
+
+def _submit(connection: Connection, held: Lease, pairs: Sequence[tuple[int, int]]) -> None:
+    execute_given(
+        connection,
+        "UPDATE messages SET state = 'submitting', submission_id = given.new_submission, "
+        "attempts = attempts + 1, changed_at = given.instant, code = NULL, detail = NULL "
+        "FROM given WHERE messages.id = given.message",
+        columns={"message": "bigint", "new_submission": "bigint", "instant": "bigint"},
+        rows=_with_instant(connection, pairs),
+    )
+    connection.execute(
+        update(BATCHES)
+        .where(BATCHES.c.id == held.batch_id)
+        .values(queued=BATCHES.c.queued - len(pairs), submitting=BATCHES.c.submitting + len(pairs))
+    )
+
+
+def _with_instant(connection: Connection, pairs: Sequence[tuple[int, int]]) -> list[tuple[int, int, int]]:
+    now = int(connection.execute(select(now_ms())).scalar_one())
+    return [(message, submission, now) for message, submission in pairs]

@@ -1,0 +1,68 @@
+"""One message's whole history."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy import Connection, func, select
+
+from worker.errors import InputError
+from worker.ledger.models import CAMPAIGNS, EARLIER_SUBMISSIONS, MESSAGES, SUBMISSIONS
+from worker.states import PROVEN
+
+
+def history(connection: Connection, message_id: int) -> dict[str, Any]:
+    """Return a message with the text it carries, and its submissions, oldest first.
+
+    Raises:
+        InputError: there is no such message.
+    """
+    query = (
+        select(MESSAGES, func.coalesce(MESSAGES.c.text, CAMPAIGNS.c.text).label("whole_text"))
+        .join(CAMPAIGNS, CAMPAIGNS.c.id == MESSAGES.c.campaign_id)
+        .where(MESSAGES.c.id == message_id)
+    )
+    found = connection.execute(query).mappings().one_or_none()
+    if found is None:
+        raise InputError(f"There is no message {message_id}", code="no_such_message")
+    row = {**found, "text": found["whole_text"]}
+    del row["whole_text"]
+    return {**row, "submissions": _submissions(connection, message_id, row["submission_id"])}
+
+
+def _submissions(connection: Connection, message_id: int, current: int | None) -> list[dict[str, Any]]:
+    earlier = select(EARLIER_SUBMISSIONS.c.submission_id).where(
+        EARLIER_SUBMISSIONS.c.message_id == message_id
+    )
+    query = select(SUBMISSIONS).where((SUBMISSIONS.c.id == current) | SUBMISSIONS.c.id.in_(earlier))
+    return [dict(row) for row in connection.execute(query.order_by(SUBMISSIONS.c.id)).mappings()]
+
+
+def resolve(connection: Connection, written: str) -> int:
+    """Return the id that was written, or the newest message to a number written with its plus.
+
+    Raises:
+        InputError: it is neither, or nothing was ever sent to the number.
+    """
+    if written.isascii() and written.isdigit():
+        return int(written)
+    if not written.startswith("+"):
+        raise InputError("Write a message's id, or a number with its plus", code="no_such_message")
+    query = select(func.max(MESSAGES.c.id)).where(MESSAGES.c.msisdn == written)
+    found: int | None = connection.scalar(query)
+    if found is None:
+        raise InputError("There is no message to this number", code="no_such_message")
+    return found
+
+
+def accepted(connection: Connection) -> Iterator[tuple[str, str, int]]:
+    """Yield number, text and parts of every message that a gateway has."""
+    query = (
+        select(MESSAGES.c.msisdn, func.coalesce(MESSAGES.c.text, CAMPAIGNS.c.text), MESSAGES.c.parts)
+        .join(CAMPAIGNS, CAMPAIGNS.c.id == MESSAGES.c.campaign_id)
+        .where(MESSAGES.c.state.in_(sorted(PROVEN)))
+        .order_by(MESSAGES.c.id)
+    )
+    for msisdn, text, parts in connection.execute(query):
+        yield msisdn, text, int(parts)

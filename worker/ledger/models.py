@@ -1,0 +1,197 @@
+"""The tables. They do not validate (SQLModel tables never do): values are checked before they get here.
+
+Instants are BIGINT epoch milliseconds on both databases: a datetime written by one driver and compared as
+text by the other is the classic way to claim nothing.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import Any, ClassVar, cast
+
+from sqlalchemy import BigInteger, CheckConstraint, Index, Integer, Table, Text, text
+from sqlmodel import Field, SQLModel
+
+from worker.states import BatchState, CampaignState, MessageState, SubmissionOutcome
+
+SQLModel.metadata.naming_convention = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+Key = BigInteger().with_variant(Integer(), "sqlite")  # only INTEGER is a rowid, and so counts by itself
+
+
+def _one_of(column: str, states: type[enum.StrEnum]) -> CheckConstraint:
+    values = ", ".join(f"'{state}'" for state in states)
+    return CheckConstraint(f"{column} IN ({values})", name=column)
+
+
+def _key() -> Any:  # noqa: ANN401 - what Field returns
+    return Field(default=None, primary_key=True, sa_type=Key)
+
+
+def _reference(target: str, **options: Any) -> Any:  # noqa: ANN401 - what Field takes and returns
+    return Field(foreign_key=target, sa_type=BigInteger, **options)
+
+
+def _instant(**options: Any) -> Any:  # noqa: ANN401 - what Field takes and returns
+    return Field(sa_type=BigInteger, **options)
+
+
+class Account(SQLModel, table=True):
+    """What holds for a provider on every host: until when nothing may leave, and why."""
+
+    __tablename__: ClassVar[str] = "accounts"
+
+    provider: str = Field(primary_key=True)
+    not_before: int = _instant(default=0)
+    reason: str | None = None
+
+
+class Campaign(SQLModel, table=True):
+    """One producer run over one recipient source, frozen at creation."""
+
+    __tablename__: ClassVar[str] = "campaigns"
+    __table_args__ = (
+        _one_of("state", CampaignState),
+        Index(
+            "uq_campaigns_fingerprint",
+            "fingerprint",
+            unique=True,
+            sqlite_where=text("state <> 'discarded'"),
+            postgresql_where=text("state <> 'discarded'"),
+        ),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: int | None = _key()
+    name: str
+    fingerprint: str  # of file, text, provider, sender, options, time and name: a repeat is refused
+    state: str
+    reason: str | None = None
+    author: str | None = None
+    provider: str
+    sender: str
+    template: str = Field(sa_type=Text)
+    text: str | None = Field(default=None, sa_type=Text)  # the one text, where no row changes it
+    options: str = Field(default="{}", sa_type=Text)  # JSON object
+    source: str  # name of the file
+    created_at: int = _instant()
+    importing_until: int | None = _instant(default=None)  # the importer's lease
+    due_at: int | None = _instant(default=None)
+    n_rows: int = 0
+    n_duplicates: int = 0
+    n_refused: int = 0
+    n_skipped: int = 0
+
+
+class Batch(SQLModel, table=True):
+    """A slice of a campaign for one provider that is due at one time: the unit in Redis.
+
+    One counter per message state is kept in the transaction that moves the rows.
+    """
+
+    __tablename__: ClassVar[str] = "batches"
+    __table_args__ = (
+        _one_of("state", BatchState),
+        Index("ix_batches_state_next_due_at", "state", "next_due_at"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: int | None = _key()
+    campaign_id: int = _reference("campaigns.id", index=True)
+    provider: str
+    state: str = BatchState.OPEN
+    reason: str | None = None
+    next_due_at: int = _instant()
+    fence: int = Field(default=0, sa_type=BigInteger)
+    owner: str | None = None
+    lease_until: int | None = _instant(default=None)
+    lost_leases: int = 0  # in a row, without progress
+    published_at: int | None = _instant(default=None)
+    n_hints: int = 0  # published since the last lease
+    queued: int = 0
+    submitting: int = 0
+    accepted: int = 0
+    delivered: int = 0
+    undelivered: int = 0
+    expired: int = 0
+    rejected: int = 0
+    suppressed: int = 0
+    unknown: int = 0
+    failed: int = 0
+    cancelled: int = 0
+
+
+class Submission(SQLModel, table=True):
+    """One HTTP request to a gateway, carrying one or more messages."""
+
+    __tablename__: ClassVar[str] = "submissions"
+    __table_args__ = (_one_of("outcome", SubmissionOutcome), {"sqlite_autoincrement": True})
+
+    id: int | None = _key()
+    reference: str = Field(unique=True)
+    provider: str
+    batch_id: int = _reference("batches.id", index=True)
+    fence: int = Field(sa_type=BigInteger)
+    n_messages: int
+    n_parts: int
+    started_at: int = _instant()
+    ended_at: int | None = _instant(default=None)
+    outcome: str = SubmissionOutcome.OPEN
+    code: str | None = None
+    detail: str | None = Field(default=None, sa_type=Text)
+
+
+class Message(SQLModel, table=True):
+    """One recipient's row."""
+
+    __tablename__: ClassVar[str] = "messages"
+    __table_args__ = (_one_of("state", MessageState), {"sqlite_autoincrement": True})
+
+    id: int | None = _key()
+    campaign_id: int = _reference("campaigns.id", index=True)
+    batch_id: int = _reference("batches.id", index=True)
+    line: int  # of the recipient file
+    msisdn: str = Field(index=True)
+    region: str
+    text: str | None = Field(default=None, sa_type=Text)  # None: the campaign's
+    encoding: str
+    parts: int
+    price_micros: int | None = Field(default=None, sa_type=BigInteger)  # of all parts, 1e-6 of the currency
+    currency: str | None = None
+    state: str = MessageState.QUEUED
+    due_at: int = _instant()
+    leave_by: int | None = _instant(default=None)
+    changed_at: int = _instant()
+    attempts: int = 0
+    group_limit: int | None = None  # most recipients in its next request, after a split
+    submission_id: int | None = _reference("submissions.id", default=None, index=True)
+    provider_ref: str | None = None
+    code: str | None = None
+    detail: str | None = Field(default=None, sa_type=Text)
+
+
+class EarlierSubmission(SQLModel, table=True):
+    """The submissions that carried a message before its current one."""
+
+    __tablename__: ClassVar[str] = "earlier_submissions"
+
+    message_id: int = _reference("messages.id", primary_key=True)
+    submission_id: int = _reference("submissions.id", primary_key=True)
+
+
+def _table(model: type[SQLModel]) -> Table:
+    return cast("Table", model.__table__)  # type: ignore[attr-defined]  # SQLModel sets it at run time
+
+
+ACCOUNTS = _table(Account)
+CAMPAIGNS = _table(Campaign)
+BATCHES = _table(Batch)
+SUBMISSIONS = _table(Submission)
+MESSAGES = _table(Message)
+EARLIER_SUBMISSIONS = _table(EarlierSubmission)
