@@ -1,0 +1,53 @@
+"""The processes that a supervisor starts: ``python -m worker celery|tick|flower``; not for people."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+
+from worker.roles import die_with_parent
+
+
+def _celery() -> None:
+    os.environ.setdefault("REMAP_SIGTERM", "SIGQUIT")  # before Celery is imported: SIGTERM stops softly
+    from worker import tasks  # noqa: PLC0415 - loads the settings, as Celery's own command would
+    from worker.app import queue_of  # noqa: PLC0415
+    from worker.providers import children_of  # noqa: PLC0415
+
+    queues = ",".join(queue_of(name) for name in tasks.settings.providers)
+    children = children_of(tasks.settings)
+    words = ["worker", "--pool=prefork", f"--concurrency={children}", f"--queues={queues}", "--task-events"]
+    tasks.app.worker_main([*words, "--without-gossip", "--without-mingle", "--loglevel=INFO"])
+
+
+def _tick() -> None:
+    from worker.dispatch import Dispatcher, run_tick  # noqa: PLC0415 - each process imports what it runs
+    from worker.ledger.engine import open_ledger  # noqa: PLC0415
+    from worker.log import configure_logging  # noqa: PLC0415
+    from worker.settings import load_settings  # noqa: PLC0415
+
+    configure_logging()
+    settings = load_settings()
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    dispatcher = Dispatcher.of(settings, engine=open_ledger(settings.ledger), broker=str(settings.broker))
+    run_tick(dispatcher, list(settings.providers), wait=stop.wait)
+
+
+def _flower() -> None:
+    from worker import tasks  # noqa: PLC0415 - as above
+
+    tasks.app.start(["flower", *sys.argv[2:]])
+
+
+def main() -> None:
+    """Run one role until it is told to stop, or until its supervisor is gone."""
+    die_with_parent()
+    {"celery": _celery, "tick": _tick, "flower": _flower}[sys.argv[1]]()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,113 @@
+"""The roles' commands, mounted by ``producer.cli``: worker, dispatcher, up, flower, sandbox."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from types import FrameType
+
+import click
+
+from worker.errors import ConfigError
+from worker.ledger.engine import open_ledger
+from worker.ledger.schema import prepare
+from worker.log import configure_logging
+from worker.providers import accounts_of
+from worker.roles import Role, Supervisor
+from worker.sandbox.__main__ import main as sandbox
+from worker.settings import Settings, load_settings
+from worker.station import FLOWER_PORT, Presence, broker_of, flower_role, tick_role, worker_roles
+
+__all__ = ["dispatcher", "flower", "sandbox", "up", "worker"]
+
+
+@click.command()
+@click.option("--no-tick", is_flag=True, help="Do not run the dispatch tick beside the worker.")
+def worker(*, no_tick: bool) -> None:
+    """Send what is due: Celery children and the dispatch tick, until stopped.
+
+    Ctrl-C or SIGTERM lets the requests under way end.
+    """
+    settings = _ready_settings(sends=True)
+    with broker_of(settings) as broker:
+        _announce(settings)
+        _run(worker_roles(settings, broker, with_tick=not no_tick), settings)
+
+
+@click.command()
+def dispatcher() -> None:
+    """Run the dispatch tick alone: publish what is due, sweep what was abandoned."""
+    settings = _ready_settings(sends=False)
+    with broker_of(settings) as broker:
+        _run([tick_role(settings, broker)], settings)
+
+
+@click.command()
+@click.option("--address", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=FLOWER_PORT, show_default=True, help="Port to listen on.")
+def flower(address: str, port: int) -> None:
+    """Show the tasks of all workers in a browser."""
+    settings = _ready_settings(sends=False)
+    with broker_of(settings) as broker:
+        click.echo(f"Flower on http://{address}:{port}", err=True)
+        _run([flower_role(settings, broker, address=address, port=port)], settings)
+
+
+@click.command()
+@click.option("--no-flower", is_flag=True, help="Do not run Flower.")
+@click.option("--flower-port", default=FLOWER_PORT, show_default=True, help="Port of Flower on 127.0.0.1.")
+def up(*, no_flower: bool, flower_port: int) -> None:
+    """Run every role on this machine and stop them together."""
+    settings = _ready_settings(sends=True)
+    with broker_of(settings) as broker:
+        _announce(settings)
+        roles = list(worker_roles(settings, broker))
+        if not no_flower:
+            roles.append(flower_role(settings, broker, address="127.0.0.1", port=flower_port))
+            click.echo(f"Flower on http://127.0.0.1:{flower_port}", err=True)
+        _run(roles, settings)
+
+
+def _ready_settings(*, sends: bool) -> Settings:
+    """Load and check all that would fail later: providers, the ledger, and the secrets of one that sends."""
+    settings = load_settings()
+    accounts = accounts_of(settings)
+    if not accounts:
+        raise ConfigError(f"{settings.source} has no provider: add a section [providers.NAME]")
+    for account in accounts.values() if sends else ():
+        account.secret()
+    engine = open_ledger(settings.ledger)
+    prepare(engine)
+    engine.dispose()
+    return settings
+
+
+_presences: list[Presence] = []  # held until this process ends
+
+
+def _announce(settings: Settings) -> None:
+    """Let ``send --wait`` on this machine know that it need not bring a worker."""
+    if settings.broker is not None:
+        return
+    presence = Presence(settings)
+    presence.announce()
+    _presences.append(presence)
+
+
+def _run(roles: Sequence[Role], settings: Settings) -> None:
+    configure_logging()
+    stop = threading.Event()
+
+    def stopped(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stopped)
+    supervisor = Supervisor(roles, grace_s=settings.timers.grace)
+    supervisor.start()
+    names = ", ".join(role.name for role in roles)
+    click.echo(f"Running {names}; Ctrl-C stops", err=True)
+    sys.stderr.flush()
+    supervisor.run(stop)

@@ -1,0 +1,117 @@
+"""The one place that publishes: a hint is a batch id in its provider's queue; and the tick that repeats it.
+
+The ledger is the queue. A hint that is lost is published again, one that is repeated finds nothing to lease.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+from celery import Celery
+from kombu.exceptions import OperationalError
+from sqlalchemy import Engine
+
+from worker.app import SEND_BATCH, make_app, queue_of
+from worker.clock import instant
+from worker.errors import BrokerError, LedgerError
+from worker.ledger import batches
+from worker.ledger.engine import reading, writing
+from worker.providers import children_of
+from worker.settings import Settings, Timers
+
+_log = logging.getLogger(__name__)
+_HINTS_PER_CHILD = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dispatcher:
+    """Publishes what is due and sweeps what was abandoned; any number may run at once."""
+
+    engine: Engine
+    app: Celery
+    timers: Timers
+    children: int
+
+    @classmethod
+    def of(cls, settings: Settings, *, engine: Engine, broker: str) -> Self:
+        """Make the dispatcher of an installation; connects to nothing yet."""
+        app = make_app(broker, settings.timers)
+        return cls(engine=engine, app=app, timers=settings.timers, children=children_of(settings))
+
+    def publish_due(self, provider: str) -> int:
+        """Publish hints for a provider's due batches, never more than its workers soon take.
+
+        Returns:
+            how many hints went out.
+
+        Raises:
+            BrokerError: Redis is away; the hints are repeated by the tick.
+        """
+        found = self._find(provider)
+        if not found:
+            return 0
+        with writing(self.engine) as connection:
+            batches.note_published(connection, [batch.id for batch in found])
+        self._send(provider, found)
+        return len(found)
+
+    def _find(self, provider: str) -> list[batches.DueBatch]:
+        repeat_ms = int(self.timers.hint_repeat * 1000)
+        with reading(self.engine) as connection:
+            room = _HINTS_PER_CHILD * self.children - batches.hints_out(
+                connection, provider, repeat_ms=repeat_ms
+            )
+            if room <= 0:
+                return []
+            return batches.due_for_hints(
+                connection,
+                provider,
+                horizon_ms=int(self.timers.horizon * 1000),
+                repeat_ms=repeat_ms,
+                limit=room,
+            )
+
+    def _send(self, provider: str, found: Sequence[batches.DueBatch]) -> None:
+        try:
+            with self.app.producer_pool.acquire(block=True, timeout=10) as producer:
+                for batch in found:
+                    self.app.send_task(
+                        SEND_BATCH,
+                        args=[batch.id],
+                        queue=queue_of(provider),
+                        eta=instant(batch.due_at),
+                        producer=producer,
+                        retry=False,
+                    )
+        except OperationalError as error:
+            raise BrokerError(
+                f"Redis cannot be reached ({type(error.__cause__ or error).__name__}): check `broker`"
+            ) from None
+
+    def sweep(self) -> int:
+        """Open the batches whose worker is gone; returns how many."""
+        with reading(self.engine) as connection:
+            if not batches.has_expired(connection):
+                return 0
+        with writing(self.engine) as connection:
+            return batches.sweep(connection)
+
+    def tick(self, providers: Sequence[str]) -> None:
+        """Do one round; a database or a Redis that is away is for the next round."""
+        try:
+            swept = self.sweep()
+            if swept:
+                _log.warning("leases swept", extra={"n_batches": swept})
+            for provider in providers:
+                self.publish_due(provider)
+        except (LedgerError, BrokerError) as error:
+            _log.warning("tick failed", extra={"reason": str(error)})
+
+
+def run_tick(dispatcher: Dispatcher, providers: Sequence[str], *, wait: Callable[[float], bool]) -> None:
+    """Tick until ``wait``, given the seconds between two rounds, returns True."""
+    while not wait(dispatcher.timers.tick):
+        dispatcher.tick(providers)

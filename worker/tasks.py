@@ -1,0 +1,84 @@
+"""The program that Celery loads (``celery -A worker.tasks``): the application and its one task, a shell.
+
+Nothing is opened in the parent process: engine, adapters and threads are made in the child that sends.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import multiprocessing
+import os
+import socket
+from concurrent.futures import ThreadPoolExecutor
+
+from celery.signals import setup_logging, worker_shutting_down
+from sqlalchemy import Engine
+
+from worker.app import SEND_BATCH, make_app
+from worker.errors import ConfigError, LedgerError
+from worker.ledger.batches import provider_of
+from worker.ledger.engine import open_ledger, reading
+from worker.log import configure_logging
+from worker.providers import accounts_of, children_of
+from worker.sending import run
+from worker.sending.submit import Gateway
+from worker.settings import load_settings
+
+_log = logging.getLogger(__name__)
+
+settings = load_settings()
+if settings.broker is None:
+    raise ConfigError("broker is not set: start workers with `bulksend worker` or `bulksend up`")
+app = make_app(settings.broker, settings.timers)
+app.set_current()
+
+_stopping = multiprocessing.get_context("fork").Value("b", 0, lock=False)  # pool children do not see SIGTERM
+
+
+@worker_shutting_down.connect
+def _stop(**_facts: object) -> None:
+    _stopping.value = 1
+
+
+@setup_logging.connect
+def _log_lines(**_facts: object) -> None:
+    configure_logging()
+
+
+@app.task(name=SEND_BATCH)
+def send_batch(batch_id: int) -> None:
+    """Work one batch, if it is to be worked at all."""
+    try:
+        with reading(_engine()) as connection:
+            provider = provider_of(connection, batch_id)
+        if provider is not None:
+            run.send_batch(_desk(provider), batch_id)
+    except (ConfigError, LedgerError) as error:  # the tick repeats the hint
+        _log.error("batch not worked", extra={"batch_id": batch_id, "reason": str(error)})
+
+
+@functools.cache
+def _engine() -> Engine:
+    return open_ledger(settings.ledger)
+
+
+@functools.cache
+def _desk(provider: str) -> run.Desk:
+    accounts = accounts_of(settings)
+    if provider not in accounts:
+        raise ConfigError(f"There is no provider {provider} in this worker's settings")
+    account = accounts[provider]
+    width = max(1, account.provider.connections // children_of(settings))
+    adapter, client = account.open(connections=width)
+    return run.Desk(
+        engine=_engine(),
+        owner=f"{socket.gethostname()}:{os.getpid()}",
+        gateway=Gateway(adapter=adapter, client=client, options=account.provider.options),
+        pool=ThreadPoolExecutor(max_workers=width, thread_name_prefix=provider),
+        width=width,
+        max_recipients=account.max_recipients,
+        timeout_s=account.provider.timeout,
+        timers=settings.timers,
+        should_stop=lambda: bool(_stopping.value),
+    )
