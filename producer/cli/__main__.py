@@ -1,0 +1,5 @@
+"""``python -m producer.cli`` is ``bulksend``."""
+
+from producer.cli import main
+
+main()

@@ -1,0 +1,133 @@
+"""`bulksend campaign`: list, show, watch."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Any, Self
+
+import click
+from sqlalchemy import Engine
+
+from producer import watch
+from producer.cli import EXIT_PARTLY
+from producer.cli.order import cost_words
+from producer.cli.output import Meter, echo_facts, echo_json, echo_table
+from producer.reports import is_complete, listed, shown
+from worker.ledger import campaigns
+from worker.ledger.campaigns import CampaignReport
+from worker.ledger.engine import open_ledger, reading
+from worker.ledger.schema import prepare
+from worker.settings import load_settings
+from worker.states import OPEN_STATES
+
+
+@click.group()
+def campaign() -> None:
+    """See campaigns."""
+
+
+@campaign.command("list")
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1), help="Newest so many.")
+@click.option("--json", "as_json", is_flag=True, help="A JSON list on standard output.")
+def list_(*, limit: int, as_json: bool) -> None:
+    """List campaigns, newest first."""
+    with reading(ready_ledger()) as connection:
+        found = [listed(report) for report in campaigns.reports(connection, limit=limit)]
+    if as_json:
+        echo_json(found)
+        return
+    headers = ["id", "name", "state", "provider", "created", "counts"]
+    names = ("id", "name", "state", "provider", "created_at")
+    echo_table(headers, ([*(row[name] for name in names), _count_words(row["counts"])] for row in found))
+
+
+@campaign.command()
+@click.argument("campaign_id", metavar="ID", type=int)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
+def show(campaign_id: int, *, as_json: bool) -> None:
+    """Show one campaign: its state, counts, parts and cost."""
+    with reading(ready_ledger()) as connection:
+        facts = shown(connection, campaigns.report(connection, campaign_id))
+    if as_json:
+        echo_json(facts)
+    else:
+        echo_report(facts)
+
+
+@campaign.command("watch")
+@click.argument("campaign_id", metavar="ID", type=int)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output at the end.")
+@click.pass_context
+def watch_(ctx: click.Context, /, campaign_id: int, *, as_json: bool) -> None:
+    """Follow a campaign until it is done; Ctrl-C only stops watching."""
+    engine = ready_ledger()
+    with Dashboard(campaign_id) as dashboard:
+        report = watch.follow(engine, campaign_id, on_look=dashboard.show)
+    with reading(engine) as connection:
+        facts = shown(connection, report)
+    if as_json:
+        echo_json(facts)
+    else:
+        echo_report(facts)
+    ctx.exit(0 if is_complete(report) else EXIT_PARTLY)
+
+
+def ready_ledger() -> Engine:
+    """Open the configured ledger and check its schema."""
+    engine = open_ledger(load_settings().ledger)
+    prepare(engine)
+    return engine
+
+
+class Dashboard:
+    """The live view of a campaign: a bar with counts on a terminal, plain lines elsewhere."""
+
+    def __init__(self, campaign_id: int) -> None:
+        self._title = f"Campaign {campaign_id}"
+        self._meter: Meter | None = None
+
+    def __enter__(self) -> Self:
+        """Wait for the first look, which tells the size."""
+        return self
+
+    def show(self, report: CampaignReport) -> None:
+        """Show one look."""
+        if self._meter is None:
+            self._meter = Meter(self._title, total=report.messages)
+            self._meter.__enter__()
+        left = sum(report.counts[state] for state in OPEN_STATES)
+        counts = _count_words({state.value: n for state, n in report.counts.items()})
+        held = f" - {report.reason}" if report.reason else ""
+        self._meter.show(report.messages - left, f"{counts}{held}")
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Take the view away."""
+        if self._meter:
+            self._meter.__exit__(kind, error, trace)
+
+
+def echo_report(facts: dict[str, Any]) -> None:
+    """Print one campaign for a person."""
+    counts = facts["counts"]
+    words = {
+        "campaign": f"{facts['id']} {facts['name']}",
+        "state": facts["state"],
+        "because": facts["reason"],
+        "provider": facts["provider"],
+        "rows": facts["rows"],
+        "messages": facts["messages"],
+        "duplicates": facts["duplicates"],
+        "refused": facts["refused"],
+        **{name: n for name, n in counts.items() if n},
+        "codes": ", ".join(f"{code}: {n}" for code, n in facts["codes"].items()) or None,
+        "parts": facts["parts"],
+        "cost": cost_words(facts["cost"]),
+        "ends" if facts["state"] == "running" else "ended": facts["ends_at"],
+    }
+    echo_facts(words)
+
+
+def _count_words(counts: dict[str, int]) -> str:
+    return ", ".join(f"{n} {name}" for name, n in counts.items() if n) or "empty"

@@ -1,0 +1,42 @@
+"""`bulksend message`: one message's whole history."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from producer.cli.campaign import ready_ledger
+from producer.cli.output import echo_facts, echo_json, echo_table
+from producer.reports import message_shown
+from worker.ledger import messages
+from worker.ledger.engine import reading
+
+
+@click.group()
+def message() -> None:
+    """See messages."""
+
+
+@message.command()
+@click.argument("message_id", metavar="ID|NUMBER")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
+def show(message_id: str, *, as_json: bool) -> None:
+    """Show one message: its states, submissions and what the gateway said.
+
+    A number with a plus (+4520304050) shows the newest message that went to it.
+    """
+    with reading(ready_ledger()) as connection:
+        number = messages.resolve(connection, message_id)
+        facts = message_shown(messages.history(connection, number))
+    if as_json:
+        echo_json(facts)
+        return
+    echo_facts({name: value for name, value in facts.items() if name != "submissions"})
+    if facts["submissions"]:
+        _echo_submissions(facts["submissions"])
+
+
+def _echo_submissions(submissions: list[dict[str, Any]]) -> None:
+    names = ["reference", "provider", "started_at", "ended_at", "outcome", "code", "detail"]
+    echo_table(names, ([row[name] for name in names] for row in submissions))

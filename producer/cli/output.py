@@ -1,0 +1,110 @@
+"""What people and programs see: data on standard output, progress and problems on standard error."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from types import TracebackType
+from typing import Self
+
+import click
+from rich import box
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from producer.recipients import Problem
+
+PLAIN_INTERVAL_S = 2.0
+"""Between two lines of progress where there is no terminal."""
+
+SHOWN_PROBLEMS = 20
+
+
+def echo_json(value: object) -> None:
+    """Print one JSON object on standard output."""
+    click.echo(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def echo_table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print a plain table that also reads well in a pipe."""
+    table = Table(*headers, box=box.SIMPLE_HEAD, pad_edge=False)
+    for row in rows:
+        table.add_row(*("" if cell is None else str(cell) for cell in row))
+    Console(file=sys.stdout, soft_wrap=True, highlight=False, markup=False).print(table)
+
+
+def echo_facts(facts: Mapping[str, object]) -> None:
+    """Print names and values, one a line; what is None is left out."""
+    shown = {name: value for name, value in facts.items() if value is not None and value != ""}
+    width = max(map(len, shown), default=0)
+    for name, value in shown.items():
+        click.echo(f"{name:<{width}}  {value}")
+
+
+def echo_problems(problems: Sequence[Problem], *, total: int) -> None:
+    """Print the first refused rows and how many more there are, on standard error."""
+    for problem in problems[:SHOWN_PROBLEMS]:
+        column = f", column {problem.column}" if problem.column else ""
+        click.echo(f"  line {problem.line}{column}: {problem.message} [{problem.code}]", err=True)
+    rest = total - min(len(problems), SHOWN_PROBLEMS)
+    if rest > 0:
+        click.echo(f"  and {rest} more", err=True)
+
+
+def is_interactive() -> bool:
+    """Say whether a person can be asked."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+class Meter:
+    """Progress of one piece of work: a bar on a terminal, a line every two seconds elsewhere."""
+
+    def __init__(self, title: str, *, total: int, unit: str = "") -> None:
+        self._title = title
+        self._total = max(total, 1)
+        self._unit = unit
+        self._done = 0
+        self._printed_at = time.monotonic()
+        self._bar: Progress | None = None
+        self._task = TaskID(0)
+        if sys.stderr.isatty():
+            self._bar = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn() if not unit else TextColumn("{task.percentage:>3.0f} %"),
+                TextColumn("{task.fields[note]}"),
+                TimeRemainingColumn(),
+                console=Console(stderr=True),
+                transient=True,
+            )
+            self._task = self._bar.add_task(title, total=self._total, note="")
+
+    def __enter__(self) -> Self:
+        """Show the bar."""
+        if self._bar:
+            self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Take the bar away."""
+        if self._bar:
+            self._bar.stop()
+
+    def advance(self, n: int) -> None:
+        """Say that so many more are done."""
+        self.show(self._done + n)
+
+    def show(self, done: int, note: str = "") -> None:
+        """Say how many are done, with a few words beside it."""
+        self._done = done
+        if self._bar:
+            self._bar.update(self._task, completed=done, note=note)
+        elif time.monotonic() - self._printed_at >= PLAIN_INTERVAL_S:
+            self._printed_at = time.monotonic()
+            figures = f"{100 * done // self._total} %" if self._unit else f"{done} of {self._total}"
+            click.echo(f"{self._title}: {figures}{f', {note}' if note else ''}", err=True)

@@ -1,0 +1,161 @@
+"""`bulksend send`: a recipient file becomes a campaign, and, with --wait, SMS."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import Any
+
+import click
+from sqlalchemy import Engine
+
+from producer import campaigns, watch
+from producer.cli import EXIT_INTERRUPTED, EXIT_PARTLY
+from producer.cli.campaign import Dashboard, echo_report
+from producer.cli.order import (
+    cost_words,
+    make_order,
+    order_options,
+    read_order,
+    require_messages,
+    require_within,
+    summary,
+)
+from producer.cli.output import Meter, echo_json, echo_problems, is_interactive
+from producer.embedded import own_worker
+from producer.preview import Order, Preview
+from producer.reports import is_complete, shown
+from producer.spool import Spool
+from worker.errors import BrokerError, InputError
+from worker.ledger.campaigns import CampaignReport
+from worker.ledger.engine import open_ledger, reading
+from worker.ledger.schema import prepare
+from worker.settings import Settings, load_settings
+from worker.station import require_broker, running_broker
+
+
+@click.command()
+@order_options
+@click.option("--max-cost", metavar="AMOUNT", help="Refuse to send when it costs more, such as 250.00.")
+@click.option("--accept-good-rows", is_flag=True, help="Send the good rows of a file that has refused ones.")
+@click.option("--yes", is_flag=True, help="Answer every question with yes.")
+@click.option("--wait", is_flag=True, help="Wait until all is sent; without a broker, send it from here.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
+@click.pass_context
+def send(  # noqa: PLR0913 - one argument per option
+    ctx: click.Context,
+    /,
+    *,
+    max_cost: str | None,
+    accept_good_rows: bool,
+    yes: bool,
+    wait: bool,
+    as_json: bool,
+    **given: Any,  # noqa: ANN401 - the shared options
+) -> None:
+    r"""Send one message to every recipient of FILE.
+
+    \b
+    Example:
+      bulksend send members.csv --text "Hi {{ first_name }}" --via acme-dk --wait
+    """
+    settings = load_settings()
+    order = make_order(settings, given)
+    order.account.secret()  # found missing here rather than by the worker
+    spool = Spool()
+    found = read_order(order, on_message=spool.add)
+    _accept(found, good_rows=accept_good_rows or yes)
+    require_messages(found)
+    require_within(found, max_cost)
+    require_broker(settings)
+    engine = open_ledger(settings.ledger)
+    prepare(engine)
+    campaign_id = _create(engine, order, found, spool)
+    click.echo(f"Campaign {campaign_id}: {found.messages} messages, {found.parts} parts", err=True)
+    _publish(settings, engine, order.account.name)
+    if wait:
+        ctx.exit(_wait(settings, engine, campaign_id, as_json=as_json))
+    if as_json:
+        echo_json({**summary(found), "campaign_id": campaign_id})
+    if not watch.is_worked_soon(engine, campaign_id):
+        click.echo("Nothing sends yet: it will when a worker runs (`bulksend worker`)", err=True)
+
+
+def _accept(found: Preview, *, good_rows: bool) -> None:
+    """Go on with a file that has refused rows only when that is wanted."""
+    if not found.refused:
+        return
+    click.echo(f"{found.refused} of {found.rows} rows are refused:", err=True)
+    echo_problems(found.problems, total=found.refused)
+    if good_rows:
+        return
+    words = f"Send the {found.messages} good rows ({found.parts} parts, {cost_words(found.cost.render())})?"
+    if not is_interactive() or not click.confirm(words, err=True):
+        raise InputError(
+            "Nothing was sent: correct the rows, or send the good ones with --accept-good-rows",
+            code="refused_rows",
+        )
+
+
+def _create(engine: Engine, order: Order, found: Preview, spool: Spool) -> int:
+    try:
+        with Meter("Importing", total=found.messages) as meter:
+            return campaigns.create(engine, order, found, spool, on_messages=meter.advance)
+    except KeyboardInterrupt:
+        click.echo("Nothing was sent; the same command begins again.", err=True)
+        raise
+    finally:
+        spool.close()
+
+
+def _publish(settings: Settings, engine: Engine, provider: str) -> None:
+    """Tell a worker at once; when Redis has just gone away, the tick does it later."""
+    broker = running_broker(settings)
+    if broker is None:
+        return
+    from worker.dispatch import Dispatcher  # noqa: PLC0415 - Celery takes longer to import than all else here
+
+    dispatcher = Dispatcher.of(settings, engine=engine, broker=broker)
+    try:
+        dispatcher.publish_due(provider)
+    except BrokerError as error:
+        click.echo(f"{error}. The campaign is in the ledger and goes on by itself.", err=True)
+
+
+def _wait(settings: Settings, engine: Engine, campaign_id: int, *, as_json: bool) -> int:
+    """Follow the campaign to its end, with a worker of our own where no broker says that others send."""
+    with ExitStack() as opened:
+        worker = opened.enter_context(own_worker(settings)) if settings.broker is None else None
+        try:
+            with Dashboard(campaign_id) as dashboard:
+                report = watch.follow(
+                    engine,
+                    campaign_id,
+                    on_look=dashboard.show,
+                    in_between=worker.see_to if worker else lambda: None,
+                )
+        except KeyboardInterrupt:
+            _say_how_to_go_on(campaign_id, sends_here=worker is not None)
+            return EXIT_INTERRUPTED
+    return _report(engine, report, as_json=as_json)
+
+
+def _say_how_to_go_on(campaign_id: int, *, sends_here: bool) -> None:
+    if sends_here:
+        click.echo("Stopping: what is under way ends, the rest stays queued.", err=True)
+        click.echo(
+            f"`bulksend worker` goes on; `bulksend campaign show {campaign_id}` tells where it is.", err=True
+        )
+    else:
+        click.echo(
+            f"Campaign {campaign_id} goes on; `bulksend campaign watch {campaign_id}` shows it.", err=True
+        )
+
+
+def _report(engine: Engine, report: CampaignReport, *, as_json: bool) -> int:
+    with reading(engine) as connection:
+        facts = shown(connection, report)
+    if as_json:
+        echo_json({**facts, "campaign_id": report.id})
+    else:
+        echo_report(facts)
+    return 0 if is_complete(report) else EXIT_PARTLY

@@ -1,0 +1,114 @@
+"""What is reported of campaigns and previews: plain values for JSON, and CSV that is safe to open."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, TextIO
+
+from sqlalchemy import Connection
+
+from worker.clock import instant
+from worker.ledger import campaigns
+from worker.ledger.campaigns import CampaignReport, NewMessage
+from worker.states import OPEN_STATES, MessageState
+from worker.text.pricing import Price
+
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+class MessageRows:
+    """Writes previewed messages as CSV, one row each."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._writer = csv.writer(file)
+        self._writer.writerow(["line", "msisdn", "encoding", "parts", "price", "currency", "text"])
+
+    def add(self, message: NewMessage, text: str) -> None:
+        """Append one message with its whole text; one that a spreadsheet would calculate is neutralised."""
+        price = None
+        if message.price_micros is not None:
+            price = Price.of_micros(message.price_micros, currency=message.currency or "").amount
+        inert = f"'{text}" if text.startswith(_FORMULA_STARTS) else text
+        self._writer.writerow(
+            [message.line, message.msisdn, message.encoding, message.parts, price, message.currency, inert]
+        )
+
+
+def iso(epoch_ms: int | None) -> str | None:
+    """Write a ledger time as ISO 8601 in UTC, to the second."""
+    return (
+        None if epoch_ms is None else instant(epoch_ms).isoformat(timespec="seconds").replace("+00:00", "Z")
+    )
+
+
+def listed(report: CampaignReport) -> dict[str, Any]:
+    """Give a campaign as the listing prints it."""
+    return {
+        "id": report.id,
+        "name": report.name,
+        "state": report.state,
+        "reason": report.reason,
+        "provider": report.provider,
+        "created_at": iso(report.created_at),
+        "counts": {state.value: n for state, n in report.counts.items()},
+    }
+
+
+def shown(connection: Connection, report: CampaignReport) -> dict[str, Any]:
+    """Give one campaign with its sums over the rows: what `campaign show --json` prints."""
+    parts, cost = campaigns.totals(connection, report.id)
+    return {
+        **listed(report),
+        "sender": report.sender,
+        "source": report.source,
+        "rows": report.rows,
+        "messages": report.messages,
+        "duplicates": report.duplicates,
+        "refused": report.refused,
+        "skipped": report.skipped,
+        "parts": parts,
+        "cost": cost.render(),
+        "due_at": iso(report.due_at),
+        "ends_at": iso(_ends_at(connection, report)),
+        "codes": campaigns.codes(connection, report.id),
+    }
+
+
+def message_shown(history: Mapping[str, Any]) -> dict[str, Any]:
+    """Give one message's history as `message show --json` prints it; the price is of all its parts."""
+    price = None
+    if history["price_micros"] is not None:
+        price = str(Price.of_micros(history["price_micros"], currency=history["currency"]))
+    hidden = {"price_micros", "currency", "submission_id", "group_limit"}
+    facts = {name: value for name, value in history.items() if name not in hidden}
+    instants = {name: iso(facts[name]) for name in ("due_at", "leave_by", "changed_at")}
+    return {
+        **facts,
+        **instants,
+        "price": price,
+        "submissions": [_submission(s) for s in history["submissions"]],
+    }
+
+
+def _submission(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {**row, "started_at": iso(row["started_at"]), "ended_at": iso(row["ended_at"])}
+
+
+def _ends_at(connection: Connection, report: CampaignReport) -> int | None:
+    """Return when it ended, or when it will at the pace so far; None while there is no pace."""
+    if report.is_done:
+        return campaigns.ended_at(connection, report.id)
+    left = sum(report.counts[state] for state in OPEN_STATES)
+    finished = report.messages - left
+    now = int(datetime.now(tz=UTC).timestamp() * 1000)
+    if report.due_at is None or not finished or now <= report.due_at:
+        return None
+    return now + (now - report.due_at) * left // finished
+
+
+def is_complete(report: CampaignReport) -> bool:
+    """Say whether every message was accepted by the gateway, or better."""
+    good = {MessageState.ACCEPTED, MessageState.DELIVERED}
+    return report.is_done and all(n == 0 for state, n in report.counts.items() if state not in good)

@@ -1,0 +1,38 @@
+"""Composed messages between preview and import: an unnamed file, so what was previewed is what is sent.
+
+The file has no name in the file system: numbers and texts are gone with the process, however it ends.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator
+from dataclasses import astuple, fields
+
+from worker.ledger.campaigns import NewMessage
+
+_NAMES = [field.name for field in fields(NewMessage)]
+
+
+class Spool:
+    """Messages in the order in which they were added; memory does not grow with them."""
+
+    def __init__(self) -> None:
+        self._file = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 - closed by ``close``
+        self.n_messages = 0
+
+    def add(self, message: NewMessage, _text: str = "") -> None:
+        """Append one message; takes what a preview calls with."""
+        self._file.write(json.dumps(astuple(message)) + "\n")
+        self.n_messages += 1
+
+    def __iter__(self) -> Iterator[NewMessage]:
+        """Yield all messages from the first."""
+        self._file.seek(0)
+        for line in self._file:
+            yield NewMessage(**dict(zip(_NAMES, json.loads(line), strict=True)))
+
+    def close(self) -> None:
+        """Forget everything."""
+        self._file.close()
