@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from types import TracebackType
 from typing import Any, Self
 
@@ -80,11 +81,12 @@ def ready_ledger() -> Engine:
 
 
 class Dashboard:
-    """The live view of a campaign: a bar with counts on a terminal, plain lines elsewhere."""
+    """The live view of a campaign: a bar with rate, time left and counts, or plain lines in a pipe."""
 
     def __init__(self, campaign_id: int) -> None:
         self._title = f"Campaign {campaign_id}"
         self._meter: Meter | None = None
+        self._first: tuple[float, int] = (0.0, 0)
 
     def __enter__(self) -> Self:
         """Wait for the first look, which tells the size."""
@@ -92,13 +94,18 @@ class Dashboard:
 
     def show(self, report: CampaignReport) -> None:
         """Show one look."""
+        done = report.messages - sum(report.counts[state] for state in OPEN_STATES)
         if self._meter is None:
             self._meter = Meter(self._title, total=report.messages)
             self._meter.__enter__()
-        left = sum(report.counts[state] for state in OPEN_STATES)
+            self._first = (time.monotonic(), done)
         counts = _count_words({state.value: n for state, n in report.counts.items()})
         held = f" - {report.reason}" if report.reason else ""
-        self._meter.show(report.messages - left, f"{counts}{held}")
+        self._meter.show(done, f"{self._rate(done)}/s, {counts}{held}")
+
+    def _rate(self, done: int) -> int:
+        began, before = self._first
+        return round((done - before) / max(time.monotonic() - began, 0.1))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

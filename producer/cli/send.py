@@ -84,10 +84,11 @@ def _accept(found: Preview, *, good_rows: bool) -> None:
     """Go on with a file that has refused rows only when that is wanted."""
     if not found.refused:
         return
-    click.echo(f"{found.refused} of {found.rows} rows are refused:", err=True)
-    echo_problems(found.problems, total=found.refused)
+    reasons = ", ".join(f"{code}: {n}" for code, n in found.reasons.most_common())
+    click.echo(f"{found.refused} of {found.rows} rows are refused ({reasons})", err=True)
     if good_rows:
         return
+    echo_problems(found.problems, total=found.refused)
     words = f"Send the {found.messages} good rows ({found.parts} parts, {cost_words(found.cost.render())})?"
     if not is_interactive() or not click.confirm(words, err=True):
         raise InputError(
