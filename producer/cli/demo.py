@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shlex
+import shutil
+import sys
 import time
 from pathlib import Path
 
@@ -50,4 +52,12 @@ def demo(ctx: click.Context, /, folder: Path) -> None:
     click.echo(
         f"text for text and part for part. That took {time.monotonic() - began:.0f} s; nothing runs any more."
     )
-    click.echo(f"Look around: cd {folder} && bulksend campaign show 1; delete the folder when you are done.")
+    click.echo(
+        f"Look around: cd {place} && {_program()} campaign show 1; delete the folder when you are done."
+    )
+
+
+def _program() -> str:
+    """Return how this shell can call us: by name, or by the path of the environment that we run in."""
+    own = Path(sys.executable).with_name("bulksend")
+    return "bulksend" if shutil.which("bulksend") == str(own) else str(own)

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from worker.sandbox.cpsms_contacts import CALLS as CONTACT_CALLS
 from worker.sandbox.cpsms_contacts import Contacts
@@ -22,7 +22,7 @@ from worker.sandbox.cpsms_request import (
     unix_seconds,
     user_name,
 )
-from worker.sandbox.gateway import Call, Gateway, RefusalError
+from worker.sandbox.gateway import Call, Gateway, JsonReply, RefusalError
 from worker.sandbox.knobs import Knobs
 from worker.sandbox.receipts import Receipt, Receipts, is_loopback
 
@@ -101,18 +101,18 @@ class Cpsms(Gateway):
         item = self._error(error.status, text=error.text)
         headers = {} if error.retry_after_s is None else {"Retry-After": str(error.retry_after_s)}
         content = {"error": [item] if self.knobs.error_list else item}
-        return JSONResponse(content, status_code=error.status, headers=headers)
+        return JsonReply(content, status_code=error.status, headers=headers)
 
     async def _do(self, name: str, *, user: str, given: dict[str, Any]) -> Response:
         if name in {"send", "sendgroup", "simplesend"}:
             return self._send(user, given=given)
         if name == "creditvalue":
-            return JSONResponse({"credit": self._credit()})
+            return JsonReply({"credit": self._credit()})
         if name == "getlog":
             return await self._log(user, given=given)
         if name == "deletesms":
             return self._delete(str(given.get("reference", "")))
-        return JSONResponse(self._contacts.do(name, given=given, is_2016=self.knobs.generation != "2017"))
+        return JsonReply(self._contacts.do(name, given=given, is_2016=self.knobs.generation != "2017"))
 
     def _error(self, code: int, *, text: str) -> dict[str, Any]:
         names = ("code", "message") if self.knobs.generation == "2017" else ("errorCode", "errMsg")
@@ -176,12 +176,12 @@ class Cpsms(Gateway):
     def _outcome(self, accepted: list[dict[str, Any]], *, refused: list[dict[str, Any]]) -> Response:
         success: list[Any] = [accepted] if self.knobs.generation == "draft" else accepted
         if not refused:
-            return JSONResponse({"success": success})
+            return JsonReply({"success": success})
         if not accepted:
             is_one = len(refused) == 1 and not self.knobs.error_list
-            return JSONResponse({"error": refused[0] if is_one else refused}, status_code=400)
+            return JsonReply({"error": refused[0] if is_one else refused}, status_code=400)
         status = 207 if self.knobs.multi_status else 200
-        return JSONResponse({"success": success, "error": refused}, status_code=status)
+        return JsonReply({"success": success, "error": refused}, status_code=status)
 
     # --- credit, log, delete
 
@@ -204,7 +204,7 @@ class Cpsms(Gateway):
         to_s = unix_seconds(given.get("toDate", 0)) or now_s
         rows = self._rows(str(given.get("to", "")).removeprefix("+"), now_s=now_s)
         wanted = (row for row in rows if from_s <= row["timeSent"] <= to_s)
-        return JSONResponse(await asyncio.to_thread(list, wanted))  # a long log must not stop the sends
+        return JsonReply(await asyncio.to_thread(list, wanted))  # a long log must not stop the sends
 
     def _rows(self, number: str, *, now_s: float) -> Iterator[dict[str, Any]]:
         wanted = f'"+{number}"'.encode() if number else b""
@@ -246,7 +246,7 @@ class Cpsms(Gateway):
         if n_deleted and not kept:
             self._deleted.add(reference)
         name = "success" if self.knobs.generation == "2017" else "Success"
-        return JSONResponse({name: f"SMS with reference {reference} deleted"})
+        return JsonReply({name: f"SMS with reference {reference} deleted"})
 
 
 def _path_names(call: Call) -> tuple[str, ...]:

@@ -1,18 +1,28 @@
 """What every simulated gateway is: a place, knobs, a book, and an answer to a call."""
 
+import json
 import math
 import time
 from dataclasses import dataclass
 from typing import ClassVar
 
 from starlette.datastructures import Headers
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from worker.sandbox.book import Book
 from worker.sandbox.knobs import Knobs
 from worker.sandbox.rate import RateLimit
 
 REFUSED_USER = "bad"
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+
+
+class JsonReply(JSONResponse):
+    """JSON in ASCII: what it echoes may hold half of a surrogate pair, which UTF-8 cannot carry."""
+
+    def render(self, content: object) -> bytes:
+        """Encode the content."""
+        return _encode(content).encode()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
