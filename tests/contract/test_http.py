@@ -3,6 +3,7 @@ import socket
 import threading
 import traceback
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -48,6 +49,12 @@ def client() -> Iterator[Client]:
     client = Client(connections=2, timeout_s=DEADLINE_S, ca_file=servers.CERTIFICATE)
     yield client
     client.close()
+
+
+@pytest.fixture
+def threads() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        yield pool
 
 
 def post(url: str) -> HttpRequest:
@@ -235,6 +242,38 @@ def test_connection_is_used_again_until_it_was_idle_too_long(idle_limit_s: float
         client.close()
 
     assert (server.n_connections, len(server.requests)) == (n_connections, 2)
+
+
+@pytest.mark.parametrize("tls", [False, True])
+def test_request_takes_the_connection_that_was_opened_for_it(
+    client: Client, threads: ThreadPoolExecutor, *, tls: bool
+) -> None:
+    with serving(servers.answer(GOOD), tls=tls) as server:
+        client.open(server.url, n=1, pool=threads)
+        reply = client.exchange(post(server.url))
+        client.close()
+
+    assert (reply.status, server.n_connections) == (200, 1)
+
+
+def test_as_many_connections_are_opened_as_are_missing(client: Client, threads: ThreadPoolExecutor) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(0.2)
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        for _ in range(3):
+            client.open(url, n=2, pool=threads)
+        accepted = [listener.accept()[0] for _ in range(2)]
+        with pytest.raises(TimeoutError):
+            listener.accept()
+        for connection in accepted:
+            connection.close()
+
+
+def test_connection_that_cannot_be_opened_is_not_sent(client: Client, threads: ThreadPoolExecutor) -> None:
+    with pytest.raises(NotSent) as refused:
+        client.open(f"http://127.0.0.1:{closed_port()}/?token={SECRET}", n=2, pool=threads)
+
+    assert SECRET not in everything_told(refused.value)
 
 
 def test_connection_that_the_server_closed_while_idle_is_replaced(client: Client) -> None:

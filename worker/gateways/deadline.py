@@ -96,6 +96,11 @@ class Watchdog:
             self._attempts[attempt] = None
         return attempt
 
+    def unwatched(self, *, idle_limit_s: float) -> Attempt:
+        """Give an attempt that writes nothing, to open connections with."""
+        deadline_s = now_s() + self._timeout_s
+        return Attempt(deadline_s=deadline_s, idle_limit_s=idle_limit_s, before_write=None)
+
     def end(self, attempt: Attempt) -> None:
         """Watch it no more."""
         with self._lock:

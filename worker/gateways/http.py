@@ -8,25 +8,24 @@ it everything but a whole reply is ``OutcomeUnknown``.
 from __future__ import annotations
 
 import logging
-import socket
 import ssl
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 from requests import PreparedRequest, Response
 from requests.adapters import HTTPAdapter
 from requests.structures import CaseInsensitiveDict
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from worker.errors import NotSent, OutcomeUnknown
 from worker.gateways.base import HttpReply
+from worker.gateways.connections import Connection, Pool, SecurePool, current, socket_options
 from worker.gateways.deadline import Attempt, Watchdog, now_s
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+    from concurrent.futures import Executor
 
     from worker.gateways.base import HttpRequest
 
@@ -45,54 +44,6 @@ class _BodyTooLargeError(Exception):
     """The reply has more than the allowed octets."""
 
 
-class _Current(threading.local):
-    attempt: Attempt | None = None
-
-
-_current = _Current()
-
-
-class _Connection(HTTPConnection):
-    """A connection that tells the current attempt before the first byte of a request."""
-
-    _answered_s = 0.0
-
-    @property
-    def is_connected(self) -> bool:
-        limit_s = _current.attempt.idle_limit_s if _current.attempt else 0.0
-        return super().is_connected and now_s() - self._answered_s < limit_s
-
-    def send(self, data: Any) -> None:  # noqa: ANN401 - the signature of http.client
-        if self.sock is None:
-            self.connect()
-        attempt = _current.attempt
-        if attempt is not None and not attempt.wrote:
-            attempt.start_writing(self.sock)
-        super().send(data)
-
-    def getresponse(self) -> Any:  # noqa: ANN401 - urllib3's reply is not http.client's
-        response = super().getresponse()
-        self._answered_s = now_s()
-        return response
-
-
-class _SecureConnection(_Connection, HTTPSConnection):
-    pass
-
-
-class _Pool(HTTPConnectionPool):
-    ConnectionCls = _Connection
-
-    def _put_conn(self, conn: Any) -> None:  # noqa: ANN401 - the signature of urllib3
-        if _current.attempt is not None:
-            _current.attempt.let_go()  # before another thread can take the connection
-        super()._put_conn(conn)
-
-
-class _SecurePool(_Pool, HTTPSConnectionPool):
-    ConnectionCls = _SecureConnection
-
-
 class _Transport(HTTPAdapter):
     """requests' adapter without cookies and without reading the certificates for each connection."""
 
@@ -104,6 +55,19 @@ class _Transport(HTTPAdapter):
         response.status_code, response.raw, response.request = resp.status, resp, req
         return response
 
+    def pool_of(self, url: str) -> Pool:
+        """Return the pool that a request to this address will use."""
+        request = PreparedRequest()
+        request.method, request.url, request.headers = "GET", url, CaseInsensitiveDict()
+        return cast("Pool", self.get_connection_with_tls_context(request, verify=True))
+
+
+def _connect_all(connections: Sequence[Connection], *, pool: Executor, timeout_s: float) -> None:
+    for connection in connections:
+        connection.timeout = timeout_s
+    for connected in [pool.submit(connection.connect) for connection in connections]:
+        connected.result()
+
 
 def _transport(*, connections: int, timeout_s: float, ca_file: str | None) -> _Transport:
     transport = _Transport(max_retries=0)
@@ -111,18 +75,11 @@ def _transport(*, connections: int, timeout_s: float, ca_file: str | None) -> _T
         2,
         connections,
         block=True,
-        socket_options=_socket_options(timeout_s),
+        socket_options=socket_options(timeout_s),
         ssl_context=ssl.create_default_context(cafile=ca_file or DEFAULT_CA_BUNDLE_PATH),
     )
-    transport.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
+    transport.poolmanager.pool_classes_by_scheme = {"http": Pool, "https": SecurePool}
     return transport
-
-
-def _socket_options(timeout_s: float) -> list[tuple[int, int, int]]:
-    options = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
-    if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux: give up when nobody acknowledges
-        options.append((socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(timeout_s * 1000)))
-    return options
 
 
 class Client:
@@ -155,7 +112,7 @@ class Client:
             OutcomeUnknown: a byte was written and no whole reply of at most 64 KiB came in time.
         """
         attempt = self._watchdog.begin(idle_limit_s=self._idle_limit_s, before_write=before_write)
-        _current.attempt = attempt
+        current.attempt = attempt
         try:
             return self._reply(request, attempt=attempt)
         except NotSent:
@@ -163,10 +120,36 @@ class Client:
         except Exception as error:  # noqa: BLE001 - the byte decides, not the class of the exception
             reason = "deadline" if attempt.is_late else _reason(error)
         finally:
-            _current.attempt = None
+            current.attempt = None
             self._watchdog.end(attempt)
         # Raised out here, so that it does not keep the library's exception, which holds the address.
         raise _failure(host=_host(request.url), reason=reason, wrote=attempt.wrote)
+
+    def open(self, url: str, *, n: int, pool: Executor) -> None:
+        """Have ``n`` connections to the host of ``url`` open and idle, name resolved and TLS agreed.
+
+        What is open already is kept unless it was idle for too long; the rest is opened in parallel by the
+        threads of ``pool``. A request that follows within the idle limit need not connect any more.
+
+        Raises:
+            NotSent: one of them cannot be opened.
+        """
+        hosts = self._transport.pool_of(url)
+        current.attempt = self._watchdog.unwatched(idle_limit_s=self._idle_limit_s)
+        taken: list[Any] = []
+        try:
+            taken.extend(hosts.take() for _ in range(n))
+            closed = [connection for connection in taken if not connection.is_connected]
+            _connect_all(closed, pool=pool, timeout_s=self._timeout_s / 2)
+        except Exception as error:  # noqa: BLE001 - nothing can have been written
+            reason = _reason(error)
+        else:
+            return
+        finally:
+            for connection in taken:
+                hosts.give_back(connection)
+            current.attempt = None
+        raise _failure(host=_host(url), reason=reason, wrote=False)
 
     def close(self) -> None:
         """Close the idle connections and end the watchdog; no exchange may follow."""
