@@ -40,7 +40,8 @@ def _tick() -> None:
 def _flower() -> None:
     from worker import tasks  # noqa: PLC0415 - as above
 
-    tasks.app.start(["flower", *sys.argv[2:]])
+    # Shown only: what is sent is decided in the ledger, not by whoever opens this page.
+    tasks.app.start(["flower", "--read_only=True", *sys.argv[2:]])
 
 
 def main() -> None:
