@@ -19,36 +19,39 @@ EXIT_USAGE = 2
 EXIT_PARTLY = 3
 EXIT_INTERRUPTED = 130
 
-_COMMANDS = {  # name -> where it is; imported when it is used, so that help and segments stay quick
-    "demo": "producer.cli.demo:demo",
-    "init": "producer.cli.init:init",
-    "segments": "producer.cli.segments:segments",
-    "preview": "producer.cli.preview:preview",
-    "send": "producer.cli.send:send",
-    "campaign": "producer.cli.campaign:campaign",
-    "message": "producer.cli.message:message",
-    "worker": "worker.cli:worker",
-    "dispatcher": "worker.cli:dispatcher",
-    "sandbox": "worker.cli:sandbox",
-    "flower": "worker.cli:flower",
-    "up": "worker.cli:up",
-    "ledger": "producer.cli.ledger:ledger",
+_COMMANDS = {  # name -> where it is and what it does; imported when it is used: help and segments stay quick
+    "demo": ("producer.cli.demo:demo", "See the whole thing on this machine, in one folder."),
+    "init": ("producer.cli.init:init", "Write a commented bulksend.toml."),
+    "segments": ("producer.cli.segments:segments", "Show the parts of a text, and what makes it costly."),
+    "preview": ("producer.cli.preview:preview", "Show every problem, part and price before sending."),
+    "send": ("producer.cli.send:send", "Send one message to every recipient of a file."),
+    "campaign": ("producer.cli.campaign:campaign", "List, show and watch campaigns."),
+    "message": ("producer.cli.message:message", "Show one message's whole history."),
+    "worker": ("worker.cli:worker", "Send what is due, until stopped."),
+    "dispatcher": ("worker.cli:dispatcher", "Run the dispatch tick alone."),
+    "sandbox": ("worker.cli:sandbox", "Simulate the SMS gateways; nothing leaves this machine."),
+    "flower": ("worker.cli:flower", "Show the tasks of all workers in a browser."),
+    "up": ("worker.cli:up", "Run every role on this machine, stop them together."),
+    "ledger": ("producer.cli.ledger:ledger", "Look after the ledger."),
 }
 
 
 class _LazyGroup(click.Group):
-    """A group that imports a command when it is called or described."""
+    """A group that imports a command when it is called, not when it is listed."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - the signature is Click's
         return list(_COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        place = _COMMANDS.get(cmd_name)
-        if place is None:
+        if cmd_name not in _COMMANDS:
             return None
-        module, _, name = place.partition(":")
+        module, _, name = _COMMANDS[cmd_name][0].partition(":")
         command: click.Command = getattr(importlib.import_module(module), name)
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, does) for name, (_, does) in _COMMANDS.items()])
 
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -64,7 +67,14 @@ def cli() -> None:
 def main() -> None:
     """Run a command and turn what went wrong into one sentence and an exit code."""
     try:
-        code = cli.main(standalone_mode=False)
+        code = cli.main(prog_name="bulksend", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        code = EXIT_USAGE
+    except click.UsageError as error:
+        path = error.ctx.command_path if error.ctx else "bulksend"
+        click.echo(f"Error: {error.format_message().rstrip('.')}; see `{path} --help`", err=True)
+        code = EXIT_USAGE
     except click.ClickException as error:
         error.show()
         code = error.exit_code

@@ -104,6 +104,8 @@ class Dashboard:
         self._meter.show(done, f"{self._rate(done)}/s, {counts}{held}")
 
     def _rate(self, done: int) -> int:
+        if done == self._first[1]:  # nothing has left yet: a worker that starts is not slow
+            self._first = (time.monotonic(), done)
         began, before = self._first
         return round((done - before) / max(time.monotonic() - began, 0.1))
 

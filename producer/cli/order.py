@@ -98,26 +98,33 @@ def require_messages(found: Preview) -> None:
         raise InputError("No row of the file can be sent to", code="nothing_to_send")
 
 
-def require_within(found: Preview, limit: str | None) -> None:
+def amount(written: str | None) -> Decimal | None:
+    """Read the amount of --max-cost; raises ConfigError when it is none."""
+    try:
+        most = None if written is None else Decimal(written)
+    except InvalidOperation:
+        most = Decimal("NaN")
+    if most is not None and not (most.is_finite() and most >= 0):
+        raise ConfigError(f"--max-cost {written}: write an amount such as 250.00")
+    return most
+
+
+def require_within(found: Preview, most: Decimal | None) -> None:
     """Refuse an order that costs more than a given amount, or that cannot be priced.
 
     Raises:
         InputError: it costs more, in any currency.
-        ConfigError: the amount is none, or not every message has a price.
+        ConfigError: not every message has a price.
     """
-    if limit is None:
+    if most is None:
         return
-    try:
-        most = Decimal(limit)
-    except InvalidOperation:
-        raise ConfigError(f"--max-cost {limit}: write an amount such as 250.00") from None
     if found.unpriced:
         raise ConfigError(
             f"--max-cost: {found.unpriced} messages have no price; set price = for the provider"
         )
     cost = found.cost.render()
-    if any(Decimal(amount) > most for amount in cost.values()):
-        raise InputError(f"It would cost {cost_words(cost)}, more than --max-cost {limit}", code="too_dear")
+    if any(Decimal(sum_) > most for sum_ in cost.values()):
+        raise InputError(f"It would cost {cost_words(cost)}, more than --max-cost {most}", code="too_dear")
 
 
 def cost_words(cost: dict[str, str]) -> str:

@@ -10,10 +10,9 @@ from types import TracebackType
 from typing import Self
 
 import click
-from rich import box
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 from producer.recipients import Problem
 
@@ -29,11 +28,12 @@ def echo_json(value: object) -> None:
 
 
 def echo_table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print a plain table that also reads well in a pipe."""
-    table = Table(*headers, box=box.SIMPLE_HEAD, pad_edge=False)
-    for row in rows:
-        table.add_row(*("" if cell is None else str(cell) for cell in row))
-    Console(file=sys.stdout, soft_wrap=True, highlight=False, markup=False).print(table)
+    """Print aligned columns, in full: in a pipe nothing may be cut off."""
+    lines = [headers, *(["" if cell is None else str(cell) for cell in row] for row in rows)]
+    widths = [max(map(cell_len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        padded = (set_cell_size(cell, width) for cell, width in zip(line, widths, strict=True))
+        click.echo("  ".join(padded).rstrip())
 
 
 def echo_facts(facts: Mapping[str, object]) -> None:

@@ -16,17 +16,14 @@ from producer.reports import MessageRows
 from worker.settings import load_settings
 
 
-@click.command()
+@click.command(
+    epilog='\b\nExample:\n  bulksend preview members.csv --text "Hi {{ first_name }}" --via acme-dk'
+)
 @order_options
 @click.option("--rows", type=click.Path(path_type=Path, dir_okay=False), help="Write every message to a CSV.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 def preview(*, rows: Path | None, as_json: bool, **given: Any) -> None:  # noqa: ANN401 - the shared options
-    r"""Show every problem, duplicate, part and price before anything is sent.
-
-    \b
-    Example:
-      bulksend preview members.csv --text "Hi {{ first_name }}" --via acme-dk
-    """
+    """Show every problem, duplicate, part and price before anything is sent."""
     order = make_order(load_settings(), given)
     with ExitStack() as opened:
         on_message = None

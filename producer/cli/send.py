@@ -12,6 +12,7 @@ from producer import campaigns, watch
 from producer.cli import EXIT_INTERRUPTED, EXIT_PARTLY
 from producer.cli.campaign import Dashboard, echo_report
 from producer.cli.order import (
+    amount,
     cost_words,
     make_order,
     order_options,
@@ -33,7 +34,9 @@ from worker.settings import Settings, load_settings
 from worker.station import require_broker, running_broker
 
 
-@click.command()
+@click.command(
+    epilog='\b\nExample:\n  bulksend send members.csv --text "Hi {{ first_name }}" --via acme-dk --wait'
+)
 @order_options
 @click.option("--max-cost", metavar="AMOUNT", help="Refuse to send when it costs more, such as 250.00.")
 @click.option("--accept-good-rows", is_flag=True, help="Send the good rows of a file that has refused ones.")
@@ -52,20 +55,16 @@ def send(  # noqa: PLR0913 - one argument per option
     as_json: bool,
     **given: Any,  # noqa: ANN401 - the shared options
 ) -> None:
-    r"""Send one message to every recipient of FILE.
-
-    \b
-    Example:
-      bulksend send members.csv --text "Hi {{ first_name }}" --via acme-dk --wait
-    """
+    """Send one message to every recipient of FILE."""
     settings = load_settings()
+    most = amount(max_cost)
     order = make_order(settings, given)
     order.account.secret()  # found missing here rather than by the worker
     spool = Spool()
     found = read_order(order, on_message=spool.add)
     _accept(found, good_rows=accept_good_rows or yes)
     require_messages(found)
-    require_within(found, max_cost)
+    require_within(found, most)
     require_broker(settings)
     engine = open_ledger(settings.ledger)
     prepare(engine)
@@ -126,6 +125,8 @@ def _wait(settings: Settings, engine: Engine, campaign_id: int, *, as_json: bool
     """Follow the campaign to its end, with a worker of our own where no broker says that others send."""
     with ExitStack() as opened:
         worker = opened.enter_context(own_worker(settings)) if settings.broker is None else None
+        if worker:
+            click.echo("Sending from here, unless a worker runs already; Ctrl-C stops cleanly", err=True)
         try:
             with Dashboard(campaign_id) as dashboard:
                 report = watch.follow(

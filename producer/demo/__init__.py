@@ -31,7 +31,7 @@ TEXT = (
     "message. We are open every day from 9 to 20."
 )
 
-_SECRET_VARIABLE = "DEMO_CPSMS_KEY"
+_SECRET_VARIABLE = "DEMO_CPSMS_KEY"  # noqa: S105 - the name of a variable
 _MARK = "# Written by `bulksend demo`; the folder is made anew each time.\n"
 _READY = "sandbox listening on "
 _SETTINGS = """{mark}

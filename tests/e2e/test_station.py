@@ -1,0 +1,97 @@
+"""Beyond one process: a configured broker with Postgres, senders beside each other, `up` with Flower."""
+
+import json
+import signal
+import urllib.request
+
+import psutil
+import pytest
+
+from tests.e2e.place import DEADLINE_S, SECRET, Place
+from tests.sandbox.running import Sandbox
+from worker.waiting import within
+
+ORDER = ("send", "members.csv", "--text", "Hi {{ first_name }}", "--via", "acme")
+
+
+@pytest.mark.redis
+@pytest.mark.postgres
+def test_two_workers_on_an_empty_postgres_send_what_another_process_hands_in(
+    place: Place, gateway: Sandbox, empty_redis_url: str, postgres_url: str
+) -> None:
+    place.configure(ledger=postgres_url, broker=empty_redis_url)
+    place.write_numbers("members.csv", 60)
+
+    with place.started("worker") as one, place.started("worker", "--no-tick") as other:
+        handed_in = place.run(*ORDER, "--json")
+        watched = place.run("campaign", "watch", str(handed_in.json["campaign_id"]), "--json")
+        shown = place.run("message", "show", "+4520000007", "--json")
+        for worker in (one, other):
+            worker.signal(signal.SIGTERM)
+        codes = [worker.wait() for worker in (one, other)]
+
+    assert watched.json["counts"]["accepted"] == 60
+    assert shown.json["state"] == "accepted"
+    assert gateway.stats()["unique"] == gateway.stats()["accepted"] == 60
+    assert codes == [0, 0]
+    assert place.is_quiet()
+    for word in ("20000007", "Hi Ann", SECRET):
+        assert word not in one.said + other.said
+
+
+def test_two_sends_beside_each_other_share_one_redis(place: Place, gateway: Sandbox) -> None:
+    place.write_numbers("members.csv", 40)
+    gateway.set_faults(latency_ms=200)
+
+    with place.started(*ORDER, "--wait") as first:
+        assert within(DEADLINE_S, lambda: gateway.stats()["accepted"] > 0)
+        with place.started(*ORDER, "--name", "another", "--wait") as second:
+            assert within(DEADLINE_S, lambda: place.n_campaigns() == 2, every_s=0.1)
+            n_servers = sum(_is_redis(process) for process in place.processes())
+            codes = [first.wait(), second.wait()]
+
+    assert n_servers == 1
+    assert codes == [0, 0]
+    assert place.counts(1) == place.counts(2) == {"accepted": 40}
+    assert gateway.stats()["accepted"] == 80
+    assert place.is_quiet()
+
+
+def test_up_runs_flower_beside_the_worker_and_flower_shows_no_number(
+    place: Place, gateway: Sandbox, free_port: int
+) -> None:
+    place.write_numbers("members.csv", 30)
+    place.environment["FLOWER_UNAUTHENTICATED_API"] = "true"
+    address = f"http://127.0.0.1:{free_port}"
+
+    with place.started("up", "--flower-port", str(free_port)) as station:
+        assert within(DEADLINE_S, lambda: _get(f"{address}/healthcheck") == "OK", every_s=0.2)
+        place.run(*ORDER, "--wait")
+        assert within(DEADLINE_S, lambda: "send_batch" in _get(f"{address}/api/tasks"), every_s=0.2)
+        tasks = json.loads(_get(f"{address}/api/tasks"))
+        pages = [
+            _get(address + path) for path in ("/tasks", "/workers", "/broker", f"/task/{next(iter(tasks))}")
+        ]
+        station.signal(signal.SIGTERM)
+        code = station.wait()
+
+    assert len(pages[-1]) > 1000
+    assert gateway.stats()["accepted"] == 30
+    assert code == 0
+    assert place.is_quiet()
+    for word in ("20000007", "Hi Ann", SECRET):
+        assert word not in json.dumps(tasks) + "".join(pages) + station.said
+
+
+def _is_redis(process: psutil.Process) -> bool:
+    """Say whether it is a server; the keeper names one only among its arguments."""
+    return "server" in process.name()
+
+
+def _get(url: str) -> str:
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(url, timeout=5) as reply:
+            return str(reply.read().decode())
+    except OSError:
+        return ""
