@@ -35,7 +35,7 @@ demo: $(VENV)/.run ## Send a real file through Redis, a worker and a simulated g
 	@$(BIN)/bulksend demo
 
 test: $(VENV)/.dev ## Run all tests
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 check: lint types contracts ## Everything but the tests
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 import threading
@@ -11,14 +10,20 @@ from worker.roles import die_with_parent
 
 
 def _celery() -> None:
-    os.environ.setdefault("REMAP_SIGTERM", "SIGQUIT")  # before Celery is imported: SIGTERM stops softly
     from worker import tasks  # noqa: PLC0415 - loads the settings, as Celery's own command would
     from worker.app import queue_of  # noqa: PLC0415
     from worker.providers import children_of  # noqa: PLC0415
 
     queues = ",".join(queue_of(name) for name in tasks.settings.providers)
     children = children_of(tasks.settings)
-    words = ["worker", "--pool=prefork", f"--concurrency={children}", f"--queues={queues}", "--task-events"]
+    words = [
+        "--quiet",
+        "worker",
+        "--pool=prefork",
+        f"--concurrency={children}",
+        f"--queues={queues}",
+        "--task-events",
+    ]
     tasks.app.worker_main([*words, "--without-gossip", "--without-mingle", "--loglevel=INFO"])
 
 

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import functools
 import logging
+import math
 import multiprocessing
 import os
+import signal
 import socket
 from concurrent.futures import ThreadPoolExecutor
 
@@ -39,6 +41,7 @@ _stopping = multiprocessing.get_context("fork").Value("b", 0, lock=False)  # poo
 @worker_shutting_down.connect
 def _stop(**_facts: object) -> None:
     _stopping.value = 1
+    signal.alarm(math.ceil(settings.timers.grace))  # Celery waits for a Redis that is gone for ever
 
 
 @setup_logging.connect
