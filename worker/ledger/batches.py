@@ -17,6 +17,9 @@ from worker.ledger.models import ACCOUNTS, BATCHES, CAMPAIGNS, MESSAGES, SUBMISS
 from worker.states import BatchState, CampaignState, MessageState, SubmissionOutcome
 
 _LOST_LEASES_TO_HOLD = 3
+_SWEPT_AT_ONCE = (
+    10  # at most 1,000 rows each, and SQLite's write lock is not to be held for longer than 50 ms
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,6 +106,7 @@ def lease(connection: Connection, batch_id: int, *, owner: str, lease_ms: int) -
 
 def release(connection: Connection, held: Lease) -> bool:
     """Give a batch back, done or open for what is queued; False when the lease was lost or a row is out."""
+    _lock(connection, [held.batch_id])
     given = connection.execute(
         update(BATCHES)
         .where(
@@ -127,8 +131,17 @@ def others_wait(connection: Connection, held: Lease) -> bool:
     return connection.execute(query.limit(1)).one_or_none() is not None
 
 
+def _lock(connection: Connection, batch_ids: Sequence[int]) -> None:
+    """Lock batches in their order, before the statement that reads their rows.
+
+    A statement that had to wait for the lock would still read the rows as they were before it waited.
+    """
+    query = select(BATCHES.c.id).where(BATCHES.c.id.in_(batch_ids)).order_by(BATCHES.c.id)
+    connection.execute(query.with_for_update()).all()
+
+
 def _reopened() -> dict[str, object]:
-    """What a batch becomes when nobody works on it: recomputed from its rows."""
+    """What a batch becomes when nobody works on it: recomputed from its rows, which needs its lock."""
     next_due = select(func.min(MESSAGES.c.due_at)).where(
         MESSAGES.c.batch_id == BATCHES.c.id, MESSAGES.c.state == MessageState.QUEUED
     )
@@ -143,26 +156,26 @@ def _reopened() -> dict[str, object]:
 
 
 def sweep(connection: Connection) -> int:
-    """Open the batches whose lease ran out; their rows in SUBMITTING become UNKNOWN. Returns how many.
+    """Open the first batches whose lease ran out; their rows in SUBMITTING become UNKNOWN. Returns how many.
 
-    Looks first without the control lock and takes it only when there is something to do.
+    Takes the control lock at once: ask ``has_expired`` before.
     """
-    expired = select(BATCHES.c.id).where(
-        BATCHES.c.state == BatchState.LEASED, BATCHES.c.lease_until < now_ms()
-    )
     control_lock(connection, shared=False)
-    found = list(connection.scalars(expired.order_by(BATCHES.c.id).with_for_update()))
+    query = select(BATCHES.c.id).where(_is_expired()).order_by(BATCHES.c.id).limit(_SWEPT_AT_ONCE)
+    found = list(connection.scalars(query.with_for_update()))
     for batch_id in found:
         _sweep_one(connection, batch_id)
     return len(found)
 
 
+def _is_expired() -> ColumnElement[bool]:
+    return (BATCHES.c.state == BatchState.LEASED) & (BATCHES.c.lease_until < now_ms())
+
+
 def has_expired(connection: Connection) -> bool:
     """Say whether there is anything to sweep; a plain read."""
-    expired = select(BATCHES.c.id).where(
-        BATCHES.c.state == BatchState.LEASED, BATCHES.c.lease_until < now_ms()
-    )
-    return connection.execute(expired.limit(1)).one_or_none() is not None
+    query = select(BATCHES.c.id).where(_is_expired()).limit(1)
+    return connection.execute(query).one_or_none() is not None
 
 
 def _sweep_one(connection: Connection, batch_id: int) -> None:
@@ -206,10 +219,6 @@ def due_for_hints(
     The interval between repeated hints doubles, up to thirty times its length. ``limit`` is the room left
     beside the hints that are out and not yet leased.
     """
-    waited = now_ms() - BATCHES.c.published_at
-    interval = case(
-        *((BATCHES.c.n_hints <= n, repeat_ms * 2 ** (n - 1)) for n in range(1, 6)), else_=repeat_ms * 30
-    )
     query = (
         select(BATCHES.c.id, BATCHES.c.provider, BATCHES.c.next_due_at)
         .where(
@@ -218,7 +227,7 @@ def due_for_hints(
             BATCHES.c.next_due_at <= now_ms() + horizon_ms,
             campaign_is_running(BATCHES.c.campaign_id),
             account_is_open(BATCHES.c.provider),
-            (BATCHES.c.published_at.is_(None)) | (waited > interval),
+            (BATCHES.c.published_at.is_(None)) | ~_is_fresh(repeat_ms),
         )
         .order_by(BATCHES.c.next_due_at, BATCHES.c.id)
         .limit(limit)
@@ -226,19 +235,29 @@ def due_for_hints(
     return [DueBatch(id=number, provider=name, due_at=due) for number, name, due in connection.execute(query)]
 
 
+def _is_fresh(repeat_ms: int) -> ColumnElement[bool]:
+    """Say, as SQL, that the last hint of a batch is not to be repeated yet."""
+    interval = case(
+        *((BATCHES.c.n_hints <= n, repeat_ms * 2 ** (n - 1)) for n in range(1, 6)), else_=repeat_ms * 30
+    )
+    return now_ms() - BATCHES.c.published_at <= interval
+
+
 def hints_out(connection: Connection, provider: str, *, repeat_ms: int) -> int:
-    """Count the fresh hints of a provider that nobody has leased yet."""
+    """Count the due batches of a provider whose hint is out and may still be leased by it."""
     query = select(func.count()).where(
         BATCHES.c.provider == provider,
         BATCHES.c.state == BatchState.OPEN,
         BATCHES.c.next_due_at <= now_ms(),
-        BATCHES.c.published_at > now_ms() - repeat_ms,
+        campaign_is_running(BATCHES.c.campaign_id),
+        _is_fresh(repeat_ms),
     )
     return int(connection.execute(query).scalar_one())
 
 
 def note_published(connection: Connection, batch_ids: Sequence[int]) -> None:
     """Remember that hints went out, before they do: a hint lost in between is repeated."""
+    _lock(connection, batch_ids)
     connection.execute(
         update(BATCHES)
         .where(BATCHES.c.id.in_(batch_ids))
@@ -247,8 +266,12 @@ def note_published(connection: Connection, batch_ids: Sequence[int]) -> None:
 
 
 def hold_account(connection: Connection, provider: str, *, pause_ms: int, reason: str) -> None:
-    """Let nothing leave through a provider for a while; a longer hold is not shortened."""
+    """Let nothing leave through a provider for a while; a longer hold is not shortened.
+
+    The hints that are out find nothing to lease meanwhile, so they are forgotten, to be published again.
+    """
     control_lock(connection, shared=False)
+    _forget_hints(connection, provider)
     connection.execute(
         text(
             "INSERT INTO accounts (provider, not_before, reason) VALUES (:provider, 0, NULL) "
@@ -262,3 +285,14 @@ def hold_account(connection: Connection, provider: str, *, pause_ms: int, reason
         .where(ACCOUNTS.c.provider == provider, ACCOUNTS.c.not_before < until)
         .values(not_before=until, reason=reason)
     )
+
+
+def _forget_hints(connection: Connection, provider: str) -> None:
+    hinted = select(BATCHES.c.id).where(
+        BATCHES.c.provider == provider,
+        BATCHES.c.state == BatchState.OPEN,
+        BATCHES.c.published_at.is_not(None),
+    )
+    found = list(connection.scalars(hinted.order_by(BATCHES.c.id).with_for_update()))
+    forgotten = update(BATCHES).where(BATCHES.c.id.in_(found))
+    connection.execute(forgotten.values(published_at=None, n_hints=0))

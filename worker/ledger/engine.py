@@ -20,6 +20,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
 from worker.errors import ConfigError, LedgerError
+from worker.waiting import within
 
 _BUSY_TIMEOUT_S = 20
 _NETWORK_FILE_SYSTEMS = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "afs", "ceph"})
@@ -61,16 +62,28 @@ def open_ledger(url: str) -> Engine:
     if parsed.get_backend_name() == "sqlite":
         return _open_sqlite(parsed)
     try:
-        return create_engine(
+        engine = create_engine(
             parsed.set(drivername="postgresql+psycopg"),
             hide_parameters=True,
             pool_pre_ping=True,
+            isolation_level="READ COMMITTED",  # a mark sees what was committed while it waited
             connect_args={"connect_timeout": 10, "application_name": "bulksend"},
         )
     except ModuleNotFoundError:
         raise ConfigError(
             "ledger: Postgres needs psycopg; install Bulksend with its extra, `bulksend[postgres]`"
         ) from None
+    event.listen(engine, "connect", _configure_postgres)
+    return engine
+
+
+def _configure_postgres(connection: Any, _record: object) -> None:  # noqa: ANN401 - psycopg need not be there
+    """Wait for the disk at every commit, whatever the server says: a mark must survive a power cut."""
+    connection.execute(
+        "SELECT set_config('synchronous_commit', 'on', false) "
+        "WHERE current_setting('synchronous_commit') IN ('off', 'local', 'remote_write')"
+    )
+    connection.commit()
 
 
 def _parse(url: str) -> URL:
@@ -115,9 +128,20 @@ def _refuse_place(path: Path) -> None:
 
 def _configure_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     connection.isolation_level = None  # BEGIN is ours, below
-    connection.execute("PRAGMA journal_mode=WAL")
+    within(_BUSY_TIMEOUT_S, lambda: _turn_to_wal(connection))
     connection.execute("PRAGMA synchronous=FULL")  # a mark must survive a power cut
     connection.execute("PRAGMA foreign_keys=ON")
+
+
+def _turn_to_wal(connection: sqlite3.Connection) -> bool:
+    """Say whether it is done; SQLite does not wait here for another program that turns the same file."""
+    try:
+        connection.execute("PRAGMA journal_mode=WAL")
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:  # the low octet: whatever its kind
+            return False
+        raise
+    return True
 
 
 def _begin_sqlite(connection: Connection) -> None:
@@ -159,7 +183,8 @@ def _sentence(error: Exception, engine: Engine) -> LedgerError:
     code = getattr(driver, "sqlstate", None) or getattr(driver, "sqlite_errorname", None) or ""
     words = f"{type(driver).__name__} {code}".strip()
     away = isinstance(error, DBAPIError) and error.connection_invalidated
-    if away or isinstance(driver, engine.dialect.loaded_dbapi.OperationalError):
+    operational = isinstance(driver, engine.dialect.loaded_dbapi.OperationalError)
+    if away or (operational and code != "SQLITE_ERROR"):  # which is a statement that cannot be run at all
         return LedgerUnavailableError(f"The ledger {place} cannot be used now: {words}")
     return LedgerError(f"The ledger {place} refused a statement: {words}")
 

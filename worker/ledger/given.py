@@ -37,4 +37,12 @@ def execute_given(
         for index, (name, kind) in enumerate(columns.items())
     )
     given = f"WITH given AS (SELECT {cells} FROM {_SOURCE[dialect]}) "  # noqa: S608 - constants of ours
-    connection.execute(text(given + statement), {"given": json.dumps(rows)})
+    written = json.dumps([[_storable(cell) for cell in row] for row in rows])
+    connection.execute(text(given + statement), {"given": written})
+
+
+def _storable(cell: object) -> object:
+    """Replace what a database refuses in a text, NUL and half a surrogate pair: the rest is not lost."""
+    if not isinstance(cell, str):
+        return cell
+    return cell.replace("\0", "?").encode(errors="replace").decode()

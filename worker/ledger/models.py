@@ -22,6 +22,9 @@ SQLModel.metadata.naming_convention = {
     "pk": "pk_%(table_name)s",
 }
 
+LARGEST_ID = 2**63 - 1
+"""A number above it is nobody's id; SQLite's driver would not even take it."""
+
 Key = BigInteger().with_variant(Integer(), "sqlite")  # only INTEGER is a rowid, and so counts by itself
 
 

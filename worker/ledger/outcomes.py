@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, RowMapping, func, select, update
@@ -49,22 +49,11 @@ def record(connection: Connection, results: Sequence[SubmissionResult]) -> int:
     An acceptance counts from any submission of a message, everything else from the current one. A message
     that returns to QUEUED reopens or lowers its batch here and now.
     """
-    wanted = {
-        (outcome.message_id, result.submission_id): outcome
-        for result in results
-        for outcome in result.messages
-    }
-    ids = sorted({message_id for message_id, _ in wanted})
+    ids = sorted({outcome.message_id for result in results for outcome in result.messages})
     _lock_batches(connection, ids)
     now = int(connection.execute(select(now_ms())).scalar_one())
     _end_submissions(connection, results, now=now)
-    rows = _lock_messages(connection, ids)
-    changes = [
-        (row, outcome, state)
-        for (message_id, submission_id), outcome in wanted.items()
-        if (row := rows.get(message_id)) is not None
-        and (state := _next_state(row, outcome, submission_id)) is not None
-    ]
+    changes = _changes(_lock_messages(connection, ids), results)
     _write_messages(connection, changes, now=now)
     _count(connection, changes, now=now)
     return len(changes)
@@ -74,10 +63,16 @@ _Change = tuple[RowMapping, MessageOutcome, MessageState]
 
 
 def _lock_batches(connection: Connection, message_ids: Sequence[int]) -> None:
-    """Lock the batches first: the lock order is campaign, batch, submission, message."""
-    ids = select(MESSAGES.c.batch_id).where(MESSAGES.c.id.in_(message_ids))
-    query = select(BATCHES.c.id).where(BATCHES.c.id.in_(ids)).order_by(BATCHES.c.id)
-    connection.execute(query.with_for_update()).all()
+    """Lock campaigns and batches first: the lock order is campaign, batch, submission, message.
+
+    The campaigns are locked shared: none may become cancelled between our look at it and our commit.
+    """
+    concerned = MESSAGES.c.id.in_(message_ids)
+    shared = CAMPAIGNS.c.id.in_(select(MESSAGES.c.campaign_id).where(concerned))
+    query = select(CAMPAIGNS.c.id).where(shared).order_by(CAMPAIGNS.c.id)
+    connection.execute(query.with_for_update(read=True)).all()
+    ours = BATCHES.c.id.in_(select(MESSAGES.c.batch_id).where(concerned))
+    connection.execute(select(BATCHES.c.id).where(ours).order_by(BATCHES.c.id).with_for_update()).all()
 
 
 def _end_submissions(connection: Connection, results: Sequence[SubmissionResult], *, now: int) -> None:
@@ -115,9 +110,26 @@ def _lock_messages(connection: Connection, ids: Sequence[int]) -> dict[int, RowM
     return {row["id"]: row for row in connection.execute(query).mappings()}
 
 
-def _next_state(row: RowMapping, outcome: MessageOutcome, submission_id: int) -> MessageState | None:
+def _changes(rows: Mapping[int, RowMapping], results: Sequence[SubmissionResult]) -> list[_Change]:
+    """Judge outcome after outcome; where several concern one message, the last that changes it is written."""
+    changes: dict[int, _Change] = {}
+    for result in results:
+        for outcome in result.messages:
+            row = rows.get(outcome.message_id)
+            if row is None:
+                continue
+            before = changes[row["id"]][2] if row["id"] in changes else MessageState(row["state"])
+            state = _next_state(row, before, outcome, submission_id=result.submission_id)
+            if state is not None:
+                changes[row["id"]] = (row, outcome, state)
+    return list(changes.values())
+
+
+def _next_state(
+    row: RowMapping, before: MessageState, outcome: MessageOutcome, *, submission_id: int
+) -> MessageState | None:
     return after_outcome(
-        MessageState(row["state"]),
+        before,
         outcome.state,
         is_current=row["submission_id"] == submission_id,
         is_cancelled=row["campaign"] == CampaignState.CANCELLED,

@@ -31,6 +31,9 @@ _STATES: Mapping[Verdict, MessageState] = {
 }
 
 
+_SILENCE = Outcome(verdict=Verdict.AMBIGUOUS, code="not_named")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Hold:
     """Nothing may leave through the account for so long, and why."""
@@ -85,7 +88,9 @@ def _outcome(reply: Mapping[str, Outcome]) -> SubmissionOutcome:
 
 
 def _result(marked: Marked, reply: Mapping[str, Outcome], outcome: SubmissionOutcome) -> SubmissionResult:
-    messages = tuple(_message(row.id, reply[row.msisdn], size=len(marked.rows)) for row in marked.rows)
+    messages = tuple(
+        _message(row.id, reply.get(row.msisdn, _SILENCE), size=len(marked.rows)) for row in marked.rows
+    )
     worst = next((each for each in reply.values() if each.verdict is not Verdict.ACCEPTED), None)
     return SubmissionResult(
         submission_id=marked.submission_id,
@@ -110,11 +115,15 @@ def _message(message_id: int, outcome: Outcome, *, size: int) -> MessageOutcome:
 
 
 def _hold(reply: Mapping[str, Outcome]) -> Hold | None:
-    for outcome in reply.values():
-        if outcome.verdict in {Verdict.ACCOUNT, Verdict.BUG}:
-            said = f"the gateway answered {outcome.code}: {outcome.detail or 'nothing more'}"
-            return Hold(pause_s=TROUBLE_PAUSE_S, reason=said)
-        if outcome.verdict is Verdict.RETRY:
-            pause_s = outcome.retry_after_s or THROTTLED_PAUSE_S
-            return Hold(pause_s=pause_s, reason="the gateway asked for a pause")
+    holds = [hold for outcome in reply.values() if (hold := _hold_for(outcome)) is not None]
+    return max(holds, key=lambda hold: hold.pause_s, default=None)
+
+
+def _hold_for(outcome: Outcome) -> Hold | None:
+    if outcome.verdict in {Verdict.ACCOUNT, Verdict.BUG}:
+        said = f"the gateway answered {outcome.code}: {outcome.detail or 'nothing more'}"
+        return Hold(pause_s=TROUBLE_PAUSE_S, reason=said)
+    if outcome.verdict is Verdict.RETRY:
+        pause_s = outcome.retry_after_s or THROTTLED_PAUSE_S
+        return Hold(pause_s=pause_s, reason="the gateway asked for a pause")
     return None

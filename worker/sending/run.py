@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection, Engine
 
 from worker.clock import elapsed_s
+from worker.errors import LedgerError
 from worker.ledger import batches, campaigns, intent, outcomes
 from worker.ledger.engine import LedgerUnavailableError, reading, writing
 from worker.sending.plan import group_rows, parts_differ
@@ -111,9 +112,7 @@ class _Work:
         marked_at = elapsed_s()
         for marked in self._mark(requests):
             still_ours = functools.partial(self._is_ours, marked_at)
-            future = self.desk.pool.submit(
-                self.desk.gateway.submit, self.held, marked, still_ours=still_ours
-            )
+            future = self.desk.pool.submit(self.desk.gateway.submit, self.held, marked, still_ours=still_ours)
             self.out[future] = marked
             self.n_requests += 1
 
@@ -147,9 +146,12 @@ class _Work:
 
     def _pause(self, reason: str) -> None:
         self.stopped = True
-        with writing(self.desk.engine) as connection:
-            campaigns.pause(connection, self.held.campaign_id, reason=reason, author="worker")
-        _log.error("campaign paused", extra={"campaign_id": self.held.campaign_id, "reason": reason})
+        try:
+            with writing(self.desk.engine) as connection:
+                campaigns.pause(connection, self.held.campaign_id, reason=reason, author="worker")
+        except LedgerError as error:  # somebody was quicker, or the next lease finds the same
+            reason = str(error)
+        _log.error("batch stopped", extra={"batch_id": self.held.batch_id, "reason": reason})
 
     def _mark(self, requests: Sequence[tuple[intent.DueRow, ...]]) -> list[intent.Marked]:
         intentions = [intent.Intention(reference=new_reference(), rows=rows) for rows in requests]

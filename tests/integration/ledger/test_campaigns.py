@@ -1,0 +1,293 @@
+import threading
+from collections.abc import Callable
+
+import pytest
+from sqlalchemy import Engine, text, update
+
+from tests.ledgers import (
+    TEXT,
+    a_campaign,
+    assert_counts,
+    cancel,
+    due_rows,
+    import_campaign,
+    lease,
+    mark,
+    pause,
+    record,
+    result,
+    run_campaign,
+    some_messages,
+    try_lease,
+)
+from worker.errors import InputError, LedgerError
+from worker.ledger import batches, campaigns, messages
+from worker.ledger.engine import reading, writing
+from worker.ledger.models import CAMPAIGNS
+from worker.states import MessageState
+
+COUNTS = campaigns.SourceCounts(rows=5, duplicates=1, refused=2)
+
+
+def create(engine: Engine, name: str = "spring") -> int:
+    with writing(engine) as connection:
+        return campaigns.create(connection, a_campaign(name))
+
+
+def report(engine: Engine, campaign_id: int) -> campaigns.CampaignReport:
+    with reading(engine) as connection:
+        return campaigns.report(connection, campaign_id)
+
+
+def only_batch(engine: Engine, campaign_id: int) -> int:
+    with reading(engine) as connection:
+        (batch_id,) = campaigns.batch_ids(connection, campaign_id, limit=2)
+    return batch_id
+
+
+def let_importer_die(engine: Engine) -> None:
+    with writing(engine) as connection:
+        connection.execute(update(CAMPAIGNS).values(importing_until=0))
+
+
+def test_nothing_is_due_while_importing(engine: Engine) -> None:
+    batch_id = only_batch(engine, import_campaign(engine))
+
+    with reading(engine) as connection:
+        due = batches.due_for_hints(connection, "acme", horizon_ms=10_000, repeat_ms=10_000, limit=9)
+
+    assert due == []
+    assert try_lease(engine, batch_id) is None
+
+
+def test_a_released_campaign_reports_its_rows_and_runs(engine: Engine) -> None:
+    campaign_id = import_campaign(engine, 2)
+
+    with writing(engine) as connection:
+        campaigns.release(connection, campaign_id, COUNTS)
+
+    found = report(engine, campaign_id)
+    assert (found.rows, found.duplicates, found.refused, found.messages) == (5, 1, 2, 2)
+    assert (found.state, found.counts[MessageState.QUEUED]) == ("running", 2)
+    assert try_lease(engine, only_batch(engine, campaign_id)) is not None
+    assert_counts(engine)
+
+
+@pytest.mark.parametrize("step", [run_campaign, import_campaign])
+def test_the_same_campaign_is_refused_while_it_lives(engine: Engine, step: Callable[[Engine], int]) -> None:
+    step(engine)
+
+    with pytest.raises(InputError, match="as campaign 1") as caught:
+        create(engine)
+
+    assert caught.value.code == "repeated_send"
+
+
+def test_the_campaign_of_a_dead_importer_gives_way(engine: Engine) -> None:
+    first = import_campaign(engine)
+    let_importer_die(engine)
+
+    second = create(engine)
+
+    assert [report(engine, number).state for number in (first, second)] == ["discarded", "importing"]
+
+
+def test_an_importer_that_was_taken_for_dead_adds_nothing_and_releases_nothing(engine: Engine) -> None:
+    first = import_campaign(engine)
+    let_importer_die(engine)
+    create(engine)
+
+    with pytest.raises(LedgerError, match="was discarded while it was imported"), writing(engine) as late:
+        campaigns.add_batch(late, first, some_messages(1))
+
+    with pytest.raises(LedgerError, match="cannot become running"), writing(engine) as late:
+        campaigns.release(late, first, COUNTS)
+
+
+def test_a_batch_keeps_its_importer_alive(engine: Engine) -> None:
+    campaign_id = create(engine)
+    let_importer_die(engine)
+    with writing(engine) as connection:
+        campaigns.add_batch(connection, campaign_id, some_messages(1))
+
+    with pytest.raises(InputError, match="is being imported at this moment"):
+        create(engine)
+
+
+def test_a_discarded_campaign_may_be_sent_again(engine: Engine) -> None:
+    campaign_id = import_campaign(engine)
+    with writing(engine) as connection:
+        campaigns.discard(connection, campaign_id)
+
+    run_campaign(engine)
+
+    assert report(engine, campaign_id).state == "discarded"
+
+
+def test_a_running_campaign_is_not_discarded(engine: Engine) -> None:
+    run_campaign(engine)
+
+    with pytest.raises(LedgerError, match="cannot become discarded"), writing(engine) as connection:
+        campaigns.discard(connection, 1)
+
+
+def test_of_two_who_send_the_same_at_once_one_is_refused(engine: Engine) -> None:
+    start, said = threading.Barrier(2), []
+
+    def send() -> None:
+        start.wait()
+        try:
+            create(engine)
+            said.append("created")
+        except InputError as error:
+            said.append(error.code)
+
+    threads = [threading.Thread(target=send) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(said) == ["created", "repeated_send"]
+
+
+@pytest.mark.postgres
+def test_one_who_waits_for_the_other_is_refused_as_a_repeat(postgres_engine: Engine) -> None:
+    said = []
+
+    def send() -> None:
+        with pytest.raises(InputError) as caught:
+            create(postgres_engine)
+        said.append(caught.value.code)
+
+    second = threading.Thread(target=send)
+    with writing(postgres_engine) as connection:
+        campaigns.create(connection, a_campaign())
+        second.start()
+        while not waits(postgres_engine):
+            pass
+    second.join()
+
+    assert said == ["repeated_send"]
+
+
+def waits(engine: Engine) -> bool:
+    """Say whether some statement waits for another transaction."""
+    with reading(engine) as connection:
+        return bool(connection.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")))
+
+
+def test_a_campaign_is_done_when_no_row_can_leave_and_not_before(engine: Engine) -> None:
+    held = lease(engine, run_campaign(engine, 2))
+    first, second = mark(engine, held, *([row] for row in due_rows(engine, held)))
+    record(engine, result(first, MessageState.ACCEPTED))
+    before = report(engine, held.campaign_id)
+
+    record(engine, result(second, MessageState.REJECTED))
+
+    assert (before.state, before.is_done) == ("running", False)
+    after = report(engine, held.campaign_id)
+    assert (after.state, after.is_done) == ("done", True)
+
+
+def test_totals_sum_parts_and_prices_over_the_rows(engine: Engine) -> None:
+    campaign_id = import_campaign(engine, 3)
+
+    with reading(engine) as connection:
+        parts, cost = campaigns.totals(connection, campaign_id)
+
+    assert (parts, cost.render()) == (3, {"DKK": "1.05"})
+
+
+def test_a_paused_campaign_shows_why_and_by_whom_it_stands(engine: Engine) -> None:
+    run_campaign(engine)
+
+    pause(engine, 1)
+
+    assert (report(engine, 1).state, report(engine, 1).reason) == ("paused", "wrong text")
+
+
+def test_a_campaign_that_is_over_is_not_paused(engine: Engine) -> None:
+    run_campaign(engine)
+    cancel(engine, 1)
+
+    with pytest.raises(LedgerError, match="cannot become paused"):
+        pause(engine, 1)
+
+
+def test_a_campaign_of_a_held_account_shows_the_reason(engine: Engine) -> None:
+    run_campaign(engine)
+    with writing(engine) as connection:
+        batches.hold_account(connection, "acme", pause_ms=60_000, reason="out of credit")
+
+    assert report(engine, 1).reason == "out of credit"
+
+
+def test_codes_count_what_was_not_accepted(engine: Engine) -> None:
+    held = lease(engine, run_campaign(engine, 2))
+    first, second = mark(engine, held, *([row] for row in due_rows(engine, held)))
+    record(engine, result(first, MessageState.ACCEPTED, code="fine"))
+    record(engine, result(second, MessageState.REJECTED, code="bad"))
+
+    with reading(engine) as connection:
+        assert campaigns.codes(connection, 1) == {"bad": 1}
+
+
+@pytest.mark.parametrize("number", [7, 10**30, -1])
+def test_a_campaign_that_is_not_there_is_said_so(engine: Engine, number: int) -> None:
+    with pytest.raises(InputError, match=f"There is no campaign {number}:"):
+        report(engine, number)
+
+
+@pytest.mark.parametrize("written", ["7", "9" * 5000, "+4599999999", "Ada", "²"])
+def test_a_message_that_is_not_there_is_said_so(engine: Engine, written: str) -> None:
+    import_campaign(engine)
+
+    with pytest.raises(InputError) as caught, reading(engine) as connection:
+        messages.history(connection, messages.resolve(connection, written))
+
+    assert caught.value.code == "no_such_message"
+
+
+def test_the_history_of_a_message_has_its_text_and_its_submissions_in_order(engine: Engine) -> None:
+    held = lease(engine, run_campaign(engine, 1))
+    (first,) = mark(engine, held)
+    record(engine, result(first, MessageState.QUEUED))
+    (second,) = mark(engine, held)
+    record(engine, result(second, MessageState.ACCEPTED))
+
+    with reading(engine) as connection:
+        history = messages.history(connection, messages.resolve(connection, "+4520304000"))
+
+    assert history["text"] == TEXT
+    assert [each["reference"] for each in history["submissions"]] == [first.reference, second.reference]
+
+
+def test_an_empty_list_of_campaigns(engine: Engine) -> None:
+    with reading(engine) as connection:
+        assert campaigns.reports(connection, limit=5) == []
+
+
+def test_the_newest_campaigns_come_first(engine: Engine) -> None:
+    for name in ("a", "b", "c"):
+        import_campaign(engine, name=name)
+
+    with reading(engine) as connection:
+        assert [each.name for each in campaigns.reports(connection, limit=2)] == ["c", "b"]
+
+
+def test_a_campaign_counts_as_worked_from_its_first_lease_on(engine: Engine) -> None:
+    batch_id = run_campaign(engine)
+    with reading(engine) as connection:
+        before = campaigns.has_been_worked(connection, 1)
+
+    lease(engine, batch_id)
+
+    with reading(engine) as connection:
+        assert (before, campaigns.has_been_worked(connection, 1)) == (False, True)
+
+
+def test_a_stream_of_messages_is_cut_into_batches() -> None:
+    chunks = list(campaigns.batched(some_messages(1) * (campaigns.BATCH_ROWS + 1)))
+
+    assert [len(chunk) for chunk in chunks] == [campaigns.BATCH_ROWS, 1]

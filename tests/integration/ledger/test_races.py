@@ -1,0 +1,233 @@
+"""What two connections may do to each other; who waits in Postgres is seen in its own list of locks."""
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+
+import pytest
+from sqlalchemy import Engine, text
+
+from tests.ledgers import (
+    SHORT_MS,
+    assert_counts,
+    batch,
+    change_messages,
+    due_rows,
+    has_expired,
+    lease,
+    mark,
+    pause,
+    record,
+    release,
+    result,
+    run_campaign,
+    states,
+    sweep,
+    try_lease,
+    try_mark,
+)
+from worker.ledger import batches, campaigns, intent, outcomes
+from worker.ledger.engine import reading, writing
+from worker.states import MessageState
+from worker.waiting import within
+
+ROUNDS = 15
+
+pytestmark = pytest.mark.slow
+
+
+@contextmanager
+def beside() -> Iterator[Callable[..., Future[object]]]:
+    """Give a way to call something in another thread."""
+    with ThreadPoolExecutor(1) as pool:
+        yield pool.submit
+
+
+def waits_for_lock(engine: Engine) -> bool:
+    with reading(engine) as connection:
+        return bool(connection.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")))
+
+
+def waits(engine: Engine, call: Future[object]) -> bool:
+    """Say whether a call is held up: on Postgres by a lock, on SQLite by the transaction that is open."""
+    if engine.dialect.name == "postgresql":
+        return within(5, lambda: waits_for_lock(engine))
+    return not within(0.05, call.done)
+
+
+def test_of_two_who_lease_one_batch_exactly_one_wins(engine: Engine) -> None:
+    batch_ids = [run_campaign(engine, 1, name=str(number)) for number in range(ROUNDS)]
+    start = threading.Barrier(2)
+
+    def lease_all(owner: str) -> list[batches.Lease | None]:
+        found = []
+        for batch_id in batch_ids:
+            start.wait()
+            found.append(try_lease(engine, batch_id, owner=owner))
+        return found
+
+    with beside() as call:
+        theirs = call(lease_all, "one")
+        ours = lease_all("two")
+
+    won = list(zip(ours, theirs.result(), strict=True))  # type: ignore[call-overload]  # a list of leases
+    assert all((one is None) != (two is None) for one, two in won)
+
+
+def test_a_mark_waits_for_a_pause_and_obeys_it(engine: Engine) -> None:
+    held = lease(engine, run_campaign(engine))
+    found = due_rows(engine, held)
+
+    with beside() as call, writing(engine) as connection:
+        campaigns.pause(connection, held.campaign_id, reason="wrong text", author="operator")
+        late = call(try_mark, engine, held, found)
+        has_waited = waits(engine, late)
+
+    assert has_waited
+    assert late.result() is intent.Stop.CONTROL
+    assert states(engine) == ["queued"] * 2
+
+
+def test_a_pause_waits_for_a_mark(engine: Engine) -> None:
+    held = lease(engine, run_campaign(engine))
+    found = due_rows(engine, held)
+
+    with beside() as call:
+        with writing(engine) as connection:
+            intent.mark(
+                connection, held, [intent.Intention(reference="a", rows=tuple(found))], lease_ms=30_000
+            )
+            late = call(pause, engine, held.campaign_id)
+            has_waited = waits(engine, late)
+        late.result()
+
+    assert has_waited
+    assert states(engine) == ["submitting"] * 2
+
+
+def test_a_mark_waits_for_a_hold_and_obeys_it(engine: Engine) -> None:
+    held = lease(engine, run_campaign(engine))
+    found = due_rows(engine, held)
+
+    with beside() as call, writing(engine) as connection:
+        batches.hold_account(connection, held.provider, pause_ms=60_000, reason="credit")
+        late = call(try_mark, engine, held, found)
+        has_waited = waits(engine, late)
+
+    assert has_waited
+    assert late.result() is intent.Stop.CONTROL
+
+
+def test_a_mark_waits_for_a_sweep_and_has_lost_its_lease(engine: Engine) -> None:
+    held = lease(engine, run_campaign(engine), lease_ms=SHORT_MS)
+    found = due_rows(engine, held)
+    assert within(5, lambda: has_expired(engine))
+
+    with beside() as call, writing(engine) as connection:
+        batches.sweep(connection)
+        late = call(try_mark, engine, held, found)
+        has_waited = waits(engine, late)
+
+    assert has_waited
+    assert late.result() is intent.Stop.LEASE_LOST
+
+
+def test_a_sweep_waits_for_a_mark_which_renewed_the_lease(engine: Engine) -> None:
+    held = lease(engine, run_campaign(engine), lease_ms=300)
+    found = due_rows(engine, held)
+
+    with beside() as call, writing(engine) as connection:
+        intention = intent.Intention(reference="a", rows=tuple(found))
+        marked = intent.mark(connection, held, [intention], lease_ms=30_000)
+        late = call(sweep, engine)
+        has_waited = waits(engine, late)
+        assert within(5, lambda: has_expired(engine))  # as it looks from outside
+
+    assert has_waited
+    assert not isinstance(marked, intent.Stop)
+    assert late.result() == 0
+    assert states(engine) == ["submitting"] * 2
+
+
+@pytest.mark.postgres
+def test_marks_of_two_batches_do_not_wait_for_each_other(postgres_engine: Engine) -> None:
+    first, second = (lease(postgres_engine, run_campaign(postgres_engine, name=name)) for name in "ab")
+    rows = due_rows(postgres_engine, second)
+
+    with writing(postgres_engine) as connection:
+        intention = intent.Intention(reference="a", rows=tuple(due_rows(postgres_engine, first)))
+        intent.mark(connection, first, [intention], lease_ms=30_000)
+
+        assert len(mark(postgres_engine, second, rows)) == 1
+
+
+def test_a_release_sees_the_row_that_was_queued_again_while_it_waited(engine: Engine) -> None:
+    held = lease(engine, run_campaign(engine, 2))
+    (marked,) = mark(engine, held, due_rows(engine, held)[:1])
+    record(engine, result(marked, MessageState.UNKNOWN))
+    change_messages(engine, wait_ms=60_000)
+
+    with beside() as call:
+        with writing(engine) as connection:
+            outcomes.record(connection, [result(marked, MessageState.QUEUED)])
+            late = call(release, engine, held)
+            has_waited = waits(engine, late)
+        assert late.result() is True
+
+    assert has_waited
+    assert_counts(engine)
+    assert try_lease(engine, held.batch_id) is not None
+
+
+def test_a_row_that_is_queued_again_while_its_batch_is_given_back_is_not_forgotten(engine: Engine) -> None:
+    held = lease(engine, run_campaign(engine, 1))
+    (marked,) = mark(engine, held)
+    record(engine, result(marked, MessageState.UNKNOWN))
+
+    with beside() as call:
+        with writing(engine) as connection:
+            batches.release(connection, held)
+            late = call(record, engine, result(marked, MessageState.QUEUED))
+            has_waited = waits(engine, late)
+        late.result()
+
+    assert has_waited
+    assert batch(engine, held.batch_id)["state"] == "open"
+    assert_counts(engine)
+
+
+@pytest.mark.postgres
+def test_a_campaign_is_not_cancelled_between_a_look_at_it_and_the_outcome(postgres_engine: Engine) -> None:
+    held = lease(postgres_engine, run_campaign(postgres_engine, 1))
+    (marked,) = mark(postgres_engine, held)
+
+    with beside() as call:
+        with writing(postgres_engine) as connection:
+            outcomes.record(connection, [result(marked, MessageState.QUEUED)])
+            late = call(pause, postgres_engine, held.campaign_id)
+            has_waited = waits(postgres_engine, late)
+        late.result()
+
+    assert has_waited
+
+
+def test_outcomes_of_the_same_batches_in_any_order_do_not_block_each_other(engine: Engine) -> None:
+    held = [lease(engine, run_campaign(engine, ROUNDS, name=name)) for name in "ab"]
+    rows = [due_rows(engine, each) for each in held]
+    marked = [mark(engine, each, *([row] for row in found)) for each, found in zip(held, rows, strict=True)]
+    pairs = list(zip(*marked, strict=True))
+
+    def record_all(*, backwards: bool) -> int:
+        mine = pairs[1::2] if backwards else pairs[::2]
+        return sum(
+            record(engine, *(result(each, MessageState.ACCEPTED) for each in pair[:: -1 if backwards else 1]))
+            for pair in mine
+        )
+
+    with beside() as call:
+        theirs = call(record_all, backwards=True)
+        ours = record_all(backwards=False)
+
+    assert ours + theirs.result() == 2 * ROUNDS  # type: ignore[operator]  # an int
+    assert_counts(engine)

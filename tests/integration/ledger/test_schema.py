@@ -1,0 +1,130 @@
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, Engine, inspect, text
+from sqlmodel import SQLModel
+
+from worker.errors import LedgerError
+from worker.ledger.engine import open_ledger, reading, writing
+from worker.ledger.schema import SCHEMA, prepare, upgrade
+
+ROOT = Path(__file__).parents[3]
+
+PREPARE = """
+import sys
+from alembic import command
+from worker.ledger.engine import open_ledger
+from worker.ledger.schema import prepare
+engine = open_ledger(sys.argv[1])
+print("ready", flush=True)
+sys.stdin.readline()
+prepare(engine)
+"""
+
+
+def set_version(engine: Engine, number: str) -> None:
+    with writing(engine) as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = :number"), {"number": number})
+
+
+def test_a_prepared_ledger_is_accepted_as_it_is(engine: Engine) -> None:
+    prepare(engine)
+
+    with reading(engine) as connection:
+        assert "messages" in inspect(connection).get_table_names()
+
+
+def start_to_prepare(url: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", PREPARE, url],
+        cwd=ROOT,
+        text=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+
+
+def test_programs_that_start_at_once_make_one_ledger(ledger_url: str) -> None:
+    programs = [start_to_prepare(ledger_url) for _ in range(3)]
+    for program in programs:
+        assert program.stdout is not None
+        program.stdout.readline()
+    for program in programs:
+        assert program.stdin is not None
+        program.stdin.write("\n")
+        program.stdin.flush()
+
+    ends = [(program.communicate(timeout=60)[1], program.returncode) for program in programs]
+
+    assert ends == [("", 0)] * 3
+
+
+def test_the_migrated_schema_is_the_one_of_the_models(engine: Engine) -> None:
+    with reading(engine) as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+
+        differences = compare_metadata(context, SQLModel.metadata)
+
+    assert differences == []
+
+
+@pytest.mark.parametrize(
+    ("number", "sentence"),
+    [("0000", "run `bulksend ledger upgrade`"), ("9999", "install the newer Bulksend")],
+)
+def test_another_schema_is_refused_with_what_to_do(engine: Engine, number: str, sentence: str) -> None:
+    set_version(engine, number)
+
+    with pytest.raises(LedgerError, match=sentence):
+        prepare(engine)
+
+
+def test_upgrade_makes_an_empty_ledger(ledger_url: str) -> None:
+    engine = open_ledger(ledger_url)
+
+    steps = upgrade(engine), upgrade(engine)
+
+    engine.dispose()
+    assert steps == ((None, SCHEMA), (SCHEMA, SCHEMA))
+
+
+def test_upgrade_leaves_a_newer_ledger_alone(engine: Engine) -> None:
+    set_version(engine, "9999")
+
+    with pytest.raises(LedgerError, match="schema 9999, newer than"):
+        upgrade(engine)
+
+
+@pytest.mark.parametrize("step", [prepare, upgrade])
+def test_a_database_of_somebody_else_is_left_alone(ledger_url: str, step: Callable[[Engine], object]) -> None:
+    engine = open_ledger(ledger_url)
+    with writing(engine) as connection:
+        connection.execute(text("CREATE TABLE customers (id INTEGER)"))
+
+    with pytest.raises(LedgerError, match="not Bulksend's: name an empty one"):
+        step(engine)
+
+    with reading(engine) as connection:
+        assert inspect(connection).get_table_names() == ["customers"]
+    engine.dispose()
+
+
+def create_half(connection: Connection) -> None:
+    connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32))"))
+    connection.execute(text("INSERT INTO messages VALUES (1)"))
+
+
+def test_an_interrupted_creation_leaves_nothing_behind(ledger_url: str) -> None:
+    engine = open_ledger(ledger_url)
+
+    with pytest.raises(LedgerError, match="refused a statement"), writing(engine) as connection:
+        create_half(connection)
+
+    prepare(engine)
+    engine.dispose()

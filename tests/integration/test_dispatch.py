@@ -1,0 +1,225 @@
+import base64
+import json
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from typing import cast
+
+import pytest
+import redis
+from celery import Celery
+from kombu import pools
+from sqlalchemy import Engine
+
+from tests.conftest import free_port
+from tests.ledgers import (
+    PROVIDER,
+    SHORT_MS,
+    batch,
+    has_expired,
+    lease,
+    mark,
+    pause,
+    run_campaign,
+    some_messages,
+    states,
+)
+from worker.app import SEND_BATCH, make_app
+from worker.dispatch import Dispatcher, run_tick
+from worker.errors import BrokerError
+from worker.settings import Timers
+from worker.waiting import within
+
+pytestmark = pytest.mark.redis
+
+QUEUE = f"bulksend:sms.{PROVIDER}"
+TIMERS = Timers.model_validate({"hint_repeat": "100ms", "tick": "10ms"})
+TEXT = "Dear Ada, your code is 4711"
+
+
+@pytest.fixture
+def app(empty_redis_url: str) -> Iterator[Celery]:
+    yield from closed_at_the_end(make_app(empty_redis_url, TIMERS))
+
+
+@pytest.fixture
+def lonely_app() -> Iterator[Celery]:
+    """Give an application whose Redis is away."""
+    app = make_app(f"redis://127.0.0.1:{free_port()}/0", TIMERS)
+    app.conf.broker_transport_options |= {"max_retries": 1, "interval_start": 0}  # the default tries for 6 s
+    yield from closed_at_the_end(app)
+
+
+def closed_at_the_end(app: Celery) -> Iterator[Celery]:
+    yield app
+    pools.reset()  # they are kombu's, for the whole process
+    app.close()
+
+
+@pytest.fixture
+def dispatcher(engine: Engine, app: Celery) -> Dispatcher:
+    return Dispatcher(engine=engine, app=app, timers=TIMERS, children=1)
+
+
+@pytest.fixture
+def hints(empty_redis_url: str) -> Iterator[Callable[[], list[bytes]]]:
+    """Give what lies in the provider's queue, newest first."""
+    with closing(redis.Redis.from_url(empty_redis_url)) as client:
+        yield lambda: cast("list[bytes]", client.lrange(QUEUE, 0, -1))
+
+
+Hints = Callable[[], list[bytes]]
+
+
+def args(hint: bytes) -> list[int]:
+    """Return what a hint calls its task with."""
+    return list(json.loads(base64.b64decode(json.loads(hint)["body"]))[0])
+
+
+def test_a_hint_is_json_with_the_id_of_its_batch_and_no_more(
+    engine: Engine, dispatcher: Dispatcher, hints: Hints
+) -> None:
+    batch_id = run_campaign(engine, messages=some_messages(3, text=TEXT))
+
+    assert dispatcher.publish_due(PROVIDER) == 1
+
+    (hint,) = hints()
+    headers = json.loads(hint)["headers"]
+    assert (headers["task"], args(hint)) == (SEND_BATCH, [batch_id])
+    assert json.loads(hint)["content-type"] == "application/json"
+    assert headers["eta"] is not None
+
+
+@pytest.mark.parametrize("secret", ["4520304", "Dear Ada", "Hello", "4711"])
+def test_a_hint_carries_no_number_and_no_text(
+    engine: Engine, dispatcher: Dispatcher, hints: Hints, secret: str
+) -> None:
+    run_campaign(engine, messages=some_messages(3, text=TEXT))
+
+    dispatcher.publish_due(PROVIDER)
+
+    (hint,) = hints()
+    assert secret.encode() not in hint
+    assert secret.encode() not in base64.b64decode(json.loads(hint)["body"])
+
+
+def test_another_providers_batches_are_not_published(
+    engine: Engine, dispatcher: Dispatcher, hints: Hints
+) -> None:
+    run_campaign(engine)
+
+    assert dispatcher.publish_due("another") == 0
+    assert hints() == []
+
+
+def test_at_most_four_hints_for_each_child_are_out(
+    engine: Engine, dispatcher: Dispatcher, hints: Hints
+) -> None:
+    batch_ids = [run_campaign(engine, 1, name=str(number)) for number in range(6)]
+
+    published = [dispatcher.publish_due(PROVIDER) for _ in range(2)]
+
+    assert published == [4, 0]
+    assert sorted(args(hint)[0] for hint in hints()) == batch_ids[:4]
+
+
+def test_a_lease_makes_room_for_another_hint(engine: Engine, dispatcher: Dispatcher, hints: Hints) -> None:
+    batch_ids = [run_campaign(engine, 1, name=str(number)) for number in range(6)]
+    dispatcher.publish_due(PROVIDER)
+    lease(engine, batch_ids[0])
+
+    assert dispatcher.publish_due(PROVIDER) == 1
+    assert args(hints()[0]) == [batch_ids[4]]
+
+
+def test_a_hint_that_nobody_took_is_repeated(engine: Engine, dispatcher: Dispatcher, hints: Hints) -> None:
+    batch_id = run_campaign(engine)
+    dispatcher.publish_due(PROVIDER)
+
+    at_once = dispatcher.publish_due(PROVIDER)
+
+    assert at_once == 0
+    assert within(5, lambda: dispatcher.publish_due(PROVIDER) == 1)
+    assert [args(hint) for hint in hints()] == [[batch_id]] * 2
+
+
+def test_nothing_is_published_for_a_paused_campaign(engine: Engine, dispatcher: Dispatcher) -> None:
+    run_campaign(engine)
+    pause(engine, 1)
+
+    assert dispatcher.publish_due(PROVIDER) == 0
+
+
+def test_a_tick_sweeps_what_was_abandoned_and_publishes_it_again(
+    engine: Engine, dispatcher: Dispatcher, hints: Hints
+) -> None:
+    batch_id = run_campaign(engine, 2)
+    held = lease(engine, batch_id, lease_ms=SHORT_MS)
+    mark(engine, held, lease_ms=SHORT_MS)
+    assert within(5, lambda: has_expired(engine))
+
+    dispatcher.tick([PROVIDER])
+
+    assert states(engine) == ["unknown"] * 2
+    assert batch(engine, batch_id)["state"] == "done"
+    assert hints() == []
+
+
+def test_an_abandoned_batch_with_queued_rows_is_published_in_the_same_tick(
+    engine: Engine, dispatcher: Dispatcher, hints: Hints
+) -> None:
+    batch_id = run_campaign(engine, 2)
+    lease(engine, batch_id, lease_ms=SHORT_MS)
+    assert within(5, lambda: has_expired(engine))
+
+    dispatcher.tick([PROVIDER])
+
+    assert [args(hint) for hint in hints()] == [[batch_id]]
+
+
+def test_without_redis_publishing_says_what_to_check(sqlite_engine: Engine, lonely_app: Celery) -> None:
+    run_campaign(sqlite_engine)
+    dispatcher = Dispatcher(engine=sqlite_engine, app=lonely_app, timers=TIMERS, children=1)
+
+    with pytest.raises(BrokerError, match=r"Redis cannot be reached .*check `broker`"):
+        dispatcher.publish_due(PROVIDER)
+
+
+def test_a_tick_survives_a_redis_that_is_away_and_sweeps_all_the_same(
+    sqlite_engine: Engine, lonely_app: Celery, caplog: pytest.LogCaptureFixture
+) -> None:
+    lease(sqlite_engine, run_campaign(sqlite_engine), lease_ms=SHORT_MS)
+    assert within(5, lambda: has_expired(sqlite_engine))
+    dispatcher = Dispatcher(engine=sqlite_engine, app=lonely_app, timers=TIMERS, children=1)
+
+    with caplog.at_level(logging.WARNING):
+        dispatcher.tick([PROVIDER])
+
+    assert not has_expired(sqlite_engine)
+    assert "tick failed" in caplog.messages
+
+
+def test_what_redis_lost_is_published_again(
+    engine: Engine, dispatcher: Dispatcher, hints: Hints, empty_redis_url: str
+) -> None:
+    run_campaign(engine)
+    dispatcher.publish_due(PROVIDER)
+    with redis.Redis.from_url(empty_redis_url) as client:
+        client.flushall()
+
+    assert within(5, lambda: dispatcher.publish_due(PROVIDER) == 1)
+    assert len(hints()) == 1
+
+
+def test_ticks_go_on_until_they_are_told_to_end(engine: Engine, dispatcher: Dispatcher, hints: Hints) -> None:
+    run_campaign(engine)
+    pauses: list[float] = []
+
+    def wait(seconds: float) -> bool:
+        pauses.append(seconds)
+        return len(pauses) > 2
+
+    run_tick(dispatcher, [PROVIDER], wait=wait)
+
+    assert pauses == [0.01] * 3
+    assert len(hints()) == 1

@@ -1,0 +1,425 @@
+import json
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+import pytest
+from sqlalchemy import Engine
+
+from tests.conftest import free_port
+from tests.ledgers import (
+    assert_counts,
+    batch,
+    lease,
+    pause,
+    rows,
+    run_campaign,
+    some_messages,
+    states,
+    submissions,
+    try_lease,
+)
+from tests.sandbox.running import Sandbox
+from worker.gateways import make_adapter
+from worker.gateways.base import HttpReply, HttpRequest
+from worker.gateways.http import Client
+from worker.ledger import campaigns
+from worker.ledger.campaigns import CampaignReport, NewMessage
+from worker.ledger.engine import reading
+from worker.sending.run import Desk, new_reference, send_batch
+from worker.sending.submit import Exchanger, Gateway
+from worker.settings import Timers
+
+TIMEOUT_S = 5.0
+
+
+class MakeDesk(Protocol):
+    """Makes what a worker process has; by default it speaks to the simulator."""
+
+    def __call__(  # noqa: D102, PLR0913 - each is one thing that a test may want otherwise
+        self,
+        *,
+        port: int | None = None,
+        client: Exchanger | None = None,
+        width: int = 2,
+        max_recipients: int = 500,
+        timers: Timers | None = None,
+        should_stop: Callable[[], bool] = lambda: False,
+    ) -> Desk: ...
+
+
+@pytest.fixture
+def make_desk(engine: Engine, sandbox: Sandbox) -> Iterator[MakeDesk]:
+    with ExitStack() as stack:
+
+        def make(  # noqa: PLR0913 - as above
+            *,
+            port: int | None = None,
+            client: Exchanger | None = None,
+            width: int = 2,
+            max_recipients: int = 500,
+            timers: Timers | None = None,
+            should_stop: Callable[[], bool] = lambda: False,
+        ) -> Desk:
+            url = f"http://127.0.0.1:{port or sandbox.port}/cpsms/v2"
+            adapter = make_adapter("cpsms", base_url=url, username="acme", secret="key")
+            ours = Client(connections=width, timeout_s=TIMEOUT_S)
+            stack.callback(ours.close)
+            return Desk(
+                engine=engine,
+                owner="test",
+                gateway=Gateway(adapter=adapter, client=client or ours, options={}),
+                pool=stack.enter_context(ThreadPoolExecutor(width)),
+                width=width,
+                max_recipients=max_recipients,
+                timeout_s=TIMEOUT_S,
+                timers=timers or Timers(),
+                should_stop=should_stop,
+            )
+
+        yield make
+
+
+def report(engine: Engine, campaign_id: int = 1) -> CampaignReport:
+    with reading(engine) as connection:
+        return campaigns.report(connection, campaign_id)
+
+
+def sent(sandbox: Sandbox) -> Counter[tuple[object, ...]]:
+    return Counter((each["msisdn"], each["text"], each["parts"]) for each in sandbox.accepted())
+
+
+def in_ledger(engine: Engine, state: str = "accepted") -> Counter[tuple[object, ...]]:
+    found = [row for row in rows(engine) if row["state"] == state]
+    return Counter((row["msisdn"], row["text"] or "Hello", row["parts"]) for row in found)
+
+
+def long_messages() -> list[NewMessage]:
+    text = "[long] " + 30 * "Grüße, "
+    return [replace(message, text=text, parts=2) for message in some_messages(30)[10:20]]
+
+
+def cyrillic_messages() -> list[NewMessage]:
+    found = some_messages(30, text="Привет 👍")[20:]
+    return [replace(message, encoding="ucs2") for message in found]
+
+
+# --- what should happen
+
+
+def test_what_the_gateway_accepted_is_what_the_ledger_says(
+    engine: Engine, sandbox: Sandbox, make_desk: MakeDesk
+) -> None:
+    messages = [*some_messages(10), *long_messages(), *cyrillic_messages()]
+    batch_id = run_campaign(engine, messages=messages)
+
+    n_requests = send_batch(make_desk(max_recipients=4), batch_id)
+
+    assert n_requests == 9
+    assert sent(sandbox) == in_ledger(engine)
+    assert sandbox.stats()["accepted"] == 30
+    assert report(engine).state == "done"
+    assert batch(engine, batch_id)["state"] == "done"
+    assert_counts(engine)
+
+
+def test_a_repeated_hint_makes_no_request(engine: Engine, sandbox: Sandbox, make_desk: MakeDesk) -> None:
+    batch_id = run_campaign(engine)
+    send_batch(make_desk(), batch_id)
+
+    assert send_batch(make_desk(), batch_id) == 0
+    assert sandbox.stats()["requests"] == 1
+
+
+def test_a_batch_that_another_worker_has_makes_no_request(
+    engine: Engine, sandbox: Sandbox, make_desk: MakeDesk
+) -> None:
+    batch_id = run_campaign(engine)
+    lease(engine, batch_id, owner="another")
+
+    assert send_batch(make_desk(), batch_id) == 0
+    assert sandbox.stats()["requests"] == 0
+
+
+def test_a_number_that_comes_twice_is_sent_in_two_requests(
+    engine: Engine, sandbox: Sandbox, make_desk: MakeDesk
+) -> None:
+    batch_id = run_campaign(engine, messages=some_messages(1) * 2)
+
+    assert send_batch(make_desk(), batch_id) == 2
+    assert sent(sandbox) == in_ledger(engine)
+
+
+def test_requests_go_out_side_by_side_but_no_more_than_the_width(
+    engine: Engine, sandbox: Sandbox, make_desk: MakeDesk
+) -> None:
+    sandbox.set_faults(latency_ms=30)
+    batch_id = run_campaign(engine, 12)
+
+    send_batch(make_desk(width=3, max_recipients=1), batch_id)
+
+    assert sandbox.stats()["at_once_most"] == 3
+
+
+def test_a_submission_carries_its_reference_to_the_gateway(
+    engine: Engine, sandbox: Sandbox, make_desk: MakeDesk
+) -> None:
+    send_batch(make_desk(max_recipients=1), run_campaign(engine, 3))
+
+    references = {each["reference"] for each in sandbox.accepted()}
+    assert references == {each["reference"] for each in submissions(engine)}
+    assert references == {row["provider_ref"] for row in rows(engine)}
+
+
+def test_references_are_long_random_words() -> None:
+    references = {new_reference() for _ in range(1000)}
+
+    assert len(references) == 1000
+    assert all(len(each) == 20 and each.isalnum() and each.lower() == each for each in references)
+
+
+# --- what a gateway may do
+
+
+def test_a_refused_number_is_rejected_and_the_others_are_accepted(
+    engine: Engine, sandbox: Sandbox, make_desk: MakeDesk
+) -> None:
+    sandbox.set_faults(refuse_numbers=["01"])
+
+    send_batch(make_desk(), run_campaign(engine, 3))
+
+    assert states(engine) == ["accepted", "rejected", "accepted"]
+    assert sent(sandbox) == in_ledger(engine)
+    assert_counts(engine)
+
+
+@pytest.mark.parametrize("fault", ["error_500_after", "reset_after", "malformed"])
+def test_an_answer_that_is_none_is_unknown_and_never_sent_again(
+    engine: Engine, sandbox: Sandbox, make_desk: MakeDesk, fault: str
+) -> None:
+    sandbox.set_faults(**{fault: True})
+    batch_id = run_campaign(engine, 2)
+    send_batch(make_desk(), batch_id)
+    sandbox.set_faults(**{fault: False})
+
+    again = send_batch(make_desk(), batch_id)
+
+    assert (states(engine), again) == (["unknown"] * 2, 0)
+    assert sent(sandbox) == in_ledger(engine, "unknown")
+    assert_counts(engine)
+
+
+def test_when_nobody_listens_all_is_queued_again_and_the_account_waits(
+    engine: Engine, make_desk: MakeDesk
+) -> None:
+    batch_id = run_campaign(engine, 2)
+
+    n_requests = send_batch(make_desk(port=free_port()), batch_id)
+
+    assert n_requests == 1
+    assert [(row["state"], row["attempts"], row["code"]) for row in rows(engine)] == [
+        ("queued", 0, "not_sent")
+    ] * 2
+    assert "nothing was sent" in (report(engine).reason or "")
+    assert try_lease(engine, batch_id) is None
+    assert_counts(engine)
+
+
+@pytest.mark.parametrize(
+    ("faults", "reason"),
+    [
+        ({"refuse_429": True, "retry_after_s": 60}, "the gateway asked for a pause"),
+        ({"out_of_credit": True}, "the gateway answered 402: not enough points"),
+    ],
+)
+def test_an_account_in_trouble_is_held_and_its_messages_stay_queued(
+    engine: Engine, sandbox: Sandbox, make_desk: MakeDesk, faults: dict[str, object], reason: str
+) -> None:
+    sandbox.set_faults(**faults)
+    batch_id = run_campaign(engine, 2)
+
+    n_requests = send_batch(make_desk(), batch_id)
+
+    assert n_requests == 1
+    assert [(row["state"], row["attempts"]) for row in rows(engine)] == [("queued", 0)] * 2
+    assert report(engine).reason == reason
+    assert send_batch(make_desk(), batch_id) == 0
+    assert batch(engine, batch_id)["state"] == "open"
+    assert_counts(engine)
+
+
+@dataclass
+class Picky:
+    """A gateway that refuses a whole request because of one bad number in it, without naming it."""
+
+    bad: str
+    sizes: list[int] = field(default_factory=list)
+
+    def exchange(self, request: HttpRequest, *, before_write: Callable[[], None] | None = None) -> HttpReply:
+        """Answer as CPSMS would."""
+        assert before_write is not None
+        before_write()
+        to = json.loads(request.body)["to"]
+        numbers = to if isinstance(to, list) else [to]
+        self.sizes.append(len(numbers))
+        if any(number.endswith(self.bad) for number in numbers):
+            return self._reply(400, {"error": {"code": 400, "message": "a recipient is not valid"}})
+        return self._reply(200, {"success": [{"to": number, "cost": 1} for number in numbers]})
+
+    def _reply(self, status: int, document: object) -> HttpReply:
+        return HttpReply(status=status, headers={}, body=json.dumps(document).encode())
+
+
+def test_a_request_refused_because_of_one_number_is_split_until_only_that_is_refused(
+    engine: Engine, make_desk: MakeDesk
+) -> None:
+    picky = Picky(bad="05")
+
+    send_batch(make_desk(client=picky, width=1), run_campaign(engine, 8))
+
+    assert states(engine) == ["rejected" if number == 5 else "accepted" for number in range(8)]
+    assert [row["attempts"] for row in rows(engine)] == [1] * 8
+    assert picky.sizes == [8, 4, 4, 2, 2, 1, 1]
+    assert_counts(engine)
+
+
+# --- what an operator or the machine may do
+
+
+@dataclass
+class Meanwhile:
+    """A gateway that accepts everything, and while it has the first request something else happens."""
+
+    happens: Callable[[], object]
+    n_requests: int = 0
+
+    def exchange(self, request: HttpRequest, *, before_write: Callable[[], None] | None = None) -> HttpReply:
+        """Answer as CPSMS would."""
+        assert before_write is not None
+        before_write()
+        self.n_requests += 1
+        if self.n_requests == 1:
+            self.happens()
+        body = {"success": [{"to": json.loads(request.body)["to"]}]}
+        return HttpReply(status=200, headers={}, body=json.dumps(body).encode())
+
+
+def test_after_a_pause_nothing_leaves_that_was_not_marked(engine: Engine, make_desk: MakeDesk) -> None:
+    batch_id = run_campaign(engine, 5)
+    gateway = Meanwhile(happens=lambda: pause(engine, 1))
+
+    send_batch(make_desk(client=gateway, width=1, max_recipients=1), batch_id)
+
+    assert gateway.n_requests == 1
+    assert states(engine) == ["accepted"] + ["queued"] * 4
+    assert batch(engine, batch_id)["state"] == "open"
+    assert_counts(engine)
+
+
+def test_a_bug_of_ours_leaves_the_message_unknown_and_prints_neither_number_nor_text(
+    engine: Engine, make_desk: MakeDesk, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail() -> None:
+        raise ValueError("+4520304000 Hello")
+
+    with caplog.at_level(logging.DEBUG):
+        send_batch(make_desk(client=Meanwhile(happens=fail)), run_campaign(engine, 1))
+
+    assert states(engine) == ["unknown"]
+    assert "submission failed by a bug" in caplog.text
+    assert "+4520304000" not in caplog.text
+    assert "Hello" not in caplog.text
+
+
+def test_parts_that_differ_from_the_preview_pause_the_campaign_and_nothing_is_sent(
+    engine: Engine, sandbox: Sandbox, make_desk: MakeDesk
+) -> None:
+    messages = [*some_messages(1), *(replace(message, parts=2) for message in some_messages(2)[1:])]
+    batch_id = run_campaign(engine, messages=messages)
+
+    n_requests = send_batch(make_desk(), batch_id)
+
+    assert (n_requests, sandbox.stats()["requests"]) == (0, 0)
+    assert report(engine).state == "paused"
+    assert report(engine).reason == "a text has another number of parts than was previewed"
+    assert batch(engine, batch_id)["state"] == "open"
+    assert_counts(engine)
+
+
+def test_a_difference_found_by_two_workers_pauses_the_campaign_once(
+    engine: Engine, make_desk: MakeDesk
+) -> None:
+    batch_id = run_campaign(engine, messages=[replace(some_messages(1)[0], parts=2)])
+    paused: list[None] = []
+    desk = make_desk(should_stop=lambda: bool(paused or paused.append(pause(engine, 1))))  # type: ignore[func-returns-value]
+
+    assert send_batch(desk, batch_id) == 0
+    assert batch(engine, batch_id)["state"] == "open"
+
+
+def test_a_worker_that_is_to_stop_begins_nothing(
+    engine: Engine, sandbox: Sandbox, make_desk: MakeDesk
+) -> None:
+    batch_id = run_campaign(engine)
+
+    send_batch(make_desk(should_stop=lambda: True), batch_id)
+
+    assert sandbox.stats()["requests"] == 0
+    assert batch(engine, batch_id)["state"] == "open"
+
+
+def test_a_worker_that_is_told_to_stop_ends_what_is_out_and_another_goes_on(
+    engine: Engine, sandbox: Sandbox, make_desk: MakeDesk
+) -> None:
+    batch_id = run_campaign(engine, 6)
+    asked: list[int] = []
+    stopping = make_desk(
+        width=2,
+        max_recipients=1,
+        should_stop=lambda: len(asked) > 0 or asked.append(1) is not None,  # type: ignore[func-returns-value]
+    )
+    first = send_batch(stopping, batch_id)
+    between = states(engine)
+
+    send_batch(make_desk(), batch_id)
+
+    assert (first, between) == (2, ["accepted"] * 2 + ["queued"] * 4)
+    assert sent(sandbox) == in_ledger(engine)
+    assert sandbox.stats()["accepted"] == 6
+
+
+def test_a_batch_gives_way_to_another_when_its_slice_is_used_up(engine: Engine, make_desk: MakeDesk) -> None:
+    first, second = (run_campaign(engine, 4, name=name) for name in "ab")
+    desk = make_desk(width=1, max_recipients=1, timers=Timers.model_validate({"slice": "0ms"}))
+
+    n_requests = send_batch(desk, first)
+
+    assert n_requests < 4
+    assert batch(engine, first)["state"] == "open"
+    assert send_batch(make_desk(), second) == 1
+    assert_counts(engine)
+
+
+def test_a_batch_that_nobody_waits_for_is_worked_to_its_end(engine: Engine, make_desk: MakeDesk) -> None:
+    batch_id = run_campaign(engine, 4)
+
+    send_batch(make_desk(width=1, max_recipients=1, timers=Timers.model_validate({"slice": "0ms"})), batch_id)
+
+    assert states(engine) == ["accepted"] * 4
+
+
+def test_a_process_that_was_frozen_past_its_lease_writes_nothing(
+    engine: Engine, sandbox: Sandbox, make_desk: MakeDesk
+) -> None:
+    no_time_left = Timers.model_validate({"lease": f"{TIMEOUT_S:.0f}s"})
+    batch_id = run_campaign(engine, 2)
+
+    send_batch(make_desk(timers=no_time_left), batch_id)
+
+    assert sandbox.stats()["requests"] == 0
+    assert [(row["state"], row["attempts"]) for row in rows(engine)] == [("queued", 0)] * 2
+    assert_counts(engine)

@@ -1,0 +1,244 @@
+"""Campaigns, leases and outcomes for tests of the ledger, and what must hold in it at any moment."""
+
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Select, case, func, literal, select, update
+
+from worker.ledger import batches, campaigns, intent, outcomes
+from worker.ledger.engine import now_ms, reading, writing
+from worker.ledger.models import BATCHES, CAMPAIGNS, MESSAGES, SUBMISSIONS
+from worker.states import BatchState, CampaignState, MessageState, SubmissionOutcome
+
+PROVIDER = "acme"
+TEXT = "Hello"
+LEASE_MS = 30_000
+SHORT_MS = 30  # a lease that a test lets run out
+
+_references = itertools.count()
+
+
+def a_campaign(name: str = "spring", *, text: str | None = TEXT) -> campaigns.NewCampaign:
+    """Make a campaign whose fingerprint is its name."""
+    return campaigns.NewCampaign(
+        name=name,
+        fingerprint=name,
+        provider=PROVIDER,
+        sender="ACME",
+        template=text or "{{ text }}",
+        text=text,
+        options={},
+        source="recipients.csv",
+    )
+
+
+def some_messages(n: int, *, text: str | None = None) -> list[campaigns.NewMessage]:
+    """Make messages to numbers of their own; without a text they carry the campaign's."""
+    return [
+        campaigns.NewMessage(
+            line=index + 2,
+            msisdn=f"+45203040{index:02}",
+            region="DK",
+            text=text,
+            encoding="gsm7",
+            parts=1,
+            price_micros=350_000,
+            currency="DKK",
+        )
+        for index in range(n)
+    ]
+
+
+def import_campaign(
+    engine: Engine, n: int = 2, *, name: str = "spring", messages: Sequence[campaigns.NewMessage] = ()
+) -> int:
+    """Write a campaign of one batch that is not released yet; return its id."""
+    with writing(engine) as connection:
+        campaign_id = campaigns.create(connection, a_campaign(name))
+        campaigns.add_batch(connection, campaign_id, messages or some_messages(n))
+    return campaign_id
+
+
+def run_campaign(
+    engine: Engine, n: int = 2, *, name: str = "spring", messages: Sequence[campaigns.NewMessage] = ()
+) -> int:
+    """Write and release a campaign of one batch; return the batch's id."""
+    campaign_id = import_campaign(engine, n, name=name, messages=messages)
+    counts = campaigns.SourceCounts(rows=n, duplicates=0, refused=0)
+    with writing(engine) as connection:
+        campaigns.release(connection, campaign_id, counts)
+        (batch_id,) = campaigns.batch_ids(connection, campaign_id, limit=2)
+    return batch_id
+
+
+def try_lease(
+    engine: Engine, batch_id: int, *, owner: str = "one", lease_ms: int = LEASE_MS
+) -> batches.Lease | None:
+    """Lease a batch if it is to be had."""
+    with writing(engine) as connection:
+        return batches.lease(connection, batch_id, owner=owner, lease_ms=lease_ms)
+
+
+def lease(engine: Engine, batch_id: int, *, owner: str = "one", lease_ms: int = LEASE_MS) -> batches.Lease:
+    """Lease a batch that is to be had."""
+    held = try_lease(engine, batch_id, owner=owner, lease_ms=lease_ms)
+    assert held is not None
+    return held
+
+
+def due_rows(engine: Engine, held: batches.Lease) -> list[intent.DueRow]:
+    """Return the rows of a leased batch that may leave now."""
+    with reading(engine) as connection:
+        return intent.next_due(connection, held, limit=1000)
+
+
+def reference() -> str:
+    """Return a reference that no other submission of this test run has."""
+    return f"{next(_references):020}"
+
+
+def intentions(*requests: Sequence[intent.DueRow]) -> list[intent.Intention]:
+    """Make one request to be of each group of rows."""
+    return [intent.Intention(reference=reference(), rows=tuple(rows)) for rows in requests]
+
+
+def try_mark(
+    engine: Engine, held: batches.Lease, *requests: Sequence[intent.DueRow], lease_ms: int = LEASE_MS
+) -> list[intent.Marked] | intent.Stop:
+    """Mark each group of rows as one request, if the ledger lets us."""
+    with writing(engine) as connection:
+        return intent.mark(connection, held, intentions(*requests), lease_ms=lease_ms)
+
+
+def mark(
+    engine: Engine, held: batches.Lease, *requests: Sequence[intent.DueRow], lease_ms: int = LEASE_MS
+) -> list[intent.Marked]:
+    """Mark each group of rows as one request; by default all that is due in one."""
+    marked = try_mark(engine, held, *(requests or [due_rows(engine, held)]), lease_ms=lease_ms)
+    assert not isinstance(marked, intent.Stop)
+    return marked
+
+
+def result(
+    marked: intent.Marked,
+    state: MessageState,
+    **facts: Any,  # noqa: ANN401 - of several types
+) -> outcomes.SubmissionResult:
+    """Make the end of a request which is the same for all of its messages; facts of ``MessageOutcome``."""
+    messages = tuple(outcomes.MessageOutcome(message_id=row.id, state=state, **facts) for row in marked.rows)
+    return outcomes.SubmissionResult(
+        submission_id=marked.submission_id, outcome=SubmissionOutcome.ANSWERED, messages=messages
+    )
+
+
+def record(engine: Engine, *results: outcomes.SubmissionResult) -> int:
+    """Record ends of requests; return how many messages changed."""
+    with writing(engine) as connection:
+        return outcomes.record(connection, results)
+
+
+def release(engine: Engine, held: batches.Lease) -> bool:
+    """Give a batch back."""
+    with writing(engine) as connection:
+        return batches.release(connection, held)
+
+
+def sweep(engine: Engine) -> int:
+    """Open what was abandoned."""
+    with writing(engine) as connection:
+        return batches.sweep(connection)
+
+
+def has_expired(engine: Engine) -> bool:
+    """Say whether there is anything to sweep."""
+    with reading(engine) as connection:
+        return batches.has_expired(connection)
+
+
+def hold(engine: Engine, *, pause_ms: int, reason: str = "out of credit") -> None:
+    """Hold the account."""
+    with writing(engine) as connection:
+        batches.hold_account(connection, PROVIDER, pause_ms=pause_ms, reason=reason)
+
+
+def pause(engine: Engine, campaign_id: int) -> None:
+    """Pause a campaign as an operator does."""
+    with writing(engine) as connection:
+        campaigns.pause(connection, campaign_id, reason="wrong text", author="operator")
+
+
+def cancel(engine: Engine, campaign_id: int) -> None:
+    """Cancel a campaign whose rows are all out; there is no use case for it yet."""
+    with writing(engine) as connection:
+        changed = update(CAMPAIGNS).where(CAMPAIGNS.c.id == campaign_id)
+        connection.execute(changed.values(state=CampaignState.CANCELLED))
+
+
+def change_messages(engine: Engine, *, wait_ms: int | None = None, **values: object) -> None:
+    """Change all messages behind the ledger's back; ``wait_ms`` makes them due so long from now."""
+    with writing(engine) as connection:
+        if wait_ms is not None:
+            values["due_at"] = now_ms() + literal(wait_ms)
+        connection.execute(update(MESSAGES).values(**values))
+
+
+def change_batch(engine: Engine, batch_id: int, **values: object) -> None:
+    """Change a batch behind the ledger's back."""
+    with writing(engine) as connection:
+        connection.execute(update(BATCHES).where(BATCHES.c.id == batch_id).values(**values))
+
+
+def states(engine: Engine) -> list[str]:
+    """Return the states of all messages, by id."""
+    return [str(row["state"]) for row in rows(engine)]
+
+
+def rows(engine: Engine) -> list[dict[str, object]]:
+    """Return all messages, by id."""
+    with reading(engine) as connection:
+        found = connection.execute(select(MESSAGES).order_by(MESSAGES.c.id)).mappings()
+        return [dict(row) for row in found]
+
+
+def submissions(engine: Engine) -> list[dict[str, object]]:
+    """Return all submissions, by id."""
+    with reading(engine) as connection:
+        found = connection.execute(select(SUBMISSIONS).order_by(SUBMISSIONS.c.id)).mappings()
+        return [dict(row) for row in found]
+
+
+def batch(engine: Engine, batch_id: int) -> dict[str, object]:
+    """Return a batch."""
+    with reading(engine) as connection:
+        return dict(connection.execute(select(BATCHES).where(BATCHES.c.id == batch_id)).mappings().one())
+
+
+def assert_counts(engine: Engine) -> None:
+    """Compare every counter of every batch with its rows, and see that no queued row is forgotten."""
+    with reading(engine) as connection:
+        kept = {row.pop("id"): row for row in _counters(connection)}
+        counted = {row.pop("id"): row for row in _recounted(connection)}
+        forgotten = connection.execute(_forgotten()).all()
+    assert kept == counted
+    assert not forgotten
+
+
+def _counters(connection: Connection) -> list[dict[str, int]]:
+    query = select(BATCHES.c.id, *(BATCHES.c[state.value] for state in MessageState))
+    return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def _recounted(connection: Connection) -> list[dict[str, int]]:
+    counts = [func.count(case((MESSAGES.c.state == state, 1))).label(state.value) for state in MessageState]
+    query = select(MESSAGES.c.batch_id.label("id"), *counts).group_by(MESSAGES.c.batch_id)
+    return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def _forgotten() -> Select[tuple[int]]:
+    """Select the queued rows that lie in a batch which is done, or due only after them."""
+    is_late = BATCHES.c.next_due_at > MESSAGES.c.due_at
+    query = select(MESSAGES.c.id).join(BATCHES, BATCHES.c.id == MESSAGES.c.batch_id)
+    return query.where(
+        MESSAGES.c.state == MessageState.QUEUED, (BATCHES.c.state == BatchState.DONE) | is_late
+    )

@@ -1,0 +1,324 @@
+from pathlib import Path
+
+import pytest
+
+from worker.errors import ConfigError
+from worker.settings import Rate, Settings, load_settings, read_secret
+
+ROOT = Path(__file__).parents[2]
+
+PROVIDER = """
+[providers.acme]
+gateway = "cpsms"
+username = "acme"
+secret = "env:ACME_KEY"
+"""
+
+
+def load(folder: Path, text: str = PROVIDER) -> Settings:
+    file = folder / "bulksend.toml"
+    file.write_text(text, encoding="utf-8")
+    return load_settings(file)
+
+
+def refusal(folder: Path, text: str = PROVIDER) -> str:
+    with pytest.raises(ConfigError) as caught:
+        load(folder, text)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ('ledgr = "x"', "ledgr is not a setting; did you mean ledger?"),
+        ("[other]", "other is not a setting; known are: ledger, broker, receipts, timers, providers"),
+        ("ledger = 3", "ledger: input should be a valid string"),
+        ('source = "x"', "source is not a setting; remove it"),
+        ("[receipts]\nport = 1", "receipts.port is not a setting; known are: listen, public_url"),
+        ('[timers]\nleas = "1s"', "timers.leas is not a setting; did you mean lease?"),
+        ("[timers]\nlease = 30", 'timers.lease: write a time with its unit, such as "10s", "250ms" or'),
+        ("providers = 3", "providers: input should be a valid dictionary"),
+        ("ledger =", "is not valid TOML: "),
+    ],
+)
+def test_a_wrong_setting_is_named(tmp_path: Path, text: str, sentence: str) -> None:
+    said = refusal(tmp_path, text)
+
+    assert sentence in said
+    assert said.startswith(str(tmp_path / "bulksend.toml"))
+
+
+A_TIME = 'write a time with its unit, such as "10s", "250ms" or "5min"'
+A_RATE = 'write a rate such as "50/s", "5/min" or ["50/s", "10000/day"]'
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ('timout = "10s"', "timout is not a setting; did you mean timeout?"),
+        ("timeout = 10", f"timeout: {A_TIME}"),
+        ('timeout = "10"', f"timeout: {A_TIME}"),
+        ('timeout = "25s"', "timeout: input should be less than or equal to 20"),
+        ('timeout = "0s"', "timeout: input should be greater than 0"),
+        ('rate = "50"', f"rate: {A_RATE}"),
+        ('rate = "0/s"', f"rate: {A_RATE}"),
+        ('rate = ["50/s", "x"]', f"rate: {A_RATE}"),
+        ("connections = 0", "connections: input should be greater than or equal to 1"),
+        ("max_recipients = 0", "max_recipients: input should be greater than or equal to 1"),
+    ],
+)
+def test_a_wrong_key_of_a_provider_is_named(tmp_path: Path, line: str, sentence: str) -> None:
+    assert f"providers.acme.{sentence}" in refusal(tmp_path, PROVIDER + line)
+
+
+@pytest.mark.parametrize("key", ["gateway", "username", "secret"])
+def test_a_missing_key_of_a_provider_is_named(tmp_path: Path, key: str) -> None:
+    lines = [line for line in PROVIDER.splitlines() if not line.startswith(key)]
+
+    assert f"providers.acme.{key} is missing; add it" in refusal(tmp_path, "\n".join(lines))
+
+
+@pytest.mark.parametrize(
+    ("timers", "sentence"),
+    [
+        ('lease = "15s"', "mark_to_write + timeout + 5 s must be shorter than timers.lease"),
+        ('soft_shutdown = "13s"', "timeout + 3 s must be shorter than timers.soft_shutdown"),
+        ('visibility = "40s"', "twice horizon + slice + timeout must be shorter than timers.visibility"),
+        ('grace = "25s"', "timers: soft_shutdown must be shorter than grace"),
+    ],
+)
+def test_timers_that_contradict_each_other_are_refused(tmp_path: Path, timers: str, sentence: str) -> None:
+    assert sentence in refusal(tmp_path, f"{PROVIDER}[timers]\n{timers}")
+
+
+def test_timers_that_just_fit_are_taken(tmp_path: Path) -> None:
+    timers = '[timers]\nlease = "15500ms"\nsoft_shutdown = "13500ms"\nvisibility = "40500ms"\ngrace = "14s"'
+
+    assert load(tmp_path, PROVIDER + timers).timers.lease == 15.5
+
+
+def test_a_value_that_is_refused_is_not_printed(tmp_path: Path) -> None:
+    assert "s3cret" not in refusal(tmp_path, PROVIDER.replace('"env:ACME_KEY"', '["s3cret"]'))
+
+
+def test_a_file_that_is_not_there_is_said_with_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(
+        ConfigError, match="run `bulksend init` to write one, or name yours with BULKSEND_CONFIG"
+    ):
+        load_settings(tmp_path / "bulksend.toml")
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe", b"ledger = 'a\xe6'"])
+def test_a_file_in_another_encoding_is_said_so(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "bulksend.toml"
+    file.write_bytes(content)
+
+    with pytest.raises(ConfigError, match="is not valid TOML"):
+        load_settings(file)
+
+
+def test_a_folder_is_no_settings_file(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot be read: Is a directory"):
+        load_settings(tmp_path)
+
+
+def test_the_environment_names_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    load(tmp_path, 'broker = "redis://named"')
+    monkeypatch.setenv("BULKSEND_CONFIG", str(tmp_path / "bulksend.toml"))
+
+    assert load_settings().broker == "redis://named"
+
+
+def test_without_a_name_the_file_lies_in_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load(tmp_path, 'broker = "redis://here"')
+    monkeypatch.chdir(tmp_path)
+
+    settings = load_settings()
+
+    assert (settings.broker, settings.directory) == ("redis://here", tmp_path)
+
+
+def test_a_byte_order_mark_is_no_mistake(tmp_path: Path) -> None:
+    assert load(tmp_path, f"\ufeff{PROVIDER}").providers["acme"].username == "acme"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("BULKSEND_BROKER", "redis://other"), ("BULKSEND_PROVIDERS__ACME__USERNAME", "other")],
+)
+def test_the_environment_is_above_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+
+    settings = load(tmp_path, f'broker = "redis://file"\n{PROVIDER}')
+
+    assert value in {settings.broker, settings.providers["acme"].username}
+    assert settings.providers["acme"].gateway == "cpsms"
+
+
+def test_the_environment_sets_one_timer_and_leaves_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BULKSEND_TIMERS__LEASE", "40s")
+
+    timers = load(tmp_path, '[timers]\ntick = "1s"').timers
+
+    assert (timers.lease, timers.tick) == (40, 1)
+
+
+@pytest.mark.parametrize(
+    ("variable", "sentence"),
+    [
+        ("BULKSEND_LEDGR", "BULKSEND_LEDGR is not a setting; did you mean BULKSEND_LEDGER?"),
+        ("BULKSEND_SOURCE", "BULKSEND_SOURCE is not a setting"),
+        ("BULKSEND_TIMERS__LEAS", "timers.leas is not a setting; did you mean lease?"),
+    ],
+)
+def test_an_unknown_variable_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, sentence: str
+) -> None:
+    monkeypatch.setenv(variable, "1s")
+
+    assert sentence in refusal(tmp_path)
+
+
+@pytest.mark.xfail(reason="pydantic-settings reads these as JSON and raises its own error", strict=True)
+@pytest.mark.parametrize(
+    "variable", ["BULKSEND_TIMERS", "BULKSEND_PROVIDERS", "BULKSEND_PROVIDERS__ACME__OPTIONS"]
+)
+def test_a_variable_that_is_no_json_is_refused_with_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    monkeypatch.setenv(variable, "{")
+
+    assert variable in refusal(tmp_path)
+
+
+@pytest.mark.xfail(reason="pydantic-settings takes a list for JSON only", strict=True)
+def test_the_environment_sets_a_rate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BULKSEND_PROVIDERS__ACME__RATE", "50/s")
+
+    assert load(tmp_path).providers["acme"].rate == (Rate(amount=50, window_s=1),)
+
+
+def test_variables_of_tests_are_nobodys_setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BULKSEND_TEST_POSTGRES", "postgresql://localhost")
+
+    assert load(tmp_path).broker is None
+
+
+@pytest.mark.parametrize(
+    ("written", "rates"),
+    [
+        ('"50/s"', [(50, 1)]),
+        ('"5/min"', [(5, 60)]),
+        ('["50/s", "10000/day"]', [(50, 1), (10_000, 86_400)]),
+    ],
+)
+def test_rates_are_read_with_their_window(tmp_path: Path, written: str, rates: list[tuple[int, int]]) -> None:
+    provider = load(tmp_path, f"{PROVIDER}rate = {written}").providers["acme"]
+
+    assert [(rate.amount, rate.window_s) for rate in provider.rate] == rates
+
+
+@pytest.mark.parametrize(
+    ("written", "seconds"), [("10s", 10), ("250ms", 0.25), ("0.2min", 12), ("1.5 s", 1.5)]
+)
+def test_a_time_is_read_with_its_unit(tmp_path: Path, written: str, seconds: float) -> None:
+    provider = load(tmp_path, f'{PROVIDER}timeout = "{written}"').providers["acme"]
+
+    assert provider.timeout == seconds
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("sqlite:///bulksend.db", "sqlite:///{folder}/bulksend.db"),
+        ("sqlite:///data/bulksend.db", "sqlite:///{folder}/data/bulksend.db"),
+        ("sqlite:////var/bulksend.db", "sqlite:////var/bulksend.db"),
+        ("postgresql+psycopg://user@host/db", "postgresql+psycopg://user@host/db"),
+    ],
+)
+def test_the_path_of_a_ledger_is_relative_to_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: str, read: str
+) -> None:
+    monkeypatch.chdir("/")
+
+    assert load(tmp_path, f'ledger = "{written}"').ledger == read.format(folder=tmp_path)
+
+
+def test_the_ledger_of_the_environment_is_relative_to_the_file_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BULKSEND_LEDGER", "sqlite:///other.db")
+
+    assert load(tmp_path).ledger == f"sqlite:///{tmp_path}/other.db"
+
+
+def test_the_example_is_sound(tmp_path: Path) -> None:
+    example = (ROOT / "producer" / "cli" / "example.toml").read_text(encoding="utf-8")
+
+    settings = load(tmp_path, example)
+
+    assert settings.ledger == f"sqlite:///{tmp_path}/bulksend.db"
+    assert [provider.gateway for provider in settings.providers.values()] == ["cpsms"]
+
+
+# --- secrets
+
+
+def secret(folder: Path, reference: str) -> str:
+    return read_secret(reference, key="providers.acme.secret", directory=folder).get_secret_value()
+
+
+def test_a_secret_comes_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ACME_KEY", "s3cret\n")
+
+    assert secret(tmp_path, "env:ACME_KEY") == "s3cret"
+
+
+@pytest.mark.parametrize("name", ["key", "{folder}/key"])
+def test_a_secret_comes_from_a_file(tmp_path: Path, name: str) -> None:
+    (tmp_path / "key").write_text("s3cret\n", encoding="utf-8")
+
+    assert secret(tmp_path, f"file:{name.format(folder=tmp_path)}") == "s3cret"
+
+
+@pytest.mark.parametrize(
+    ("reference", "sentence"),
+    [
+        ("env:NOBODYS_KEY", "the environment variable NOBODYS_KEY is missing or empty; put the secret there"),
+        ("file:nothing", "the file nothing is missing or empty; put the secret there"),
+        ("env:", 'write "env:NAME" or "file:PATH", never the secret itself'),
+        ("s3cret", 'write "env:NAME" or "file:PATH", never the secret itself'),
+    ],
+)
+def test_a_secret_that_is_not_there_is_said_without_printing_any(
+    tmp_path: Path, reference: str, sentence: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        secret(tmp_path, reference)
+
+    assert str(caught.value) == f"providers.acme.secret: {sentence}"
+
+
+def test_an_empty_secret_is_a_missing_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ACME_KEY", " ")
+
+    with pytest.raises(ConfigError, match="ACME_KEY is missing or empty"):
+        secret(tmp_path, "env:ACME_KEY")
+
+
+def test_a_secret_file_that_is_no_text_is_a_missing_one(tmp_path: Path) -> None:
+    (tmp_path / "key").write_bytes(b"\xff")
+
+    with pytest.raises(ConfigError, match="the file key is missing or empty"):
+        secret(tmp_path, "file:key")
+
+
+def test_settings_do_not_change() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        Settings().broker = "redis://other"
