@@ -10,8 +10,9 @@ from typing import Any, TextIO
 from sqlalchemy import Connection
 
 from worker.clock import instant
-from worker.ledger import campaigns
-from worker.ledger.campaigns import CampaignReport, NewMessage
+from worker.ledger import reports
+from worker.ledger.campaigns import NewMessage
+from worker.ledger.reports import CampaignReport
 from worker.states import OPEN_STATES, MessageState
 from worker.text.pricing import Price
 
@@ -58,7 +59,7 @@ def listed(report: CampaignReport) -> dict[str, Any]:
 
 def shown(connection: Connection, report: CampaignReport) -> dict[str, Any]:
     """Give one campaign with its sums over the rows: what `campaign show --json` prints."""
-    parts, cost = campaigns.totals(connection, report.id)
+    parts, cost = reports.totals(connection, report.id)
     return {
         **listed(report),
         "sender": report.sender,
@@ -72,7 +73,7 @@ def shown(connection: Connection, report: CampaignReport) -> dict[str, Any]:
         "cost": cost.render(),
         "due_at": iso(report.due_at),
         "ends_at": iso(_ends_at(connection, report)),
-        "codes": campaigns.codes(connection, report.id),
+        "codes": reports.codes(connection, report.id),
     }
 
 
@@ -99,7 +100,7 @@ def _submission(row: Mapping[str, Any]) -> dict[str, Any]:
 def _ends_at(connection: Connection, report: CampaignReport) -> int | None:
     """Return when it ended, or when it will at the pace so far; None while there is no pace."""
     if report.is_done:
-        return campaigns.ended_at(connection, report.id)
+        return reports.ended_at(connection, report.id)
     left = sum(report.counts[state] for state in OPEN_STATES)
     finished = report.messages - left
     now = int(datetime.now(tz=UTC).timestamp() * 1000)

@@ -1,4 +1,4 @@
-"""Following a campaign until it is done or paused."""
+"""Following a campaign until it is done or waits for a person."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from collections.abc import Callable
 
 from sqlalchemy import Engine
 
-from worker.ledger import campaigns
-from worker.ledger.campaigns import CampaignReport
+from worker.ledger import reports
 from worker.ledger.engine import LedgerUnavailableError, reading
-from worker.states import CampaignState
+from worker.ledger.reports import CampaignReport
 
 LOOK_S = 0.5
 NOBODY_SENDS_S = 3.0
@@ -23,7 +22,7 @@ def follow(
     on_look: Callable[[CampaignReport], None],
     in_between: Callable[[], None] = lambda: None,
 ) -> CampaignReport:
-    """Look twice a second until the campaign is done or paused; return the last look.
+    """Look twice a second until the campaign is done or waits for a person; return the last look.
 
     A ledger that is away for a moment is looked at again.
     """
@@ -31,12 +30,12 @@ def follow(
         in_between()
         try:
             with reading(engine) as connection:
-                report = campaigns.report(connection, campaign_id)
+                report = reports.report(connection, campaign_id)
         except LedgerUnavailableError:
             time.sleep(LOOK_S)
             continue
         on_look(report)
-        if report.is_done or report.state == CampaignState.PAUSED:
+        if report.is_done or report.is_stuck:
             return report
         time.sleep(LOOK_S)
 
@@ -46,7 +45,7 @@ def is_worked_soon(engine: Engine, campaign_id: int) -> bool:
     ends_at = time.monotonic() + NOBODY_SENDS_S
     while time.monotonic() < ends_at:
         with reading(engine) as connection:
-            if campaigns.has_been_worked(connection, campaign_id):
+            if reports.has_been_worked(connection, campaign_id):
                 return True
         time.sleep(0.1)
     return False

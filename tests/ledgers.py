@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Select, case, func, literal, select, update
 
-from worker.ledger import batches, campaigns, intent, outcomes
+from worker.ledger import accounts, batches, campaigns, intent, outcomes
 from worker.ledger.engine import now_ms, reading, writing
 from worker.ledger.models import BATCHES, CAMPAIGNS, MESSAGES, SUBMISSIONS
 from worker.states import BatchState, CampaignState, MessageState, SubmissionOutcome
@@ -68,8 +68,13 @@ def run_campaign(
     counts = campaigns.SourceCounts(rows=n, duplicates=0, refused=0)
     with writing(engine) as connection:
         campaigns.release(connection, campaign_id, counts)
-        (batch_id,) = campaigns.batch_ids(connection, campaign_id, limit=2)
-    return batch_id
+        return only_batch(connection, campaign_id)
+
+
+def only_batch(connection: Connection, campaign_id: int) -> int:
+    """Return the one batch of a campaign."""
+    query = select(BATCHES.c.id).where(BATCHES.c.campaign_id == campaign_id)
+    return int(connection.execute(query).scalar_one())
 
 
 def try_lease(
@@ -159,7 +164,7 @@ def has_expired(engine: Engine) -> bool:
 def hold(engine: Engine, *, pause_ms: int, reason: str = "out of credit") -> None:
     """Hold the account."""
     with writing(engine) as connection:
-        batches.hold_account(connection, PROVIDER, pause_ms=pause_ms, reason=reason)
+        accounts.hold_account(connection, PROVIDER, pause_ms=pause_ms, reason=reason)
 
 
 def pause(engine: Engine, campaign_id: int) -> None:

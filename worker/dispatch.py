@@ -17,7 +17,7 @@ from sqlalchemy import Engine
 from worker.app import SEND_BATCH, make_app, queue_of
 from worker.clock import instant
 from worker.errors import BrokerError, LedgerError
-from worker.ledger import batches
+from worker.ledger import batches, hints
 from worker.ledger.engine import reading, writing
 from worker.providers import children_of
 from worker.settings import Settings, Timers
@@ -53,20 +53,26 @@ class Dispatcher:
         found = self._find(provider)
         if not found:
             return 0
+        ids = [batch.id for batch in found]
         with writing(self.engine) as connection:
-            batches.note_published(connection, [batch.id for batch in found])
-        self._send(provider, found)
+            hints.note_published(connection, ids)
+        try:
+            self._send(provider, found)
+        except BrokerError:  # nothing waits for an answer: they are published again once Redis is back
+            with writing(self.engine) as connection:
+                hints.forget_published(connection, ids)
+            raise
         return len(found)
 
-    def _find(self, provider: str) -> list[batches.DueBatch]:
+    def _find(self, provider: str) -> list[hints.DueBatch]:
         repeat_ms = int(self.timers.hint_repeat * 1000)
         with reading(self.engine) as connection:
-            room = _HINTS_PER_CHILD * self.children - batches.hints_out(
+            room = _HINTS_PER_CHILD * self.children - hints.hints_out(
                 connection, provider, repeat_ms=repeat_ms
             )
             if room <= 0:
                 return []
-            return batches.due_for_hints(
+            return hints.due_for_hints(
                 connection,
                 provider,
                 horizon_ms=int(self.timers.horizon * 1000),
@@ -74,7 +80,7 @@ class Dispatcher:
                 limit=room,
             )
 
-    def _send(self, provider: str, found: Sequence[batches.DueBatch]) -> None:
+    def _send(self, provider: str, found: Sequence[hints.DueBatch]) -> None:
         try:
             with self.app.producer_pool.acquire(block=True, timeout=10) as producer:
                 for batch in found:

@@ -14,9 +14,9 @@ from producer.cli import EXIT_PARTLY
 from producer.cli.order import cost_words
 from producer.cli.output import Meter, echo_facts, echo_json, echo_table
 from producer.reports import is_complete, listed, shown
-from worker.ledger import campaigns
-from worker.ledger.campaigns import CampaignReport
+from worker.ledger import reports
 from worker.ledger.engine import open_ledger, reading
+from worker.ledger.reports import CampaignReport
 from worker.ledger.schema import prepare
 from worker.settings import load_settings
 from worker.states import OPEN_STATES
@@ -33,7 +33,7 @@ def campaign() -> None:
 def list_(*, limit: int, as_json: bool) -> None:
     """List campaigns, newest first."""
     with reading(ready_ledger()) as connection:
-        found = [listed(report) for report in campaigns.reports(connection, limit=limit)]
+        found = [listed(report) for report in reports.reports(connection, limit=limit)]
     if as_json:
         echo_json(found)
         return
@@ -48,7 +48,7 @@ def list_(*, limit: int, as_json: bool) -> None:
 def show(campaign_id: int, *, as_json: bool) -> None:
     """Show one campaign: its state, counts, parts and cost."""
     with reading(ready_ledger()) as connection:
-        facts = shown(connection, campaigns.report(connection, campaign_id))
+        facts = shown(connection, reports.report(connection, campaign_id))
     if as_json:
         echo_json(facts)
     else:

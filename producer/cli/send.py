@@ -27,8 +27,8 @@ from producer.preview import Order, Preview
 from producer.reports import is_complete, shown
 from producer.spool import Spool
 from worker.errors import BrokerError, InputError
-from worker.ledger.campaigns import CampaignReport
 from worker.ledger.engine import open_ledger, reading
+from worker.ledger.reports import CampaignReport
 from worker.ledger.schema import prepare
 from worker.settings import Settings, load_settings
 from worker.station import require_broker, running_broker

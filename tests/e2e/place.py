@@ -18,9 +18,9 @@ import psutil
 from sqlalchemy import Engine
 
 from tests.sandbox.running import Sandbox
-from worker.ledger import campaigns, messages
-from worker.ledger.campaigns import CampaignReport
+from worker.ledger import messages, reports
 from worker.ledger.engine import open_ledger, reading
+from worker.ledger.reports import CampaignReport
 from worker.ledger.schema import prepare
 from worker.settings import load_settings
 from worker.waiting import within
@@ -157,7 +157,7 @@ class Place:
     def report(self, campaign_id: int = 1) -> CampaignReport:
         """Return a campaign with its counts."""
         with reading(self.engine) as connection:
-            return campaigns.report(connection, campaign_id)
+            return reports.report(connection, campaign_id)
 
     def counts(self, campaign_id: int = 1) -> dict[str, int]:
         """Return the counts of a campaign that are not 0."""
@@ -168,7 +168,7 @@ class Place:
         if not (self.folder / "bulksend.db").exists():
             return 0
         with reading(self.engine) as connection:
-            return len(campaigns.reports(connection, limit=100))
+            return len(reports.reports(connection, limit=100))
 
     def ledger_accepted(self) -> Counter[tuple[str, str, int]]:
         """Return number, text and parts of the ledger's accepted messages."""

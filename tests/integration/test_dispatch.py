@@ -3,6 +3,7 @@ import json
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from typing import cast
 
 import pytest
@@ -116,8 +117,9 @@ def test_at_most_four_hints_for_each_child_are_out(
     engine: Engine, dispatcher: Dispatcher, hints: Hints
 ) -> None:
     batch_ids = [run_campaign(engine, 1, name=str(number)) for number in range(6)]
+    patient = replace(dispatcher, timers=Timers())  # repeats no hint during the test
 
-    published = [dispatcher.publish_due(PROVIDER) for _ in range(2)]
+    published = [patient.publish_due(PROVIDER) for _ in range(2)]
 
     assert published == [4, 0]
     assert sorted(args(hint)[0] for hint in hints()) == batch_ids[:4]
@@ -183,6 +185,19 @@ def test_without_redis_publishing_says_what_to_check(sqlite_engine: Engine, lone
 
     with pytest.raises(BrokerError, match=r"Redis cannot be reached .*check `broker`"):
         dispatcher.publish_due(PROVIDER)
+
+
+def test_hints_that_redis_did_not_take_are_published_as_soon_as_it_is_back(
+    sqlite_engine: Engine, lonely_app: Celery, app: Celery, hints: Hints
+) -> None:
+    batch_id = run_campaign(sqlite_engine)
+    away = Dispatcher(engine=sqlite_engine, app=lonely_app, timers=TIMERS, children=1)
+    with pytest.raises(BrokerError):
+        away.publish_due(PROVIDER)
+
+    Dispatcher(engine=sqlite_engine, app=app, timers=TIMERS, children=1).publish_due(PROVIDER)
+
+    assert [args(hint) for hint in hints()] == [[batch_id]]
 
 
 def test_a_tick_survives_a_redis_that_is_away_and_sweeps_all_the_same(

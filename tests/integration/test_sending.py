@@ -27,9 +27,10 @@ from tests.sandbox.running import Sandbox
 from worker.gateways import make_adapter
 from worker.gateways.base import HttpReply, HttpRequest
 from worker.gateways.http import Client
-from worker.ledger import campaigns
-from worker.ledger.campaigns import CampaignReport, NewMessage
+from worker.ledger import reports
+from worker.ledger.campaigns import NewMessage
 from worker.ledger.engine import reading
+from worker.ledger.reports import CampaignReport
 from worker.sending.run import Desk, new_reference, send_batch
 from worker.sending.submit import Exchanger, Gateway
 from worker.settings import Timers
@@ -86,7 +87,7 @@ def make_desk(engine: Engine, sandbox: Sandbox) -> Iterator[MakeDesk]:
 
 def report(engine: Engine, campaign_id: int = 1) -> CampaignReport:
     with reading(engine) as connection:
-        return campaigns.report(connection, campaign_id)
+        return reports.report(connection, campaign_id)
 
 
 def sent(sandbox: Sandbox) -> Counter[tuple[object, ...]]:

@@ -185,7 +185,6 @@ def test_an_unknown_variable_is_refused(
     assert sentence in refusal(tmp_path)
 
 
-@pytest.mark.xfail(reason="pydantic-settings reads these as JSON and raises its own error", strict=True)
 @pytest.mark.parametrize(
     "variable", ["BULKSEND_TIMERS", "BULKSEND_PROVIDERS", "BULKSEND_PROVIDERS__ACME__OPTIONS"]
 )
@@ -197,7 +196,6 @@ def test_a_variable_that_is_no_json_is_refused_with_its_name(
     assert variable in refusal(tmp_path)
 
 
-@pytest.mark.xfail(reason="pydantic-settings takes a list for JSON only", strict=True)
 def test_the_environment_sets_a_rate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BULKSEND_PROVIDERS__ACME__RATE", "50/s")
 

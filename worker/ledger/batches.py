@@ -10,10 +10,11 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Column, ColumnElement, Connection, case, func, select, text, update
+from sqlalchemy import Column, ColumnElement, Connection, case, func, select, update
 
+from worker.ledger.accounts import account_is_open
 from worker.ledger.engine import control_lock, now_ms
-from worker.ledger.models import ACCOUNTS, BATCHES, CAMPAIGNS, MESSAGES, SUBMISSIONS
+from worker.ledger.models import BATCHES, CAMPAIGNS, MESSAGES, SUBMISSIONS
 from worker.states import BatchState, CampaignState, MessageState, SubmissionOutcome
 
 _LOST_LEASES_TO_HOLD = 3
@@ -34,23 +35,6 @@ class Lease:
     sender: str
     text: str | None
     options: dict[str, object]
-
-
-@dataclass(frozen=True, kw_only=True)
-class DueBatch:
-    """A batch that a hint should be published for."""
-
-    id: int
-    provider: str
-    due_at: int
-
-
-def account_is_open(provider: Column[str]) -> ColumnElement[bool]:
-    """Say, as SQL, that nothing holds the account back."""
-    held = select(ACCOUNTS.c.provider).where(
-        ACCOUNTS.c.provider == provider, ACCOUNTS.c.not_before > now_ms()
-    )
-    return ~held.exists()
 
 
 def campaign_is_running(campaign_id: Column[int]) -> ColumnElement[bool]:
@@ -106,7 +90,7 @@ def lease(connection: Connection, batch_id: int, *, owner: str, lease_ms: int) -
 
 def release(connection: Connection, held: Lease) -> bool:
     """Give a batch back, done or open for what is queued; False when the lease was lost or a row is out."""
-    _lock(connection, [held.batch_id])
+    lock_batches(connection, [held.batch_id])
     given = connection.execute(
         update(BATCHES)
         .where(
@@ -131,7 +115,7 @@ def others_wait(connection: Connection, held: Lease) -> bool:
     return connection.execute(query.limit(1)).one_or_none() is not None
 
 
-def _lock(connection: Connection, batch_ids: Sequence[int]) -> None:
+def lock_batches(connection: Connection, batch_ids: Sequence[int]) -> None:
     """Lock batches in their order, before the statement that reads their rows.
 
     A statement that had to wait for the lock would still read the rows as they were before it waited.
@@ -209,90 +193,3 @@ def _sweep_one(connection: Connection, batch_id: int) -> None:
         )
         .values(state=BatchState.HELD, reason="its worker was lost three times without progress")
     )
-
-
-def due_for_hints(
-    connection: Connection, provider: str, *, horizon_ms: int, repeat_ms: int, limit: int
-) -> list[DueBatch]:
-    """Return batches that are due within the horizon and whose last hint is old enough to be repeated.
-
-    The interval between repeated hints doubles, up to thirty times its length. ``limit`` is the room left
-    beside the hints that are out and not yet leased.
-    """
-    query = (
-        select(BATCHES.c.id, BATCHES.c.provider, BATCHES.c.next_due_at)
-        .where(
-            BATCHES.c.provider == provider,
-            BATCHES.c.state == BatchState.OPEN,
-            BATCHES.c.next_due_at <= now_ms() + horizon_ms,
-            campaign_is_running(BATCHES.c.campaign_id),
-            account_is_open(BATCHES.c.provider),
-            (BATCHES.c.published_at.is_(None)) | ~_is_fresh(repeat_ms),
-        )
-        .order_by(BATCHES.c.next_due_at, BATCHES.c.id)
-        .limit(limit)
-    )
-    return [DueBatch(id=number, provider=name, due_at=due) for number, name, due in connection.execute(query)]
-
-
-def _is_fresh(repeat_ms: int) -> ColumnElement[bool]:
-    """Say, as SQL, that the last hint of a batch is not to be repeated yet."""
-    interval = case(
-        *((BATCHES.c.n_hints <= n, repeat_ms * 2 ** (n - 1)) for n in range(1, 6)), else_=repeat_ms * 30
-    )
-    return now_ms() - BATCHES.c.published_at <= interval
-
-
-def hints_out(connection: Connection, provider: str, *, repeat_ms: int) -> int:
-    """Count the due batches of a provider whose hint is out and may still be leased by it."""
-    query = select(func.count()).where(
-        BATCHES.c.provider == provider,
-        BATCHES.c.state == BatchState.OPEN,
-        BATCHES.c.next_due_at <= now_ms(),
-        campaign_is_running(BATCHES.c.campaign_id),
-        _is_fresh(repeat_ms),
-    )
-    return int(connection.execute(query).scalar_one())
-
-
-def note_published(connection: Connection, batch_ids: Sequence[int]) -> None:
-    """Remember that hints went out, before they do: a hint lost in between is repeated."""
-    _lock(connection, batch_ids)
-    connection.execute(
-        update(BATCHES)
-        .where(BATCHES.c.id.in_(batch_ids))
-        .values(published_at=now_ms(), n_hints=BATCHES.c.n_hints + 1)
-    )
-
-
-def hold_account(connection: Connection, provider: str, *, pause_ms: int, reason: str) -> None:
-    """Let nothing leave through a provider for a while; a longer hold is not shortened.
-
-    The hints that are out find nothing to lease meanwhile, so they are forgotten, to be published again.
-    """
-    control_lock(connection, shared=False)
-    _forget_hints(connection, provider)
-    connection.execute(
-        text(
-            "INSERT INTO accounts (provider, not_before, reason) VALUES (:provider, 0, NULL) "
-            "ON CONFLICT (provider) DO NOTHING"
-        ),
-        {"provider": provider},
-    )
-    until = now_ms() + pause_ms
-    connection.execute(
-        update(ACCOUNTS)
-        .where(ACCOUNTS.c.provider == provider, ACCOUNTS.c.not_before < until)
-        .values(not_before=until, reason=reason)
-    )
-
-
-def _forget_hints(connection: Connection, provider: str) -> None:
-    hinted = select(BATCHES.c.id).where(
-        BATCHES.c.provider == provider,
-        BATCHES.c.state == BatchState.OPEN,
-        BATCHES.c.published_at.is_not(None),
-    )
-    found = list(connection.scalars(hinted.order_by(BATCHES.c.id).with_for_update()))
-    forgotten = update(BATCHES).where(BATCHES.c.id.in_(found))
-    connection.execute(forgotten.values(published_at=None, n_hints=0))

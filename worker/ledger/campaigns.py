@@ -8,14 +8,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, func, insert, select, update
+from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from worker.errors import InputError, LedgerError
 from worker.ledger.engine import control_lock, now_ms
-from worker.ledger.models import ACCOUNTS, BATCHES, CAMPAIGNS, LARGEST_ID, MESSAGES
-from worker.states import CAMPAIGN_TRANSITIONS, OPEN_STATES, PROVEN, BatchState, CampaignState, MessageState
-from worker.text.pricing import Totals
+from worker.ledger.models import BATCHES, CAMPAIGNS
+from worker.states import CAMPAIGN_TRANSITIONS, CampaignState, MessageState
 
 BATCH_ROWS = 1000
 """Most rows of a batch; also what one import transaction writes, well within SQLite's 50 ms."""
@@ -60,36 +59,6 @@ class SourceCounts:
     duplicates: int
     refused: int
     skipped: int = 0
-
-
-@dataclass(frozen=True, kw_only=True)
-class CampaignReport:
-    """A campaign with its counts, as ``campaign list`` prints it."""
-
-    id: int
-    name: str
-    state: str
-    reason: str | None
-    provider: str
-    sender: str
-    source: str
-    created_at: int
-    due_at: int | None
-    rows: int
-    duplicates: int
-    refused: int
-    skipped: int
-    counts: Mapping[MessageState, int]
-
-    @property
-    def messages(self) -> int:
-        """Rows of the campaign in the ledger."""
-        return sum(self.counts.values())
-
-    @property
-    def is_done(self) -> bool:
-        """Whether no row can leave any more by itself."""
-        return self.state in {"done", CampaignState.CANCELLED, CampaignState.DISCARDED}
 
 
 def create(connection: Connection, campaign: NewCampaign) -> int:
@@ -257,121 +226,6 @@ def _move(connection: Connection, campaign_id: int, target: CampaignState) -> No
     )
     if moved.rowcount != 1:
         raise LedgerError(f"Campaign {campaign_id} cannot become {target}: see `bulksend campaign list`")
-
-
-def batch_ids(connection: Connection, campaign_id: int, *, limit: int) -> list[int]:
-    """Return the first open batches of a campaign, in the order of import."""
-    query = select(BATCHES.c.id).where(
-        BATCHES.c.campaign_id == campaign_id, BATCHES.c.state == BatchState.OPEN
-    )
-    return [int(number) for number in connection.scalars(query.order_by(BATCHES.c.id).limit(limit))]
-
-
-def counts_of(connection: Connection, campaign_ids: Sequence[int]) -> dict[int, dict[MessageState, int]]:
-    """Sum the counters of the batches per campaign: cheap enough to look at twice a second."""
-    sums = [func.coalesce(func.sum(BATCHES.c[state.value]), 0) for state in MessageState]
-    query = select(BATCHES.c.campaign_id, *sums).where(BATCHES.c.campaign_id.in_(campaign_ids))
-    found = {number: dict.fromkeys(MessageState, 0) for number in campaign_ids}
-    for number, *values in connection.execute(query.group_by(BATCHES.c.campaign_id)):
-        found[number] = dict(zip(MessageState, map(int, values), strict=True))
-    return found
-
-
-def report(connection: Connection, campaign_id: int) -> CampaignReport:
-    """Return one campaign with its counts.
-
-    Raises:
-        InputError: there is no such campaign.
-    """
-    query = select(CAMPAIGNS).where(CAMPAIGNS.c.id == min(campaign_id, LARGEST_ID))
-    found = connection.execute(query).mappings().one_or_none()
-    if found is None:
-        raise InputError(
-            f"There is no campaign {campaign_id}: `bulksend campaign list` shows them",
-            code="no_such_campaign",
-        )
-    return next(_reports(connection, [found]))
-
-
-def reports(connection: Connection, *, limit: int) -> list[CampaignReport]:
-    """Return the newest campaigns with their counts, newest first."""
-    query = select(CAMPAIGNS).order_by(CAMPAIGNS.c.id.desc()).limit(limit)
-    return list(_reports(connection, connection.execute(query).mappings().all()))
-
-
-def _reports(connection: Connection, found: Sequence[RowMapping]) -> Iterator[CampaignReport]:
-    numbers = [int(row["id"]) for row in found]
-    counts = counts_of(connection, numbers)
-    reason = _hold_reasons(connection)
-    for row in found:
-        yield CampaignReport(
-            id=row["id"],
-            name=row["name"],
-            state=_state(row["state"], counts[row["id"]]),
-            reason=row["reason"] or reason.get(row["provider"]),
-            provider=row["provider"],
-            sender=row["sender"],
-            source=row["source"],
-            created_at=row["created_at"],
-            due_at=row["due_at"],
-            rows=row["n_rows"],
-            duplicates=row["n_duplicates"],
-            refused=row["n_refused"],
-            skipped=row["n_skipped"],
-            counts=counts[row["id"]],
-        )
-
-
-def _state(stored: str, counts: Mapping[MessageState, int]) -> str:
-    """Derive done: the import is finished and no row is queued or being submitted."""
-    if stored == CampaignState.RUNNING and not any(counts[state] for state in OPEN_STATES):
-        return "done"
-    return stored
-
-
-def totals(connection: Connection, campaign_id: int) -> tuple[int, Totals]:
-    """Return the parts of a campaign and what they cost by currency, summed over its rows."""
-    sums = func.sum(MESSAGES.c.parts), func.sum(MESSAGES.c.price_micros)
-    query = select(MESSAGES.c.currency, *sums).where(MESSAGES.c.campaign_id == campaign_id)
-    parts, cost = 0, Totals()
-    for currency, n_parts, micros in connection.execute(query.group_by(MESSAGES.c.currency)):
-        parts += int(n_parts)
-        if currency is not None:
-            cost.micros[currency] = int(micros)
-    return parts, cost
-
-
-def codes(connection: Connection, campaign_id: int) -> dict[str, int]:
-    """Count the gateway's codes of the messages that were not accepted."""
-    query = (
-        select(MESSAGES.c.code, func.count())
-        .where(
-            MESSAGES.c.campaign_id == campaign_id,
-            MESSAGES.c.code.is_not(None),
-            MESSAGES.c.state.not_in(sorted(PROVEN)),
-        )
-        .group_by(MESSAGES.c.code)
-        .order_by(func.count().desc())
-    )
-    return {code: int(n) for code, n in connection.execute(query)}
-
-
-def ended_at(connection: Connection, campaign_id: int) -> int | None:
-    """Return when the last row of a campaign changed."""
-    query = select(func.max(MESSAGES.c.changed_at)).where(MESSAGES.c.campaign_id == campaign_id)
-    found: int | None = connection.scalar(query)
-    return found
-
-
-def has_been_worked(connection: Connection, campaign_id: int) -> bool:
-    """Say whether any worker has ever leased a batch of the campaign."""
-    query = select(BATCHES.c.id).where(BATCHES.c.campaign_id == campaign_id, BATCHES.c.fence > 0)
-    return connection.execute(query.limit(1)).one_or_none() is not None
-
-
-def _hold_reasons(connection: Connection) -> dict[str, str]:
-    held = select(ACCOUNTS.c.provider, ACCOUNTS.c.reason).where(ACCOUNTS.c.not_before > now_ms())
-    return {provider: reason for provider, reason in connection.execute(held) if reason}
 
 
 def batched(messages: Iterable[NewMessage]) -> Iterator[list[NewMessage]]:

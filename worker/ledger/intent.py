@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, insert, select, update
 
-from worker.ledger.batches import Lease, account_is_open, campaign_is_running
+from worker.ledger.accounts import account_is_open
+from worker.ledger.batches import Lease, campaign_is_running
 from worker.ledger.engine import control_lock, now_ms
 from worker.ledger.given import execute_given
 from worker.ledger.models import BATCHES, EARLIER_SUBMISSIONS, MESSAGES, SUBMISSIONS

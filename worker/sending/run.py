@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine
 
 from worker.clock import elapsed_s
 from worker.errors import LedgerError
-from worker.ledger import batches, campaigns, intent, outcomes
+from worker.ledger import accounts, batches, campaigns, intent, outcomes
 from worker.ledger.engine import LedgerUnavailableError, reading, writing
 from worker.sending.plan import group_rows, parts_differ
 from worker.sending.record import Ended, Hold, Reply, ended
@@ -177,7 +177,7 @@ class _Work:
         """Let the account wait, on every host: nothing is marked for it before the pause is over."""
         provider, pause_ms = self.held.provider, int(hold.pause_s * 1000)
         self._write(
-            lambda connection: batches.hold_account(
+            lambda connection: accounts.hold_account(
                 connection, provider, pause_ms=pause_ms, reason=hold.reason
             )
         )

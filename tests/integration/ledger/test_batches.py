@@ -24,7 +24,7 @@ from tests.ledgers import (
     sweep,
     try_lease,
 )
-from worker.ledger import batches
+from worker.ledger import batches, hints
 from worker.ledger.engine import reading, writing
 from worker.states import BatchState, MessageState
 from worker.waiting import within
@@ -41,9 +41,9 @@ def lose(engine: Engine, batch_id: int, *, with_row: bool = False) -> None:
     assert sweep(engine) == 1
 
 
-def hints(engine: Engine, *, horizon_ms: int = 0, repeat_ms: int = REPEAT_MS, limit: int = 9) -> list[int]:
+def hinted(engine: Engine, *, horizon_ms: int = 0, repeat_ms: int = REPEAT_MS, limit: int = 9) -> list[int]:
     with reading(engine) as connection:
-        found = batches.due_for_hints(
+        found = hints.due_for_hints(
             connection, PROVIDER, horizon_ms=horizon_ms, repeat_ms=repeat_ms, limit=limit
         )
     return [each.id for each in found]
@@ -51,12 +51,12 @@ def hints(engine: Engine, *, horizon_ms: int = 0, repeat_ms: int = REPEAT_MS, li
 
 def publish(engine: Engine, *batch_ids: int) -> None:
     with writing(engine) as connection:
-        batches.note_published(connection, batch_ids)
+        hints.note_published(connection, batch_ids)
 
 
 def hints_out(engine: Engine, *, repeat_ms: int = 10_000) -> int:
     with reading(engine) as connection:
-        return batches.hints_out(connection, PROVIDER, repeat_ms=repeat_ms)
+        return hints.hints_out(connection, PROVIDER, repeat_ms=repeat_ms)
 
 
 # --- lease
@@ -245,8 +245,8 @@ def test_due_batches_get_hints_in_the_order_of_their_time(engine: Engine) -> Non
     change_batch(engine, second, next_due_at=1)
     change_batch(engine, later, next_due_at=2**42)
 
-    assert hints(engine) == [second, first]
-    assert hints(engine, limit=1) == [second]
+    assert hinted(engine) == [second, first]
+    assert hinted(engine, limit=1) == [second]
 
 
 def test_a_batch_gets_its_hint_when_it_comes_within_the_horizon(engine: Engine) -> None:
@@ -254,16 +254,16 @@ def test_a_batch_gets_its_hint_when_it_comes_within_the_horizon(engine: Engine) 
     change_messages(engine, wait_ms=60_000)
     release(engine, lease(engine, batch_id))
 
-    assert hints(engine, horizon_ms=50_000) == []
-    assert hints(engine, horizon_ms=70_000) == [batch_id]
+    assert hinted(engine, horizon_ms=50_000) == []
+    assert hinted(engine, horizon_ms=70_000) == [batch_id]
 
 
 def test_no_hint_is_repeated_before_its_time_and_then_it_is(engine: Engine) -> None:
     batch_id = run_campaign(engine)
     publish(engine, batch_id)
 
-    assert hints(engine, repeat_ms=60_000) == []
-    assert within(5, lambda: hints(engine) == [batch_id])
+    assert hinted(engine, repeat_ms=60_000) == []
+    assert within(5, lambda: hinted(engine) == [batch_id])
 
 
 @pytest.mark.parametrize(("n_hints", "times"), [(1, 1), (2, 2), (3, 4), (4, 8), (5, 16), (6, 30), (60, 30)])
@@ -275,10 +275,10 @@ def test_the_interval_doubles_up_to_thirty_times(engine: Engine, n_hints: int, t
     repeat_ms = 1_000_000
 
     change_batch(engine, batch_id, n_hints=n_hints, published_at=published_at - times * repeat_ms - 1)
-    after = hints(engine, repeat_ms=repeat_ms)
+    after = hinted(engine, repeat_ms=repeat_ms)
     change_batch(engine, batch_id, published_at=published_at - times * repeat_ms + 60_000)
 
-    assert (hints(engine, repeat_ms=repeat_ms), after) == ([], [batch_id])
+    assert (hinted(engine, repeat_ms=repeat_ms), after) == ([], [batch_id])
     assert hints_out(engine, repeat_ms=repeat_ms) == 1
 
 
@@ -318,7 +318,7 @@ def test_a_batch_that_was_given_back_gets_a_hint_at_once(engine: Engine) -> None
     publish(engine, batch_id)
     release(engine, lease(engine, batch_id))
 
-    assert hints(engine, repeat_ms=60_000) == [batch_id]
+    assert hinted(engine, repeat_ms=60_000) == [batch_id]
 
 
 def test_no_hints_for_what_is_paused_importing_or_held(engine: Engine) -> None:
@@ -326,11 +326,11 @@ def test_no_hints_for_what_is_paused_importing_or_held(engine: Engine) -> None:
     pause(engine, 1)
     import_campaign(engine, name="importing")
     batch_id = run_campaign(engine, name="running")
-    before = hints(engine)
+    before = hinted(engine)
 
     hold(engine, pause_ms=60_000)
 
-    assert (before, hints(engine)) == ([batch_id], [])
+    assert (before, hinted(engine)) == ([batch_id], [])
 
 
 def test_hints_that_a_hold_made_useless_are_published_again_when_it_is_over(engine: Engine) -> None:
@@ -340,7 +340,7 @@ def test_hints_that_a_hold_made_useless_are_published_again_when_it_is_over(engi
     hold(engine, pause_ms=50)
 
     assert hints_out(engine) == 0
-    assert within(5, lambda: hints(engine, repeat_ms=60_000) == [batch_id])
+    assert within(5, lambda: hinted(engine, repeat_ms=60_000) == [batch_id])
 
 
 def test_another_batch_waits_only_when_it_could_be_worked(engine: Engine) -> None:

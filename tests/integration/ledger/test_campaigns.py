@@ -4,6 +4,7 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import Engine, text, update
 
+from tests import ledgers
 from tests.ledgers import (
     TEXT,
     a_campaign,
@@ -21,7 +22,7 @@ from tests.ledgers import (
     try_lease,
 )
 from worker.errors import InputError, LedgerError
-from worker.ledger import batches, campaigns, messages
+from worker.ledger import accounts, campaigns, hints, messages, reports
 from worker.ledger.engine import reading, writing
 from worker.ledger.models import CAMPAIGNS
 from worker.states import MessageState
@@ -34,15 +35,14 @@ def create(engine: Engine, name: str = "spring") -> int:
         return campaigns.create(connection, a_campaign(name))
 
 
-def report(engine: Engine, campaign_id: int) -> campaigns.CampaignReport:
+def report(engine: Engine, campaign_id: int) -> reports.CampaignReport:
     with reading(engine) as connection:
-        return campaigns.report(connection, campaign_id)
+        return reports.report(connection, campaign_id)
 
 
 def only_batch(engine: Engine, campaign_id: int) -> int:
     with reading(engine) as connection:
-        (batch_id,) = campaigns.batch_ids(connection, campaign_id, limit=2)
-    return batch_id
+        return ledgers.only_batch(connection, campaign_id)
 
 
 def let_importer_die(engine: Engine) -> None:
@@ -54,7 +54,7 @@ def test_nothing_is_due_while_importing(engine: Engine) -> None:
     batch_id = only_batch(engine, import_campaign(engine))
 
     with reading(engine) as connection:
-        due = batches.due_for_hints(connection, "acme", horizon_ms=10_000, repeat_ms=10_000, limit=9)
+        due = hints.due_for_hints(connection, "acme", horizon_ms=10_000, repeat_ms=10_000, limit=9)
 
     assert due == []
     assert try_lease(engine, batch_id) is None
@@ -194,7 +194,7 @@ def test_totals_sum_parts_and_prices_over_the_rows(engine: Engine) -> None:
     campaign_id = import_campaign(engine, 3)
 
     with reading(engine) as connection:
-        parts, cost = campaigns.totals(connection, campaign_id)
+        parts, cost = reports.totals(connection, campaign_id)
 
     assert (parts, cost.render()) == (3, {"DKK": "1.05"})
 
@@ -218,7 +218,7 @@ def test_a_campaign_that_is_over_is_not_paused(engine: Engine) -> None:
 def test_a_campaign_of_a_held_account_shows_the_reason(engine: Engine) -> None:
     run_campaign(engine)
     with writing(engine) as connection:
-        batches.hold_account(connection, "acme", pause_ms=60_000, reason="out of credit")
+        accounts.hold_account(connection, "acme", pause_ms=60_000, reason="out of credit")
 
     assert report(engine, 1).reason == "out of credit"
 
@@ -230,7 +230,7 @@ def test_codes_count_what_was_not_accepted(engine: Engine) -> None:
     record(engine, result(second, MessageState.REJECTED, code="bad"))
 
     with reading(engine) as connection:
-        assert campaigns.codes(connection, 1) == {"bad": 1}
+        assert reports.codes(connection, 1) == {"bad": 1}
 
 
 @pytest.mark.parametrize("number", [7, 10**30, -1])
@@ -265,7 +265,7 @@ def test_the_history_of_a_message_has_its_text_and_its_submissions_in_order(engi
 
 def test_an_empty_list_of_campaigns(engine: Engine) -> None:
     with reading(engine) as connection:
-        assert campaigns.reports(connection, limit=5) == []
+        assert reports.reports(connection, limit=5) == []
 
 
 def test_the_newest_campaigns_come_first(engine: Engine) -> None:
@@ -273,21 +273,40 @@ def test_the_newest_campaigns_come_first(engine: Engine) -> None:
         import_campaign(engine, name=name)
 
     with reading(engine) as connection:
-        assert [each.name for each in campaigns.reports(connection, limit=2)] == ["c", "b"]
+        assert [each.name for each in reports.reports(connection, limit=2)] == ["c", "b"]
 
 
 def test_a_campaign_counts_as_worked_from_its_first_lease_on(engine: Engine) -> None:
     batch_id = run_campaign(engine)
     with reading(engine) as connection:
-        before = campaigns.has_been_worked(connection, 1)
+        before = reports.has_been_worked(connection, 1)
 
     lease(engine, batch_id)
 
     with reading(engine) as connection:
-        assert (before, campaigns.has_been_worked(connection, 1)) == (False, True)
+        assert (before, reports.has_been_worked(connection, 1)) == (False, True)
 
 
 def test_a_stream_of_messages_is_cut_into_batches() -> None:
     chunks = list(campaigns.batched(some_messages(1) * (campaigns.BATCH_ROWS + 1)))
 
     assert [len(chunk) for chunk in chunks] == [campaigns.BATCH_ROWS, 1]
+
+
+def test_a_campaign_of_which_only_held_batches_are_left_says_why_and_is_stuck(engine: Engine) -> None:
+    batch_id = ledgers.run_campaign(engine)
+    ledgers.change_batch(engine, batch_id, state="held", reason="its worker was lost")
+
+    found = report(engine, 1)
+
+    assert (found.state, found.reason, found.is_stuck) == ("running", "its worker was lost", True)
+
+
+def test_a_finished_campaign_does_not_speak_of_its_providers_trouble(engine: Engine) -> None:
+    ledgers.change_batch(engine, ledgers.run_campaign(engine), queued=0, state="done")
+    with writing(engine) as connection:
+        accounts.hold_account(connection, ledgers.PROVIDER, pause_ms=60_000, reason="out of credit")
+
+    found = report(engine, 1)
+
+    assert (found.state, found.reason) == ("done", None)

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine, insert, select, text
 from tests.conftest import free_port
 from tests.ledgers import a_campaign, import_campaign, some_messages
 from worker.errors import ConfigError, LedgerError
-from worker.ledger import campaigns
+from worker.ledger import campaigns, reports
 from worker.ledger.engine import LedgerUnavailableError, now_ms, open_ledger, reading, writing
 from worker.ledger.models import MESSAGES
 
@@ -73,7 +73,7 @@ def test_what_was_begun_before_an_error_is_undone(engine: Engine) -> None:
         create_and_misspell(connection)
 
     with reading(engine) as connection:
-        assert campaigns.reports(connection, limit=1) == []
+        assert reports.reports(connection, limit=1) == []
 
 
 @pytest.mark.postgres

@@ -27,7 +27,7 @@ from tests.ledgers import (
     try_lease,
     try_mark,
 )
-from worker.ledger import batches, campaigns, intent, outcomes
+from worker.ledger import accounts, batches, campaigns, intent, outcomes
 from worker.ledger.engine import reading, writing
 from worker.states import MessageState
 from worker.waiting import within
@@ -111,7 +111,7 @@ def test_a_mark_waits_for_a_hold_and_obeys_it(engine: Engine) -> None:
     found = due_rows(engine, held)
 
     with beside() as call, writing(engine) as connection:
-        batches.hold_account(connection, held.provider, pause_ms=60_000, reason="credit")
+        accounts.hold_account(connection, held.provider, pause_ms=60_000, reason="credit")
         late = call(try_mark, engine, held, found)
         has_waited = waits(engine, late)
 

@@ -1,0 +1,84 @@
+"""Hints: which batches a worker should be told of, and which it was told of; Redis itself is elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, Connection, case, func, select, update
+
+from worker.ledger.accounts import account_is_open
+from worker.ledger.batches import campaign_is_running, lock_batches
+from worker.ledger.engine import now_ms
+from worker.ledger.models import BATCHES
+from worker.states import BatchState
+
+
+@dataclass(frozen=True, kw_only=True)
+class DueBatch:
+    """A batch that a hint should be published for."""
+
+    id: int
+    provider: str
+    due_at: int
+
+
+def due_for_hints(
+    connection: Connection, provider: str, *, horizon_ms: int, repeat_ms: int, limit: int
+) -> list[DueBatch]:
+    """Return batches that are due within the horizon and whose last hint is old enough to be repeated.
+
+    The interval between repeated hints doubles, up to thirty times its length. ``limit`` is the room left
+    beside the hints that are out and not yet leased.
+    """
+    query = (
+        select(BATCHES.c.id, BATCHES.c.provider, BATCHES.c.next_due_at)
+        .where(
+            BATCHES.c.provider == provider,
+            BATCHES.c.state == BatchState.OPEN,
+            BATCHES.c.next_due_at <= now_ms() + horizon_ms,
+            campaign_is_running(BATCHES.c.campaign_id),
+            account_is_open(BATCHES.c.provider),
+            (BATCHES.c.published_at.is_(None)) | ~_is_fresh(repeat_ms),
+        )
+        .order_by(BATCHES.c.next_due_at, BATCHES.c.id)
+        .limit(limit)
+    )
+    return [DueBatch(id=number, provider=name, due_at=due) for number, name, due in connection.execute(query)]
+
+
+def _is_fresh(repeat_ms: int) -> ColumnElement[bool]:
+    """Say, as SQL, that the last hint of a batch is not to be repeated yet."""
+    interval = case(
+        *((BATCHES.c.n_hints <= n, repeat_ms * 2 ** (n - 1)) for n in range(1, 6)), else_=repeat_ms * 30
+    )
+    return now_ms() - BATCHES.c.published_at <= interval
+
+
+def hints_out(connection: Connection, provider: str, *, repeat_ms: int) -> int:
+    """Count the due batches of a provider whose hint is out and may still be leased by it."""
+    query = select(func.count()).where(
+        BATCHES.c.provider == provider,
+        BATCHES.c.state == BatchState.OPEN,
+        BATCHES.c.next_due_at <= now_ms(),
+        campaign_is_running(BATCHES.c.campaign_id),
+        _is_fresh(repeat_ms),
+    )
+    return int(connection.execute(query).scalar_one())
+
+
+def note_published(connection: Connection, batch_ids: Sequence[int]) -> None:
+    """Remember that hints went out, before they do: a hint lost in between is repeated."""
+    lock_batches(connection, batch_ids)
+    connection.execute(
+        update(BATCHES)
+        .where(BATCHES.c.id.in_(batch_ids))
+        .values(published_at=now_ms(), n_hints=BATCHES.c.n_hints + 1)
+    )
+
+
+def forget_published(connection: Connection, batch_ids: Sequence[int]) -> None:
+    """Take back that hints went out, since Redis did not take them."""
+    lock_batches(connection, batch_ids)
+    taken_back = update(BATCHES).where(BATCHES.c.id.in_(batch_ids), BATCHES.c.n_hints > 0)
+    connection.execute(taken_back.values(published_at=None, n_hints=BATCHES.c.n_hints - 1))

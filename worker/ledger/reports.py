@@ -1,0 +1,173 @@
+"""What the ledger tells of campaigns: states, counts, sums; reads only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, RowMapping, func, select
+
+from worker.errors import InputError
+from worker.ledger.engine import now_ms
+from worker.ledger.models import ACCOUNTS, BATCHES, CAMPAIGNS, LARGEST_ID, MESSAGES
+from worker.states import OPEN_STATES, PROVEN, BatchState, CampaignState, MessageState
+from worker.text.pricing import Totals
+
+_DONE = "done"  # derived, hence no state that is stored
+
+
+@dataclass(frozen=True, kw_only=True)
+class CampaignReport:
+    """A campaign with its counts, as ``campaign list`` prints it."""
+
+    id: int
+    name: str
+    state: str
+    reason: str | None
+    provider: str
+    sender: str
+    source: str
+    created_at: int
+    due_at: int | None
+    rows: int
+    duplicates: int
+    refused: int
+    skipped: int
+    counts: Mapping[MessageState, int]
+    n_held: int  # queued in batches that are held
+
+    @property
+    def messages(self) -> int:
+        """Rows of the campaign in the ledger."""
+        return sum(self.counts.values())
+
+    @property
+    def is_done(self) -> bool:
+        """Whether no row can leave any more by itself."""
+        return self.state in {_DONE, CampaignState.CANCELLED, CampaignState.DISCARDED}
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether what is left waits for a person."""
+        left = sum(self.counts[state] for state in OPEN_STATES)
+        return self.state == CampaignState.PAUSED or 0 < left == self.n_held
+
+
+def counts_of(connection: Connection, campaign_ids: Sequence[int]) -> dict[int, dict[MessageState, int]]:
+    """Sum the counters of the batches per campaign: cheap enough to look at twice a second."""
+    sums = [func.coalesce(func.sum(BATCHES.c[state.value]), 0) for state in MessageState]
+    query = select(BATCHES.c.campaign_id, *sums).where(BATCHES.c.campaign_id.in_(campaign_ids))
+    found = {number: dict.fromkeys(MessageState, 0) for number in campaign_ids}
+    for number, *values in connection.execute(query.group_by(BATCHES.c.campaign_id)):
+        found[number] = dict(zip(MessageState, map(int, values), strict=True))
+    return found
+
+
+def report(connection: Connection, campaign_id: int) -> CampaignReport:
+    """Return one campaign with its counts.
+
+    Raises:
+        InputError: there is no such campaign.
+    """
+    query = select(CAMPAIGNS).where(CAMPAIGNS.c.id == min(campaign_id, LARGEST_ID))
+    found = connection.execute(query).mappings().one_or_none()
+    if found is None:
+        raise InputError(
+            f"There is no campaign {campaign_id}: `bulksend campaign list` shows them",
+            code="no_such_campaign",
+        )
+    return next(_reports(connection, [found]))
+
+
+def reports(connection: Connection, *, limit: int) -> list[CampaignReport]:
+    """Return the newest campaigns with their counts, newest first."""
+    query = select(CAMPAIGNS).order_by(CAMPAIGNS.c.id.desc()).limit(limit)
+    return list(_reports(connection, connection.execute(query).mappings().all()))
+
+
+def _reports(connection: Connection, found: Sequence[RowMapping]) -> Iterator[CampaignReport]:
+    numbers = [int(row["id"]) for row in found]
+    counts = counts_of(connection, numbers)
+    held = _held_batches(connection, numbers)
+    providers = _hold_reasons(connection)
+    for row in found:
+        state = _state(row["state"], counts[row["id"]])
+        reason, n_held = held.get(row["id"], (None, 0))
+        waits_for = providers.get(row["provider"]) if state != _DONE else None
+        yield CampaignReport(
+            id=row["id"],
+            name=row["name"],
+            state=state,
+            reason=row["reason"] or reason or waits_for,
+            provider=row["provider"],
+            sender=row["sender"],
+            source=row["source"],
+            created_at=row["created_at"],
+            due_at=row["due_at"],
+            rows=row["n_rows"],
+            duplicates=row["n_duplicates"],
+            refused=row["n_refused"],
+            skipped=row["n_skipped"],
+            counts=counts[row["id"]],
+            n_held=n_held,
+        )
+
+
+def _state(stored: str, counts: Mapping[MessageState, int]) -> str:
+    """Derive done: the import is finished and no row is queued or being submitted."""
+    if stored == CampaignState.RUNNING and not any(counts[state] for state in OPEN_STATES):
+        return _DONE
+    return stored
+
+
+def _held_batches(connection: Connection, numbers: Sequence[int]) -> dict[int, tuple[str | None, int]]:
+    """Return why batches of a campaign are held and how many messages are queued in them."""
+    query = select(BATCHES.c.campaign_id, func.max(BATCHES.c.reason), func.sum(BATCHES.c.queued))
+    query = query.where(BATCHES.c.campaign_id.in_(numbers), BATCHES.c.state == BatchState.HELD)
+    found = connection.execute(query.group_by(BATCHES.c.campaign_id))
+    return {number: (reason, int(n_queued)) for number, reason, n_queued in found}
+
+
+def totals(connection: Connection, campaign_id: int) -> tuple[int, Totals]:
+    """Return the parts of a campaign and what they cost by currency, summed over its rows."""
+    sums = func.sum(MESSAGES.c.parts), func.sum(MESSAGES.c.price_micros)
+    query = select(MESSAGES.c.currency, *sums).where(MESSAGES.c.campaign_id == campaign_id)
+    parts, cost = 0, Totals()
+    for currency, n_parts, micros in connection.execute(query.group_by(MESSAGES.c.currency)):
+        parts += int(n_parts)
+        if currency is not None:
+            cost.micros[currency] = int(micros)
+    return parts, cost
+
+
+def codes(connection: Connection, campaign_id: int) -> dict[str, int]:
+    """Count the gateway's codes of the messages that were not accepted."""
+    query = (
+        select(MESSAGES.c.code, func.count())
+        .where(
+            MESSAGES.c.campaign_id == campaign_id,
+            MESSAGES.c.code.is_not(None),
+            MESSAGES.c.state.not_in(sorted(PROVEN)),
+        )
+        .group_by(MESSAGES.c.code)
+        .order_by(func.count().desc())
+    )
+    return {code: int(n) for code, n in connection.execute(query)}
+
+
+def ended_at(connection: Connection, campaign_id: int) -> int | None:
+    """Return when the last row of a campaign changed."""
+    query = select(func.max(MESSAGES.c.changed_at)).where(MESSAGES.c.campaign_id == campaign_id)
+    found: int | None = connection.scalar(query)
+    return found
+
+
+def has_been_worked(connection: Connection, campaign_id: int) -> bool:
+    """Say whether any worker has ever leased a batch of the campaign."""
+    query = select(BATCHES.c.id).where(BATCHES.c.campaign_id == campaign_id, BATCHES.c.fence > 0)
+    return connection.execute(query.limit(1)).one_or_none() is not None
+
+
+def _hold_reasons(connection: Connection) -> dict[str, str]:
+    held = select(ACCOUNTS.c.provider, ACCOUNTS.c.reason).where(ACCOUNTS.c.not_before > now_ms())
+    return {provider: reason for provider, reason in connection.execute(held) if reason}

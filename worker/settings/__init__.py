@@ -1,0 +1,20 @@
+"""Settings: ``bulksend.toml``, then environment ``BULKSEND_...``; one frozen object, read at the edge.
+
+Only programs read settings; everything else gets values as arguments.
+"""
+
+from worker.settings.load import CONFIG_VARIABLE, load_settings
+from worker.settings.secret import read_secret
+from worker.settings.shape import DEFAULT_FILE, Provider, Rate, Receipts, Settings, Timers
+
+__all__ = [
+    "CONFIG_VARIABLE",
+    "DEFAULT_FILE",
+    "Provider",
+    "Rate",
+    "Receipts",
+    "Settings",
+    "Timers",
+    "load_settings",
+    "read_secret",
+]

@@ -1,0 +1,200 @@
+"""The shape of the settings: every key, its type and its default."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic.fields import FieldInfo
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+DEFAULT_FILE = "bulksend.toml"
+
+_UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0, "day": 86400.0}
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|min|h|day)")
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
+_RATE = re.compile(r"(\d+)\s*/\s*(s|min|h|day)")
+
+
+def _seconds(value: object) -> float:
+    match = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
+    if match is None:
+        msg = 'write a time with its unit, such as "10s", "250ms" or "5min"'
+        raise ValueError(msg)
+    return float(match[1]) * _UNIT_SECONDS[match[2]]
+
+
+Duration = Annotated[float, BeforeValidator(_seconds)]
+"""Seconds as a float; written with a unit."""
+
+
+def _provider_name(value: object) -> object:
+    if not isinstance(value, str) or not _NAME.fullmatch(value):
+        msg = "a provider's name is 1 to 40 lower-case letters, digits, - and _"
+        raise ValueError(msg)
+    return value
+
+
+ProviderName = Annotated[str, BeforeValidator(_provider_name)]
+"""Names a queue in Redis too, hence the narrow alphabet."""
+
+
+def _price(value: object) -> object:
+    if isinstance(value, str) or (
+        isinstance(value, dict) and all(isinstance(x, str) for x in value.values())
+    ):
+        return value
+    msg = 'write a price such as "0.35 DKK", or a table such as { DK = "0.35 DKK" }'
+    raise ValueError(msg)
+
+
+Price = Annotated[str | dict[str, str], BeforeValidator(_price)]
+"""Per part: one for everywhere, or by country."""
+
+
+class Frozen(BaseModel):
+    """Base of every section: unknown keys are refused, nothing changes after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Rate(Frozen):
+    """So many units per window."""
+
+    amount: int = Field(gt=0)
+    window_s: int
+
+
+def _rates(value: object) -> object:
+    items = value if isinstance(value, list | tuple) else [value]
+    return tuple(item if isinstance(item, Rate) else _rate(item) for item in items)
+
+
+def _rate(value: object) -> Rate:
+    match = _RATE.fullmatch(value.strip()) if isinstance(value, str) else None
+    if match is None or int(match[1]) == 0:
+        msg = 'write a rate such as "50/s", "5/min" or ["50/s", "10000/day"]'
+        raise ValueError(msg)
+    return Rate(amount=int(match[1]), window_s=int(_UNIT_SECONDS[match[2]]))
+
+
+class Provider(Frozen):
+    """One configured account at a gateway."""
+
+    gateway: str
+    base_url: str | None = None
+    username: str
+    secret: str
+    sender: str | None = None
+    country: str | None = None
+    rate: Annotated[tuple[Rate, ...], BeforeValidator(_rates)] = ()
+    unit: Literal["parts", "messages", "requests"] = "parts"
+    connections: int = Field(default=16, ge=1, le=1000)
+    max_recipients: int | None = Field(default=None, ge=1)
+    price: Price | None = None
+    fallback: str | None = None
+    timeout: Annotated[Duration, Field(gt=0, le=20)] = 10.0
+    options: dict[str, str | int | float | bool] = Field(default_factory=dict)
+
+
+class Receipts(Frozen):
+    """Where delivery reports come in."""
+
+    listen: str = "127.0.0.1:8026"
+    public_url: str | None = None
+
+
+class Timers(Frozen):
+    """The timers of the protocol, in one list; tests shorten them."""
+
+    mark_to_write: Duration = 0.25
+    lease: Duration = 30.0
+    slice: Duration = 5.0
+    slot_wait: Duration = 2.0
+    horizon: Duration = 5.0
+    tick: Duration = 0.5
+    hint_repeat: Duration = 10.0
+    visibility: Duration = 300.0
+    soft_shutdown: Duration = 25.0
+    grace: Duration = 30.0
+
+    @model_validator(mode="after")
+    def _shutdown_fits(self) -> Self:
+        if self.soft_shutdown >= self.grace:
+            msg = "soft_shutdown must be shorter than grace"
+            raise ValueError(msg)
+        return self
+
+
+class _Environment(EnvSettingsSource):
+    """The environment, in which a value that is no JSON is taken as it stands: ``50/s`` needs no quotes."""
+
+    def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:  # noqa: ANN401, ARG002 - pydantic's
+        try:
+            return json.loads(value)
+        except ValueError:
+            return value
+
+
+class Settings(BaseSettings):
+    """Everything that can be configured; see ``bulksend init`` for a commented file."""
+
+    model_config = SettingsConfigDict(
+        extra="forbid",
+        frozen=True,
+        env_prefix="BULKSEND_",
+        env_nested_delimiter="__",
+        env_ignore_empty=True,
+        hide_input_in_errors=True,
+    )
+    ledger: str = "sqlite:///bulksend.db"
+    broker: str | None = None
+    receipts: Receipts = Receipts()
+    timers: Timers = Timers()
+    providers: dict[ProviderName, Provider] = Field(default_factory=dict)
+    source: Path = Field(default=Path(DEFAULT_FILE), exclude=True)
+
+    @property
+    def directory(self) -> Path:
+        """The folder of the settings file: what relative paths are relative to."""
+        return self.source.parent
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - ours takes its place
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - no .env files are read
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - secrets are named in the file
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Put the environment above what is handed in, which is the file."""
+        return _Environment(settings_cls), init_settings
+
+    @model_validator(mode="after")
+    def _timers_fit(self) -> Self:
+        for name, provider in self.providers.items():
+            problem = _misfit(self.timers, timeout=provider.timeout)
+            if problem:
+                msg = f"providers.{name}.timeout: {problem}"
+                raise ValueError(msg)
+        return self
+
+
+def _misfit(timers: Timers, *, timeout: float) -> str | None:
+    """Say which timers contradict each other: a lease must outlive a request, a stop must let it end."""
+    if timers.mark_to_write + timeout + 5 >= timers.lease:
+        return "mark_to_write + timeout + 5 s must be shorter than timers.lease"
+    if timeout + 3 >= timers.soft_shutdown:
+        return "timeout + 3 s must be shorter than timers.soft_shutdown"
+    if 2 * (timers.horizon + timers.slice + timeout) >= timers.visibility:
+        return "twice horizon + slice + timeout must be shorter than timers.visibility"
+    return None
