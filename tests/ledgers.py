@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Select, case, func, literal, select, update
 
-from worker.ledger import accounts, batches, campaigns, intent, outcomes
+from worker.ledger import accounts, batches, campaigns, intent, outcomes, values
 from worker.ledger.engine import now_ms, reading, writing
 from worker.ledger.models import BATCHES, CAMPAIGNS, MESSAGES, SUBMISSIONS
 from worker.states import BatchState, CampaignState, MessageState, SubmissionOutcome
@@ -92,7 +92,7 @@ def lease(engine: Engine, batch_id: int, *, owner: str = "one", lease_ms: int = 
     return held
 
 
-def due_rows(engine: Engine, held: batches.Lease) -> list[intent.DueRow]:
+def due_rows(engine: Engine, held: batches.Lease) -> list[values.DueRow]:
     """Return the rows of a leased batch that may leave now."""
     with reading(engine) as connection:
         return intent.next_due(connection, held, limit=1000)
@@ -103,41 +103,41 @@ def reference() -> str:
     return f"{next(_references):020}"
 
 
-def intentions(*requests: Sequence[intent.DueRow]) -> list[intent.Intention]:
+def intentions(*requests: Sequence[values.DueRow]) -> list[values.Intention]:
     """Make one request to be of each group of rows."""
-    return [intent.Intention(reference=reference(), rows=tuple(rows)) for rows in requests]
+    return [values.Intention(reference=reference(), rows=tuple(rows)) for rows in requests]
 
 
 def try_mark(
-    engine: Engine, held: batches.Lease, *requests: Sequence[intent.DueRow], lease_ms: int = LEASE_MS
-) -> list[intent.Marked] | intent.Stop:
+    engine: Engine, held: batches.Lease, *requests: Sequence[values.DueRow], lease_ms: int = LEASE_MS
+) -> list[values.Marked] | values.Stop:
     """Mark each group of rows as one request, if the ledger lets us."""
     with writing(engine) as connection:
         return intent.mark(connection, held, intentions(*requests), lease_ms=lease_ms)
 
 
 def mark(
-    engine: Engine, held: batches.Lease, *requests: Sequence[intent.DueRow], lease_ms: int = LEASE_MS
-) -> list[intent.Marked]:
+    engine: Engine, held: batches.Lease, *requests: Sequence[values.DueRow], lease_ms: int = LEASE_MS
+) -> list[values.Marked]:
     """Mark each group of rows as one request; by default all that is due in one."""
     marked = try_mark(engine, held, *(requests or [due_rows(engine, held)]), lease_ms=lease_ms)
-    assert not isinstance(marked, intent.Stop)
+    assert not isinstance(marked, values.Stop)
     return marked
 
 
 def result(
-    marked: intent.Marked,
+    marked: values.Marked,
     state: MessageState,
     **facts: Any,  # noqa: ANN401 - of several types
-) -> outcomes.SubmissionResult:
+) -> values.SubmissionResult:
     """Make the end of a request which is the same for all of its messages; facts of ``MessageOutcome``."""
-    messages = tuple(outcomes.MessageOutcome(message_id=row.id, state=state, **facts) for row in marked.rows)
-    return outcomes.SubmissionResult(
+    messages = tuple(values.MessageOutcome(message_id=row.id, state=state, **facts) for row in marked.rows)
+    return values.SubmissionResult(
         submission_id=marked.submission_id, outcome=SubmissionOutcome.ANSWERED, messages=messages
     )
 
 
-def record(engine: Engine, *results: outcomes.SubmissionResult) -> int:
+def record(engine: Engine, *results: values.SubmissionResult) -> int:
     """Record ends of requests; return how many messages changed."""
     with writing(engine) as connection:
         return outcomes.record(connection, results)

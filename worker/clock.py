@@ -3,13 +3,36 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Self
+
+_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 def elapsed_s() -> float:
-    """Return seconds on a clock that goes on while the machine sleeps, where the system has one."""
-    clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-    return time.clock_gettime(clock)
+    """Return seconds on a clock that never steps, and goes on while the machine sleeps where it can."""
+    return time.clock_gettime(_CLOCK)
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """A moment on this machine, on both clocks: one that never steps, and the wall clock.
+
+    A machine that was frozen and thawed may show it on one of them only.
+    """
+
+    elapsed: float
+    wall: float
+
+    @classmethod
+    def now(cls) -> Self:
+        """Take the moment."""
+        return cls(elapsed_s(), time.time())
+
+    def is_within(self, limit_s: float) -> bool:
+        """Say whether no more than so many seconds have passed, on either clock."""
+        return max(elapsed_s() - self.elapsed, time.time() - self.wall) <= limit_s
 
 
 def instant(epoch_ms: int) -> datetime:

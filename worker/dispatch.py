@@ -88,7 +88,7 @@ class Dispatcher:
                         SEND_BATCH,
                         args=[batch.id],
                         queue=queue_of(provider),
-                        eta=instant(batch.due_at),
+                        eta=None if batch.due_at is None else instant(batch.due_at),
                         producer=producer,
                         retry=False,
                     )

@@ -50,5 +50,9 @@ class NotSent(BulksendError):
         self.retry_after_s = retry_after_s
 
 
+class TooLate(NotSent):
+    """The mark is too old to be acted upon: take it back and mark again; the gateway is not to blame."""
+
+
 class OutcomeUnknown(BulksendError):
     """A byte was written and no readable answer came: the gateway may have acted. Never resend."""

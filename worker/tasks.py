@@ -22,8 +22,9 @@ from worker.errors import ConfigError, LedgerError
 from worker.ledger.batches import provider_of
 from worker.ledger.engine import open_ledger, reading
 from worker.log import configure_logging
-from worker.providers import accounts_of, children_of
+from worker.providers import accounts_of
 from worker.sending import run
+from worker.sending.permits import Permits
 from worker.sending.submit import Gateway
 from worker.settings import load_settings
 
@@ -35,13 +36,14 @@ if settings.broker is None:
 app = make_app(settings.broker, settings.timers)
 app.set_current()
 
+_permits = {name: Permits(provider.connections) for name, provider in settings.providers.items()}
 _stopping = multiprocessing.get_context("fork").Value("b", 0, lock=False)  # pool children do not see SIGTERM
 
 
 @worker_shutting_down.connect
 def _stop(**_facts: object) -> None:
     _stopping.value = 1
-    signal.alarm(math.ceil(settings.timers.grace))  # Celery waits for a Redis that is gone for ever
+    signal.alarm(math.ceil(settings.timers.soft_shutdown))  # Celery waits for a Redis that is gone for ever
 
 
 @setup_logging.connect
@@ -72,16 +74,15 @@ def _desk(provider: str) -> run.Desk:
     if provider not in accounts:
         raise ConfigError(f"There is no provider {provider} in this worker's settings")
     account = accounts[provider]
-    width = max(1, account.provider.connections // children_of(settings))
-    adapter, client = account.open(connections=width)
+    connections = account.provider.connections
+    adapter, client = account.open(connections=connections)
     return run.Desk(
         engine=_engine(),
         owner=f"{socket.gethostname()}:{os.getpid()}",
         gateway=Gateway(adapter=adapter, client=client, options=account.provider.options),
-        pool=ThreadPoolExecutor(max_workers=width, thread_name_prefix=provider),
-        width=width,
+        pool=ThreadPoolExecutor(max_workers=connections, thread_name_prefix=provider),
+        permits=_permits[provider],
         max_recipients=account.max_recipients,
-        timeout_s=account.provider.timeout,
         timers=settings.timers,
         should_stop=lambda: bool(_stopping.value),
     )

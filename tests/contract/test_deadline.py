@@ -3,8 +3,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from worker.clock import elapsed_s
 from worker.errors import NotSent
-from worker.gateways.deadline import Attempt, now_s
+from worker.gateways.deadline import Attempt
 
 Pair = tuple[socket.socket, socket.socket]
 
@@ -17,7 +18,7 @@ def pair() -> Iterator[Pair]:
 
 
 def attempt(*, left_s: float) -> Attempt:
-    return Attempt(deadline_s=now_s() + left_s, idle_limit_s=4, before_write=None)
+    return Attempt(deadline_s=elapsed_s() + left_s, idle_limit_s=4, before_write=None)
 
 
 def is_open(theirs: socket.socket) -> bool:

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
+from datetime import datetime
 from typing import cast
 
 import pytest
@@ -17,6 +18,7 @@ from tests.ledgers import (
     PROVIDER,
     SHORT_MS,
     batch,
+    change_batch,
     has_expired,
     lease,
     mark,
@@ -34,7 +36,8 @@ from worker.waiting import within
 pytestmark = pytest.mark.redis
 
 QUEUE = f"bulksend:sms.{PROVIDER}"
-TIMERS = Timers.model_validate({"hint_repeat": "100ms", "tick": "10ms"})
+TIMERS = Timers.model_validate({"tick": "10ms"})
+HASTY = Timers.model_validate({"hint_repeat": "100ms"})
 TEXT = "Dear Ada, your code is 4711"
 
 
@@ -88,7 +91,18 @@ def test_a_hint_is_json_with_the_id_of_its_batch_and_no_more(
     headers = json.loads(hint)["headers"]
     assert (headers["task"], args(hint)) == (SEND_BATCH, [batch_id])
     assert json.loads(hint)["content-type"] == "application/json"
-    assert headers["eta"] is not None
+    assert headers["eta"] is None  # it is due, and no other clock than the database's is to be asked
+
+
+def test_a_hint_that_is_early_carries_its_time(engine: Engine, dispatcher: Dispatcher, hints: Hints) -> None:
+    batch_id = run_campaign(engine)
+    due_at = int(str(batch(engine, batch_id)["next_due_at"])) + 4_000
+    change_batch(engine, batch_id, next_due_at=due_at)
+
+    dispatcher.publish_due(PROVIDER)
+
+    (hint,) = hints()
+    assert datetime.fromisoformat(json.loads(hint)["headers"]["eta"]).timestamp() == due_at / 1000
 
 
 @pytest.mark.parametrize("secret", ["4520304", "Dear Ada", "Hello", "4711"])
@@ -117,9 +131,8 @@ def test_at_most_four_hints_for_each_child_are_out(
     engine: Engine, dispatcher: Dispatcher, hints: Hints
 ) -> None:
     batch_ids = [run_campaign(engine, 1, name=str(number)) for number in range(6)]
-    patient = replace(dispatcher, timers=Timers())  # repeats no hint during the test
 
-    published = [patient.publish_due(PROVIDER) for _ in range(2)]
+    published = [dispatcher.publish_due(PROVIDER) for _ in range(2)]
 
     assert published == [4, 0]
     assert sorted(args(hint)[0] for hint in hints()) == batch_ids[:4]
@@ -140,8 +153,9 @@ def test_a_hint_that_nobody_took_is_repeated(engine: Engine, dispatcher: Dispatc
 
     at_once = dispatcher.publish_due(PROVIDER)
 
+    hasty = replace(dispatcher, timers=HASTY)
     assert at_once == 0
-    assert within(5, lambda: dispatcher.publish_due(PROVIDER) == 1)
+    assert within(5, lambda: hasty.publish_due(PROVIDER) == 1)
     assert [args(hint) for hint in hints()] == [[batch_id]] * 2
 
 
@@ -222,7 +236,8 @@ def test_what_redis_lost_is_published_again(
     with redis.Redis.from_url(empty_redis_url) as client:
         client.flushall()
 
-    assert within(5, lambda: dispatcher.publish_due(PROVIDER) == 1)
+    hasty = replace(dispatcher, timers=HASTY)
+    assert within(5, lambda: hasty.publish_due(PROVIDER) == 1)
     assert len(hints()) == 1
 
 

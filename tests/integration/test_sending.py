@@ -2,16 +2,17 @@ import json
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, update
 
 from tests.conftest import free_port
 from tests.ledgers import (
+    PROVIDER,
     assert_counts,
     batch,
     lease,
@@ -27,15 +28,19 @@ from tests.sandbox.running import Sandbox
 from worker.gateways import make_adapter
 from worker.gateways.base import HttpReply, HttpRequest
 from worker.gateways.http import Client
-from worker.ledger import reports
+from worker.ledger import accounts, reports
 from worker.ledger.campaigns import NewMessage
-from worker.ledger.engine import reading
+from worker.ledger.engine import reading, writing
+from worker.ledger.models import ACCOUNTS
 from worker.ledger.reports import CampaignReport
+from worker.sending.permits import Permits
 from worker.sending.run import Desk, new_reference, send_batch
 from worker.sending.submit import Exchanger, Gateway
 from worker.settings import Timers
 
 TIMEOUT_S = 5.0
+PATIENT = Timers.model_validate({"mark_to_write": "5s"})  # a test machine may be slow
+SHORT_SLICE = PATIENT.model_copy(update={"slice": 0.0})
 
 
 class MakeDesk(Protocol):
@@ -75,10 +80,9 @@ def make_desk(engine: Engine, sandbox: Sandbox) -> Iterator[MakeDesk]:
                 owner="test",
                 gateway=Gateway(adapter=adapter, client=client or ours, options={}),
                 pool=stack.enter_context(ThreadPoolExecutor(width)),
-                width=width,
+                permits=stack.enter_context(closing(Permits(width))),
                 max_recipients=max_recipients,
-                timeout_s=TIMEOUT_S,
-                timers=timers or Timers(),
+                timers=timers or PATIENT,
                 should_stop=should_stop,
             )
 
@@ -221,10 +225,8 @@ def test_when_nobody_listens_all_is_queued_again_and_the_account_waits(
 
     n_requests = send_batch(make_desk(port=free_port()), batch_id)
 
-    assert n_requests == 1
-    assert [(row["state"], row["attempts"], row["code"]) for row in rows(engine)] == [
-        ("queued", 0, "not_sent")
-    ] * 2
+    assert (n_requests, submissions(engine)) == (0, [])
+    assert [(row["state"], row["attempts"]) for row in rows(engine)] == [("queued", 0)] * 2
     assert "nothing was sent" in (report(engine).reason or "")
     assert try_lease(engine, batch_id) is None
     assert_counts(engine)
@@ -253,8 +255,15 @@ def test_an_account_in_trouble_is_held_and_its_messages_stay_queued(
     assert_counts(engine)
 
 
+class Imagined:
+    """A gateway that is always near."""
+
+    def open(self, url: str, *, n: int, pool: Executor) -> None:
+        """Have nothing to open."""
+
+
 @dataclass
-class Picky:
+class Picky(Imagined):
     """A gateway that refuses a whole request because of one bad number in it, without naming it."""
 
     bad: str
@@ -275,6 +284,28 @@ class Picky:
         return HttpReply(status=status, headers={}, body=json.dumps(document).encode())
 
 
+@dataclass
+class Stubborn(Imagined):
+    """A gateway that answers everything with the same."""
+
+    status: int
+    body: bytes
+
+    def exchange(self, request: HttpRequest, *, before_write: Callable[[], None] | None = None) -> HttpReply:
+        """Answer."""
+        assert request.body
+        assert before_write is not None
+        before_write()
+        return HttpReply(status=self.status, headers={}, body=self.body)
+
+
+def brake(engine: Engine) -> None:
+    """Brake the account, and let the pause be over."""
+    with writing(engine) as connection:
+        accounts.note_answers(connection, PROVIDER, [False] * 3)
+        connection.execute(update(ACCOUNTS).values(not_before=0))
+
+
 def test_a_request_refused_because_of_one_number_is_split_until_only_that_is_refused(
     engine: Engine, make_desk: MakeDesk
 ) -> None:
@@ -291,8 +322,72 @@ def test_a_request_refused_because_of_one_number_is_split_until_only_that_is_ref
 # --- what an operator or the machine may do
 
 
+def test_a_campaign_whose_sender_is_refused_is_paused_before_more_of_it_is_refused(
+    engine: Engine, make_desk: MakeDesk
+) -> None:
+    refusal = b'{"error": {"code": 406, "message": "characters of the sender"}}'
+    batch_id = run_campaign(engine, 5)
+
+    send_batch(make_desk(client=Stubborn(406, refusal), width=1, max_recipients=1), batch_id)
+
+    assert states(engine) == ["rejected"] + ["queued"] * 4
+    assert (report(engine).state, report(engine).reason) == (
+        "paused",
+        "the gateway refused it with 406: characters of the sender",
+    )
+    assert_counts(engine)
+
+
+def test_three_answers_in_a_row_that_cannot_be_read_brake_the_account(
+    engine: Engine, make_desk: MakeDesk
+) -> None:
+    batch_id = run_campaign(engine, 9)
+
+    send_batch(make_desk(client=Stubborn(502, b""), width=1, max_recipients=1), batch_id)
+
+    assert states(engine) == ["unknown"] * 3 + ["queued"] * 6
+    assert "three in a row" in (report(engine).reason or "")
+    assert try_lease(engine, batch_id) is None
+
+
+def test_a_braked_account_is_tried_with_one_message(engine: Engine, make_desk: MakeDesk) -> None:
+    batch_id = run_campaign(engine, 9)
+    brake(engine)
+
+    n_requests = send_batch(make_desk(client=Stubborn(502, b""), width=2), batch_id)
+
+    assert (n_requests, states(engine)) == (1, ["unknown"] + ["queued"] * 8)
+    assert try_lease(engine, batch_id) is None
+
+
+def test_when_the_one_message_is_answered_all_goes_on_at_once(
+    engine: Engine, sandbox: Sandbox, make_desk: MakeDesk
+) -> None:
+    batch_id = run_campaign(engine, 9)
+    brake(engine)
+
+    n_requests = send_batch(make_desk(), batch_id)
+
+    assert (n_requests, states(engine)) == (2, ["accepted"] * 9)
+    assert sandbox.stats()["accepted"] == 9
+
+
+def test_a_mark_that_is_too_old_is_taken_back_and_nobody_is_to_blame(
+    engine: Engine, sandbox: Sandbox, make_desk: MakeDesk
+) -> None:
+    batch_id = run_campaign(engine, 2)
+    hasty = Timers.model_validate({"mark_to_write": "0.001ms"})
+
+    send_batch(make_desk(timers=hasty), batch_id)
+
+    assert sandbox.stats()["accepted"] == 0
+    assert [(row["state"], row["attempts"]) for row in rows(engine)] == [("queued", 0)] * 2
+    assert report(engine).reason is None
+    assert_counts(engine)
+
+
 @dataclass
-class Meanwhile:
+class Meanwhile(Imagined):
     """A gateway that accepts everything, and while it has the first request something else happens."""
 
     happens: Callable[[], object]
@@ -395,7 +490,7 @@ def test_a_worker_that_is_told_to_stop_ends_what_is_out_and_another_goes_on(
 
 def test_a_batch_gives_way_to_another_when_its_slice_is_used_up(engine: Engine, make_desk: MakeDesk) -> None:
     first, second = (run_campaign(engine, 4, name=name) for name in "ab")
-    desk = make_desk(width=1, max_recipients=1, timers=Timers.model_validate({"slice": "0ms"}))
+    desk = make_desk(width=1, max_recipients=1, timers=SHORT_SLICE)
 
     n_requests = send_batch(desk, first)
 
@@ -408,19 +503,6 @@ def test_a_batch_gives_way_to_another_when_its_slice_is_used_up(engine: Engine, 
 def test_a_batch_that_nobody_waits_for_is_worked_to_its_end(engine: Engine, make_desk: MakeDesk) -> None:
     batch_id = run_campaign(engine, 4)
 
-    send_batch(make_desk(width=1, max_recipients=1, timers=Timers.model_validate({"slice": "0ms"})), batch_id)
+    send_batch(make_desk(width=1, max_recipients=1, timers=SHORT_SLICE), batch_id)
 
     assert states(engine) == ["accepted"] * 4
-
-
-def test_a_process_that_was_frozen_past_its_lease_writes_nothing(
-    engine: Engine, sandbox: Sandbox, make_desk: MakeDesk
-) -> None:
-    no_time_left = Timers.model_validate({"lease": f"{TIMEOUT_S:.0f}s"})
-    batch_id = run_campaign(engine, 2)
-
-    send_batch(make_desk(timers=no_time_left), batch_id)
-
-    assert sandbox.stats()["requests"] == 0
-    assert [(row["state"], row["attempts"]) for row in rows(engine)] == [("queued", 0)] * 2
-    assert_counts(engine)

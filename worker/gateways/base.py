@@ -100,6 +100,10 @@ class Adapter(Protocol):
     def capabilities(self) -> Capabilities:
         """What the gateway can carry."""
 
+    @property
+    def base_url(self) -> str:
+        """Where the gateway is: connections to it are opened before they are needed."""
+
     def build(self, submission: Submission) -> HttpRequest:
         """Write the request for a submission; raises ``ConfigError`` for what the gateway cannot carry."""
 

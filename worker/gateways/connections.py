@@ -10,7 +10,8 @@ from typing import Any, cast
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-from worker.gateways.deadline import Attempt, now_s
+from worker.clock import elapsed_s
+from worker.gateways.deadline import Attempt
 
 
 class _Current(threading.local):
@@ -29,7 +30,7 @@ class Connection(HTTPConnection):
     def is_connected(self) -> bool:
         """Tell whether it is open, fresh enough, and silent."""
         limit_s = current.attempt.idle_limit_s if current.attempt else 0.0
-        return now_s() - self._idle_since_s < limit_s and self._is_silent()
+        return elapsed_s() - self._idle_since_s < limit_s and self._is_silent()
 
     def _is_silent(self) -> bool:
         """Tell whether it is open, with nothing said that nobody asked for."""
@@ -38,7 +39,7 @@ class Connection(HTTPConnection):
     def connect(self) -> None:
         """Resolve, connect and agree on TLS."""
         super().connect()
-        self._idle_since_s = now_s()
+        self._idle_since_s = elapsed_s()
 
     def send(self, data: Any) -> None:  # noqa: ANN401 - the signature of http.client
         """Write, asking the current attempt before the first byte of its request."""
@@ -52,7 +53,7 @@ class Connection(HTTPConnection):
     def getresponse(self) -> Any:  # noqa: ANN401 - urllib3's reply is not http.client's
         """Read the head of the reply."""
         response = super().getresponse()
-        self._idle_since_s = now_s()
+        self._idle_since_s = elapsed_s()
         return response
 
 

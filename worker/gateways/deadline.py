@@ -8,20 +8,13 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
-import time
 from typing import TYPE_CHECKING
 
+from worker.clock import elapsed_s
 from worker.errors import NotSent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # on Linux it goes on while the machine sleeps
-
-
-def now_s() -> float:
-    """Tell the time on a clock that never steps, in seconds from some fixed instant."""
-    return time.clock_gettime(_CLOCK)
 
 
 class Attempt:
@@ -40,7 +33,7 @@ class Attempt:
     @property
     def is_late(self) -> bool:
         """Tell whether the deadline has passed."""
-        return now_s() >= self.deadline_s
+        return elapsed_s() >= self.deadline_s
 
     def start_writing(self, sock: socket.socket) -> None:
         """Decide at the first byte: after this it counts as written.
@@ -91,14 +84,14 @@ class Watchdog:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._watch, name="http-deadline", daemon=True)
                 self._thread.start()
-            deadline_s = now_s() + self._timeout_s
+            deadline_s = elapsed_s() + self._timeout_s
             attempt = Attempt(deadline_s=deadline_s, idle_limit_s=idle_limit_s, before_write=before_write)
             self._attempts[attempt] = None
         return attempt
 
     def unwatched(self, *, idle_limit_s: float) -> Attempt:
         """Give an attempt that writes nothing, to open connections with."""
-        deadline_s = now_s() + self._timeout_s
+        deadline_s = elapsed_s() + self._timeout_s
         return Attempt(deadline_s=deadline_s, idle_limit_s=idle_limit_s, before_write=None)
 
     def end(self, attempt: Attempt) -> None:
@@ -122,6 +115,6 @@ class Watchdog:
             if first is None:
                 pause_s = self._timeout_s
                 continue
-            pause_s = max(0.0, first.deadline_s - now_s())
+            pause_s = max(0.0, first.deadline_s - elapsed_s())
             if not pause_s:
                 first.shut()

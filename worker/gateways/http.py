@@ -18,10 +18,11 @@ from requests.adapters import HTTPAdapter
 from requests.structures import CaseInsensitiveDict
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
+from worker.clock import elapsed_s
 from worker.errors import NotSent, OutcomeUnknown
 from worker.gateways.base import HttpReply
 from worker.gateways.connections import Connection, Pool, SecurePool, current, socket_options
-from worker.gateways.deadline import Attempt, Watchdog, now_s
+from worker.gateways.deadline import Attempt, Watchdog
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -161,7 +162,7 @@ class Client:
             message = "all connections were busy until the deadline: nothing was sent, try again later"
             raise NotSent(message)
         try:
-            left_s = max(attempt.deadline_s - now_s(), _LEAST_WAIT_S)
+            left_s = max(attempt.deadline_s - elapsed_s(), _LEAST_WAIT_S)
             limits_s = (left_s / 2, left_s)  # for TCP, per address, and again for TLS; for each read
             response = self._transport.send(_prepared(request), stream=True, timeout=limits_s)
             body = _body(response.raw)

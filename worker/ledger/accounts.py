@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, ColumnElement, Connection, select, text, update
+from collections.abc import Sequence
+
+from sqlalchemy import Column, ColumnElement, Connection, case, select, text, update
 
 from worker.ledger.engine import control_lock, now_ms
 from worker.ledger.models import ACCOUNTS, BATCHES
 from worker.states import BatchState
+
+_AMBIGUOUS_TO_BRAKE = 3
+_FIRST_BRAKE_MS = 5_000
+_LONGEST_BRAKE_MS = 300_000
+_BRAKED = "the gateway's answers could not be read, three in a row: it is tried with one message at a time"
 
 
 def account_is_open(provider: Column[str]) -> ColumnElement[bool]:
@@ -24,18 +31,67 @@ def hold_account(connection: Connection, provider: str, *, pause_ms: int, reason
     """
     control_lock(connection, shared=False)
     _forget_hints(connection, provider)
-    connection.execute(
-        text(
-            "INSERT INTO accounts (provider, not_before, reason) VALUES (:provider, 0, NULL) "
-            "ON CONFLICT (provider) DO NOTHING"
-        ),
-        {"provider": provider},
-    )
+    _make_sure_of(connection, provider)
     until = now_ms() + pause_ms
     connection.execute(
         update(ACCOUNTS)
         .where(ACCOUNTS.c.provider == provider, ACCOUNTS.c.not_before < until)
         .values(not_before=until, reason=reason)
+    )
+
+
+def note_answers(connection: Connection, provider: str, clear: Sequence[bool]) -> bool:
+    """Count answers that could not be read, in the order in which they came; brake at the third in a row.
+
+    A braked account is held for 5 s, then for twice as long after each further ambiguous answer, up to 5
+    minutes; a clear answer ends that. What was under way when the brake began does not lengthen it.
+
+    Returns:
+        whether the account was braked here and now.
+    """
+    n_last = next((n for n, is_clear in enumerate(reversed(clear)) if is_clear), len(clear))
+    account = update(ACCOUNTS).where(ACCOUNTS.c.provider == provider)
+    if n_last < len(clear):
+        is_counting = (ACCOUNTS.c.n_ambiguous > 0) | (ACCOUNTS.c.brake_ms > 0)
+        connection.execute(account.where(is_counting).values(n_ambiguous=0, brake_ms=0))
+    if n_last == 0:
+        return False
+    _make_sure_of(connection, provider)
+    connection.execute(account.values(n_ambiguous=ACCOUNTS.c.n_ambiguous + n_last))
+    return _brake(connection, provider)
+
+
+def _brake(connection: Connection, provider: str) -> bool:
+    longer = case(
+        (ACCOUNTS.c.brake_ms == 0, _FIRST_BRAKE_MS),
+        (ACCOUNTS.c.brake_ms * 2 > _LONGEST_BRAKE_MS, _LONGEST_BRAKE_MS),
+        else_=ACCOUNTS.c.brake_ms * 2,
+    )
+    braked = connection.execute(
+        update(ACCOUNTS)
+        .where(
+            ACCOUNTS.c.provider == provider,
+            ACCOUNTS.c.n_ambiguous >= _AMBIGUOUS_TO_BRAKE,
+            ACCOUNTS.c.not_before <= now_ms(),
+        )
+        .values(brake_ms=longer, not_before=now_ms() + longer, reason=_BRAKED)
+    )
+    return braked.rowcount == 1
+
+
+def is_braked(connection: Connection, provider: str) -> bool:
+    """Say whether the account is to be tried with one message at a time."""
+    query = select(ACCOUNTS.c.brake_ms).where(ACCOUNTS.c.provider == provider)
+    return bool(connection.scalar(query))
+
+
+def _make_sure_of(connection: Connection, provider: str) -> None:
+    connection.execute(
+        text(
+            "INSERT INTO accounts (provider, not_before, n_ambiguous, brake_ms) VALUES (:provider, 0, 0, 0) "
+            "ON CONFLICT (provider) DO NOTHING"
+        ),
+        {"provider": provider},
     )
 
 

@@ -10,7 +10,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Column, ColumnElement, Connection, case, func, select, update
+from sqlalchemy import Column, ColumnElement, Connection, RowMapping, case, func, select, update
 
 from worker.ledger.accounts import account_is_open
 from worker.ledger.engine import control_lock, now_ms
@@ -52,40 +52,39 @@ def provider_of(connection: Connection, batch_id: int) -> str | None:
 
 def lease(connection: Connection, batch_id: int, *, owner: str, lease_ms: int) -> Lease | None:
     """Take a batch that is open and due; None when it is not, which makes every repeated hint harmless."""
-    taken = connection.execute(
-        update(BATCHES)
-        .where(
-            BATCHES.c.id == batch_id,
-            BATCHES.c.state == BatchState.OPEN,
-            BATCHES.c.next_due_at <= now_ms(),
-            campaign_is_running(BATCHES.c.campaign_id),
-            account_is_open(BATCHES.c.provider),
+    taken = (
+        connection.execute(
+            update(BATCHES)
+            .where(
+                BATCHES.c.id == batch_id,
+                BATCHES.c.state == BatchState.OPEN,
+                BATCHES.c.next_due_at <= now_ms(),
+                campaign_is_running(BATCHES.c.campaign_id),
+                account_is_open(BATCHES.c.provider),
+            )
+            .values(
+                state=BatchState.LEASED,
+                fence=BATCHES.c.fence + 1,
+                owner=owner,
+                lease_until=now_ms() + lease_ms,
+                n_hints=0,
+                published_at=None,
+            )
+            .returning(
+                BATCHES.c.id.label("batch_id"), BATCHES.c.fence, BATCHES.c.campaign_id, BATCHES.c.provider
+            )
         )
-        .values(
-            state=BatchState.LEASED,
-            fence=BATCHES.c.fence + 1,
-            owner=owner,
-            lease_until=now_ms() + lease_ms,
-            n_hints=0,
-            published_at=None,
-        )
-        .returning(BATCHES.c.fence, BATCHES.c.campaign_id, BATCHES.c.provider)
-    ).one_or_none()
-    if taken is None:
-        return None
-    fence, campaign_id, provider = taken
-    shared = select(CAMPAIGNS.c.sender, CAMPAIGNS.c.text, CAMPAIGNS.c.options)
-    sender, body, options = connection.execute(shared.where(CAMPAIGNS.c.id == campaign_id)).one()
-    return Lease(
-        batch_id=batch_id,
-        fence=fence,
-        owner=owner,
-        campaign_id=campaign_id,
-        provider=provider,
-        sender=sender,
-        text=body,
-        options=json.loads(options),
+        .mappings()
+        .one_or_none()
     )
+    return None if taken is None else _with_shared(connection, taken, owner=owner)
+
+
+def _with_shared(connection: Connection, taken: RowMapping, *, owner: str) -> Lease:
+    """Add what all rows of the batch share."""
+    query = select(CAMPAIGNS.c.sender, CAMPAIGNS.c.text, CAMPAIGNS.c.options)
+    sender, body, options = connection.execute(query.where(CAMPAIGNS.c.id == taken["campaign_id"])).one()
+    return Lease(**taken, owner=owner, sender=sender, text=body, options=json.loads(options))
 
 
 def release(connection: Connection, held: Lease) -> bool:

@@ -20,7 +20,7 @@ class DueBatch:
 
     id: int
     provider: str
-    due_at: int
+    due_at: int | None  # None when it is due by the database's clock: no other clock is asked then
 
 
 def due_for_hints(
@@ -31,8 +31,9 @@ def due_for_hints(
     The interval between repeated hints doubles, up to thirty times its length. ``limit`` is the room left
     beside the hints that are out and not yet leased.
     """
+    later = case((BATCHES.c.next_due_at > now_ms(), BATCHES.c.next_due_at))
     query = (
-        select(BATCHES.c.id, BATCHES.c.provider, BATCHES.c.next_due_at)
+        select(BATCHES.c.id, BATCHES.c.provider, later)
         .where(
             BATCHES.c.provider == provider,
             BATCHES.c.state == BatchState.OPEN,

@@ -2,79 +2,24 @@
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import ColumnElement, Connection, insert, select, update
 
 from worker.ledger.accounts import account_is_open
 from worker.ledger.batches import Lease, campaign_is_running
 from worker.ledger.engine import control_lock, now_ms
 from worker.ledger.given import execute_given
 from worker.ledger.models import BATCHES, EARLIER_SUBMISSIONS, MESSAGES, SUBMISSIONS
+from worker.ledger.values import DueRow, Intention, Marked, Stop
 from worker.states import BatchState, MessageState
-
-
-@dataclass(frozen=True, kw_only=True)
-class DueRow:
-    """A queued message that may leave now, with its own text (the campaign's filled in)."""
-
-    id: int
-    msisdn: str
-    text: str
-    encoding: str
-    parts: int
-    attempts: int
-    group_limit: int | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Intention:
-    """One request to be: a fresh reference and the rows that it is to carry."""
-
-    reference: str
-    rows: tuple[DueRow, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Marked:
-    """One request that may be written now, with the rows that the ledger granted it."""
-
-    submission_id: int
-    reference: str
-    rows: tuple[DueRow, ...]
-
-
-class Stop(enum.StrEnum):
-    """Why a mark was refused as a whole."""
-
-    LEASE_LOST = "lease_lost"
-    CONTROL = "control"  # campaign paused or cancelled, or account held
 
 
 def next_due(connection: Connection, held: Lease, *, limit: int) -> list[DueRow]:
     """Read the next rows of a leased batch that are queued and due; marks nothing."""
-    columns = MESSAGES.c
-    query = (
-        select(
-            columns.id,
-            columns.msisdn,
-            columns.text,
-            columns.encoding,
-            columns.parts,
-            columns.attempts,
-            columns.group_limit,
-        )
-        .where(
-            columns.batch_id == held.batch_id,
-            columns.state == MessageState.QUEUED,
-            columns.due_at <= now_ms(),
-            (columns.leave_by.is_(None)) | (columns.leave_by > now_ms()),
-        )
-        .order_by(columns.due_at, columns.id)
-        .limit(limit)
-    )
+    names = ("id", "msisdn", "text", "encoding", "parts", "attempts", "group_limit")
+    query = select(*(MESSAGES.c[name] for name in names)).where(*_may_leave(held))
+    found = connection.execute(query.order_by(MESSAGES.c.due_at, MESSAGES.c.id).limit(limit))
     return [
         DueRow(
             id=row.id,
@@ -85,7 +30,7 @@ def next_due(connection: Connection, held: Lease, *, limit: int) -> list[DueRow]
             attempts=row.attempts,
             group_limit=row.group_limit,
         )
-        for row in connection.execute(query)
+        for row in found
     ]
 
 
@@ -122,10 +67,7 @@ def _renew(connection: Connection, held: Lease, *, lease_ms: int) -> bool:
     renewed = connection.execute(
         update(BATCHES)
         .where(
-            BATCHES.c.id == held.batch_id,
-            BATCHES.c.fence == held.fence,
-            BATCHES.c.state == BatchState.LEASED,
-            BATCHES.c.lease_until > now_ms(),
+            *_is_ours(held),
             campaign_is_running(BATCHES.c.campaign_id),
             account_is_open(BATCHES.c.provider),
         )
@@ -134,25 +76,34 @@ def _renew(connection: Connection, held: Lease, *, lease_ms: int) -> bool:
     return renewed.rowcount == 1
 
 
-def _reason(connection: Connection, held: Lease) -> Stop:
-    mine = select(BATCHES.c.id).where(
+def _is_ours(held: Lease) -> tuple[ColumnElement[bool], ...]:
+    """Say, as SQL, that the lease still holds."""
+    return (
         BATCHES.c.id == held.batch_id,
         BATCHES.c.fence == held.fence,
         BATCHES.c.state == BatchState.LEASED,
         BATCHES.c.lease_until > now_ms(),
     )
-    return Stop.LEASE_LOST if connection.execute(mine).one_or_none() is None else Stop.CONTROL
 
 
-def _lock_rows(connection: Connection, held: Lease, ids: Sequence[int]) -> dict[int, int | None]:
-    """Lock what may still leave, by id; return message to its submission so far."""
-    query = select(MESSAGES.c.id, MESSAGES.c.submission_id).where(
-        MESSAGES.c.id.in_(ids),
+def _may_leave(held: Lease) -> tuple[ColumnElement[bool], ...]:
+    """Say, as SQL, that a row of the batch may leave now."""
+    return (
         MESSAGES.c.batch_id == held.batch_id,
         MESSAGES.c.state == MessageState.QUEUED,
         MESSAGES.c.due_at <= now_ms(),
         (MESSAGES.c.leave_by.is_(None)) | (MESSAGES.c.leave_by > now_ms()),
     )
+
+
+def _reason(connection: Connection, held: Lease) -> Stop:
+    mine = select(BATCHES.c.id).where(*_is_ours(held))
+    return Stop.LEASE_LOST if connection.execute(mine).one_or_none() is None else Stop.CONTROL
+
+
+def _lock_rows(connection: Connection, held: Lease, ids: Sequence[int]) -> dict[int, int | None]:
+    """Lock what may still leave, by id; return message to its submission so far."""
+    query = select(MESSAGES.c.id, MESSAGES.c.submission_id).where(MESSAGES.c.id.in_(ids), *_may_leave(held))
     found = connection.execute(query.order_by(MESSAGES.c.id).with_for_update())
     return {row.id: row.submission_id for row in found}
 
@@ -165,8 +116,9 @@ def _insert_submissions(connection: Connection, held: Lease, kept: Sequence[Inte
             "provider": held.provider,
             "batch_id": held.batch_id,
             "fence": held.fence,
+            "attempt": 1 + max(row.attempts for row in each.rows),
             "n_messages": len(each.rows),
-            "n_parts": sum(row.parts for row in each.rows),
+            "cost": sum(row.parts for row in each.rows),
             "started_at": now,
         }
         for each in kept

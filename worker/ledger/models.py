@@ -53,6 +53,8 @@ class Account(SQLModel, table=True):
     provider: str = Field(primary_key=True)
     not_before: int = _instant(default=0)
     reason: str | None = None
+    n_ambiguous: int = 0  # answers in a row that could not be read
+    brake_ms: int = _instant(default=0)  # pause of the brake; 0 when it is off
 
 
 class Campaign(SQLModel, table=True):
@@ -141,11 +143,13 @@ class Submission(SQLModel, table=True):
     provider: str
     batch_id: int = _reference("batches.id", index=True)
     fence: int = Field(sa_type=BigInteger)
+    attempt: int  # the highest of its messages
     n_messages: int
-    n_parts: int
+    cost: int  # parts, as the throttle counts
     started_at: int = _instant()
     ended_at: int | None = _instant(default=None)
     outcome: str = SubmissionOutcome.OPEN
+    provider_ref: str | None = None
     code: str | None = None
     detail: str | None = Field(default=None, sa_type=Text)
 
@@ -175,6 +179,8 @@ class Message(SQLModel, table=True):
     group_limit: int | None = None  # most recipients in its next request, after a split
     submission_id: int | None = _reference("submissions.id", default=None, index=True)
     provider_ref: str | None = None
+    billed_parts: int | None = None  # as the gateway counted
+    billed_cost: str | None = None  # exact decimal in the gateway's own unit
     code: str | None = None
     detail: str | None = Field(default=None, sa_type=Text)
 

@@ -4,43 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from sqlalchemy import Connection, RowMapping, func, select, update
 
 from worker.ledger.engine import now_ms
 from worker.ledger.given import execute_given
 from worker.ledger.models import BATCHES, CAMPAIGNS, MESSAGES
-from worker.states import BatchState, CampaignState, MessageState, SubmissionOutcome, after_outcome
-
-
-@dataclass(frozen=True, kw_only=True)
-class MessageOutcome:
-    """What one submission means for one of its messages.
-
-    ``delay_ms`` counts from now and matters for QUEUED only. ``keeps_attempt`` is False where the try is not
-    to count (a split, a throttle refusal). ``detail`` is the gateway's text, trimmed and free of numbers.
-    """
-
-    message_id: int
-    state: MessageState
-    delay_ms: int = 0
-    keeps_attempt: bool = True
-    group_limit: int | None = None
-    provider_ref: str | None = None
-    code: str | None = None
-    detail: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class SubmissionResult:
-    """One submission's end, with its messages."""
-
-    submission_id: int
-    outcome: SubmissionOutcome
-    messages: tuple[MessageOutcome, ...]
-    code: str | None = None
-    detail: str | None = None
+from worker.ledger.values import MessageOutcome, SubmissionResult
+from worker.states import BatchState, CampaignState, MessageState, after_outcome
 
 
 def record(connection: Connection, results: Sequence[SubmissionResult]) -> int:
@@ -75,20 +46,17 @@ def _lock_batches(connection: Connection, message_ids: Sequence[int]) -> None:
     connection.execute(select(BATCHES.c.id).where(ours).order_by(BATCHES.c.id).with_for_update()).all()
 
 
+_ENDED = {"result": "text", "new_ref": "text", "new_code": "text", "new_detail": "text", "instant": "bigint"}
+
+
 def _end_submissions(connection: Connection, results: Sequence[SubmissionResult], *, now: int) -> None:
     execute_given(
         connection,
-        "UPDATE submissions SET outcome = given.result, code = given.new_code, detail = given.new_detail, "
-        "ended_at = given.instant FROM given "
+        "UPDATE submissions SET outcome = given.result, provider_ref = given.new_ref, code = given.new_code, "
+        "detail = given.new_detail, ended_at = given.instant FROM given "
         "WHERE submissions.id = given.submission AND submissions.outcome IN ('open', 'unknown')",
-        columns={
-            "submission": "bigint",
-            "result": "text",
-            "new_code": "text",
-            "new_detail": "text",
-            "instant": "bigint",
-        },
-        rows=[(r.submission_id, r.outcome.value, r.code, r.detail, now) for r in results],
+        columns={"submission": "bigint", **_ENDED},
+        rows=[(r.submission_id, r.outcome.value, r.provider_ref, r.code, r.detail, now) for r in results],
     )
 
 
@@ -136,39 +104,52 @@ def _next_state(
     )
 
 
+_CHANGED = {
+    "message": "bigint",
+    "new_state": "text",
+    "new_due": "bigint",
+    "uncounted": "int",
+    "new_limit": "int",
+    "new_ref": "text",
+    "new_parts": "int",
+    "new_cost": "text",
+    "new_code": "text",
+    "new_detail": "text",
+    "instant": "bigint",
+}
+
+
 def _write_messages(connection: Connection, changes: Sequence[_Change], *, now: int) -> None:
     execute_given(
         connection,
         "UPDATE messages SET state = given.new_state, due_at = COALESCE(given.new_due, due_at), "
         "attempts = attempts - given.uncounted, group_limit = COALESCE(given.new_limit, group_limit), "
-        "provider_ref = COALESCE(given.new_ref, provider_ref), code = given.new_code, "
-        "detail = given.new_detail, changed_at = given.instant "
+        "provider_ref = COALESCE(given.new_ref, provider_ref), "
+        "billed_parts = COALESCE(given.new_parts, billed_parts), "
+        "billed_cost = COALESCE(given.new_cost, billed_cost), "
+        "code = given.new_code, detail = given.new_detail, changed_at = given.instant "
         "FROM given WHERE messages.id = given.message",
-        columns={
-            "message": "bigint",
-            "new_state": "text",
-            "new_due": "bigint",
-            "uncounted": "int",
-            "new_limit": "int",
-            "new_ref": "text",
-            "new_code": "text",
-            "new_detail": "text",
-            "instant": "bigint",
-        },
-        rows=[
-            (
-                row["id"],
-                state.value,
-                now + outcome.delay_ms if state is MessageState.QUEUED else None,
-                0 if outcome.keeps_attempt else 1,
-                outcome.group_limit,
-                outcome.provider_ref,
-                outcome.code,
-                outcome.detail,
-                now,
-            )
-            for row, outcome, state in changes
-        ],
+        columns=_CHANGED,
+        rows=[_changed(row, outcome, state, now=now) for row, outcome, state in changes],
+    )
+
+
+def _changed(
+    row: RowMapping, outcome: MessageOutcome, state: MessageState, *, now: int
+) -> tuple[object, ...]:
+    """Give the cells of one change in the order of ``_CHANGED``."""
+    return (
+        row["id"],
+        state.value,
+        now + outcome.delay_ms if state is MessageState.QUEUED else None,
+        0 if outcome.keeps_attempt else 1,
+        outcome.group_limit,
+        outcome.provider_ref,
+        outcome.billed_parts,
+        None if outcome.billed_cost is None else str(outcome.billed_cost),
+        outcome.code,
+        outcome.detail,
+        now,
     )
 
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from worker.errors import NotSent, OutcomeUnknown
+from worker.errors import NotSent, OutcomeUnknown, TooLate
 from worker.gateways.base import Outcome, Verdict
-from worker.ledger.intent import Marked
-from worker.ledger.outcomes import MessageOutcome, SubmissionResult
+from worker.ledger.values import Marked, MessageOutcome, SubmissionResult
 from worker.states import MessageState, SubmissionOutcome
 
 UNREACHABLE_PAUSE_S = 5.0
 THROTTLED_PAUSE_S = 1.0
 TROUBLE_PAUSE_S = 60.0
+TOO_LATE_DELAY_MS = 1000  # a machine that is so slow is given a breath
 
 Reply = Mapping[str, Outcome] | NotSent | OutcomeUnknown
 """What a submission came to: outcomes by msisdn, or why there are none."""
@@ -44,10 +44,16 @@ class Hold:
 
 @dataclass(frozen=True, kw_only=True)
 class Ended:
-    """The end of one request: what the ledger records, and whether the account must wait."""
+    """The end of one request: what the ledger records, and whether account or campaign must wait."""
 
     result: SubmissionResult
     hold: Hold | None = None
+    refusal: str | None = None  # why the campaign as a whole was refused
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether the gateway's answer, or that there was none to expect, is beyond doubt."""
+        return self.result.outcome is not SubmissionOutcome.UNKNOWN
 
 
 def ended(marked: Marked, reply: Reply) -> Ended:
@@ -57,13 +63,15 @@ def ended(marked: Marked, reply: Reply) -> Ended:
     if isinstance(reply, OutcomeUnknown):
         outcomes = {row.msisdn: Outcome(verdict=Verdict.AMBIGUOUS, code="no_answer") for row in marked.rows}
         return Ended(result=_result(marked, outcomes, SubmissionOutcome.UNKNOWN))
-    return Ended(result=_result(marked, reply, _outcome(reply)), hold=_hold(reply))
+    return Ended(result=_result(marked, reply, _outcome(reply)), hold=_hold(reply), refusal=_refusal(reply))
 
 
 def _not_sent(marked: Marked, reason: NotSent) -> Ended:
+    delay_ms = TOO_LATE_DELAY_MS if isinstance(reason, TooLate) else 0
     messages = tuple(
         MessageOutcome(
             message_id=row.id,
+            delay_ms=delay_ms,
             state=MessageState.QUEUED,
             keeps_attempt=False,
             code="not_sent",
@@ -78,8 +86,12 @@ def _not_sent(marked: Marked, reason: NotSent) -> Ended:
         code="not_sent",
         detail=str(reason),
     )
-    pause_s = reason.retry_after_s or UNREACHABLE_PAUSE_S
-    return Ended(result=result, hold=Hold(pause_s=pause_s, reason=str(reason)))
+    return Ended(result=result, hold=None if isinstance(reason, TooLate) else unreachable(reason))
+
+
+def unreachable(reason: NotSent) -> Hold:
+    """Let the account wait a little: what refuses connections is tried gently."""
+    return Hold(pause_s=reason.retry_after_s or UNREACHABLE_PAUSE_S, reason=str(reason))
 
 
 def _outcome(reply: Mapping[str, Outcome]) -> SubmissionOutcome:
@@ -96,6 +108,7 @@ def _result(marked: Marked, reply: Mapping[str, Outcome], outcome: SubmissionOut
         submission_id=marked.submission_id,
         outcome=outcome,
         messages=messages,
+        provider_ref=next((each.provider_ref for each in reply.values() if each.provider_ref), None),
         code=worst.code if worst else None,
         detail=worst.detail if worst else None,
     )
@@ -109,6 +122,8 @@ def _message(message_id: int, outcome: Outcome, *, size: int) -> MessageOutcome:
         keeps_attempt=state is not MessageState.QUEUED,
         group_limit=max(1, size // 2) if outcome.verdict is Verdict.SPLIT else None,
         provider_ref=outcome.provider_ref,
+        billed_parts=outcome.parts,
+        billed_cost=outcome.cost,
         code=outcome.code,
         detail=outcome.detail,
     )
@@ -127,3 +142,11 @@ def _hold_for(outcome: Outcome) -> Hold | None:
         pause_s = outcome.retry_after_s or THROTTLED_PAUSE_S
         return Hold(pause_s=pause_s, reason="the gateway asked for a pause")
     return None
+
+
+def _refusal(reply: Mapping[str, Outcome]) -> str | None:
+    """Say why, when the gateway refused every recipient for what they share: sender, text, parameters."""
+    outcomes = list(reply.values())
+    if not outcomes or any(each.verdict is not Verdict.CAMPAIGN for each in outcomes):
+        return None
+    return f"the gateway refused it with {outcomes[0].code}: {outcomes[0].detail or 'nothing more'}"

@@ -14,14 +14,18 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, Engine
 
-from worker.clock import elapsed_s
-from worker.errors import LedgerError
+from worker.clock import Stamp
+from worker.errors import LedgerError, NotSent
 from worker.ledger import accounts, batches, campaigns, intent, outcomes
 from worker.ledger.engine import LedgerUnavailableError, reading, writing
+from worker.ledger.values import DueRow, Intention, Marked, Stop
+from worker.sending.permits import Permits
 from worker.sending.plan import group_rows, parts_differ
-from worker.sending.record import Ended, Hold, Reply, ended
+from worker.sending.record import Ended, Hold, Reply, ended, unreachable
 from worker.sending.submit import Gateway
 from worker.settings import Timers
+from worker.states import SubmissionOutcome
+from worker.waiting import within
 
 _log = logging.getLogger(__name__)
 _ALPHABET = string.ascii_lowercase + string.digits
@@ -41,10 +45,9 @@ class Desk:
     engine: Engine
     owner: str
     gateway: Gateway
-    pool: ThreadPoolExecutor
-    width: int  # concurrent requests of this process
+    pool: ThreadPoolExecutor  # as many threads as there are permits
+    permits: Permits
     max_recipients: int
-    timeout_s: float
     timers: Timers
     should_stop: Callable[[], bool]
 
@@ -57,16 +60,16 @@ def send_batch(desk: Desk, batch_id: int) -> int:
     lease_ms = int(desk.timers.lease * 1000)
     with writing(desk.engine) as connection:
         held = batches.lease(connection, batch_id, owner=desk.owner, lease_ms=lease_ms)
+        is_braked = held is not None and accounts.is_braked(connection, held.provider)
     if held is None:
         return 0
-    work = _Work(desk=desk, held=held, lease_ms=lease_ms)
+    work = _Work(desk=desk, held=held, lease_ms=lease_ms, is_probe=is_braked)
     try:
         work.run()
     finally:
         work.finish()
-    _log.info(
-        "batch worked", extra={"batch_id": batch_id, "fence": held.fence, "n_requests": work.n_requests}
-    )
+    facts = {"batch_id": batch_id, "fence": held.fence, "n_requests": work.n_requests}
+    _log.info("batch worked", extra=facts)
     return work.n_requests
 
 
@@ -77,63 +80,74 @@ class _Work:
     desk: Desk
     held: batches.Lease
     lease_ms: int
+    is_probe: bool  # the account is braked: one message, and then see
     n_requests: int = 0
-    planned: deque[tuple[intent.DueRow, ...]] = field(default_factory=deque)
-    out: dict[Future[Reply], intent.Marked] = field(default_factory=dict)
+    planned: deque[tuple[DueRow, ...]] = field(default_factory=deque)
+    out: dict[Future[Reply], Marked] = field(default_factory=dict)
     stopped: bool = False
-    started_at: float = field(default_factory=time.monotonic)
+    slice_began_at: float = field(default_factory=time.monotonic)
 
     def run(self) -> None:
-        """Keep as many requests out as the process may, recording what came back in between."""
+        """Keep as many requests out as there are permits, recording what came back in between."""
         while True:
-            self._mark_and_submit()
+            self._send_more()
             if not self.out:
                 return
-            self._record(self._wait())
+            self._record_some()
 
     def finish(self) -> None:
         """Record what is still out and give the batch back."""
         while self.out:
-            self._record(self._wait())
+            self._record_some()
         try:
             with writing(self.desk.engine) as connection:
                 batches.release(connection, self.held)
         except LedgerUnavailableError:
             _log.warning("batch not released", extra={"batch_id": self.held.batch_id})
 
-    def _mark_and_submit(self) -> None:
-        """Mark a good handful of requests in one commit, when there is room for one."""
-        room = self.desk.width - len(self.out)
-        if self.stopped or self._should_rest() or (self.out and room < max(1, self.desk.width // 2)):
+    def _send_more(self) -> None:
+        """Open connections and mark a good handful of requests in one commit, when permits are to be had."""
+        most = 1 if self.is_probe else self.desk.permits.total
+        if self.stopped or self._should_rest() or 2 * len(self.out) > most:
             return
-        requests = self._next_requests(room)
-        if not requests:
+        if not (self.planned or self._plan()):
             return
-        marked_at = elapsed_s()
-        for marked in self._mark(requests):
-            still_ours = functools.partial(self._is_ours, marked_at)
-            future = self.desk.pool.submit(self.desk.gateway.submit, self.held, marked, still_ours=still_ours)
-            self.out[future] = marked
+        n = self._permitted(min(most, len(self.planned)))
+        before = len(self.out)
+        try:
+            if n and self._opened(n):
+                self._submit(*self._mark([self.planned.popleft() for _ in range(n)]))
+        finally:
+            self.desk.permits.give_back(n - (len(self.out) - before))
+
+    def _submit(self, marked: Sequence[Marked], marked_at: Stamp) -> None:
+        for each in marked:
+            still_ours = functools.partial(marked_at.is_within, self.desk.timers.mark_to_write)
+            future = self.desk.pool.submit(self.desk.gateway.submit, self.held, each, still_ours=still_ours)
+            self.out[future] = each
             self.n_requests += 1
+
+    def _permitted(self, n_wanted: int) -> int:
+        """Take permits; with nothing out, wait for one as long as a slot is waited for."""
+        n = 0
+
+        def had_some() -> bool:
+            nonlocal n
+            n = self.desk.permits.take(n_wanted)
+            return n > 0 or self.desk.should_stop()
+
+        within(0.0 if self.out else self.desk.timers.slot_wait, had_some)
+        return n
 
     def _should_rest(self) -> bool:
         """Stop when told to, or when the slice is used up while another batch waits."""
         if self.desk.should_stop():
             self.stopped = True
-        elif time.monotonic() - self.started_at > self.desk.timers.slice:
+        elif time.monotonic() - self.slice_began_at > self.desk.timers.slice:
             with reading(self.desk.engine) as connection:
                 self.stopped = batches.others_wait(connection, self.held)
-            self.started_at = time.monotonic()
+            self.slice_began_at = time.monotonic()
         return self.stopped
-
-    def _is_ours(self, marked_at: float) -> bool:
-        """Say whether the lease, renewed at the mark, outlives a request that begins now."""
-        return elapsed_s() - marked_at < self.desk.timers.lease - self.desk.timeout_s
-
-    def _next_requests(self, room: int) -> list[tuple[intent.DueRow, ...]]:
-        if not self.planned and not self._plan():
-            return []
-        return [self.planned.popleft() for _ in range(min(room, len(self.planned)))]
 
     def _plan(self) -> bool:
         with reading(self.desk.engine) as connection:
@@ -141,7 +155,8 @@ class _Work:
         if parts_differ(rows):
             self._pause("a text has another number of parts than was previewed")
             return False
-        self.planned.extend(group_rows(rows, max_recipients=self.desk.max_recipients))
+        most = 1 if self.is_probe else self.desk.max_recipients
+        self.planned.extend(group_rows(rows, max_recipients=most))
         return bool(self.planned)
 
     def _pause(self, reason: str) -> None:
@@ -151,27 +166,53 @@ class _Work:
                 campaigns.pause(connection, self.held.campaign_id, reason=reason, author="worker")
         except LedgerError as error:  # somebody was quicker, or the next lease finds the same
             reason = str(error)
-        _log.error("batch stopped", extra={"batch_id": self.held.batch_id, "reason": reason})
+        _log.error("campaign paused", extra={"batch_id": self.held.batch_id, "reason": reason})
 
-    def _mark(self, requests: Sequence[tuple[intent.DueRow, ...]]) -> list[intent.Marked]:
-        intentions = [intent.Intention(reference=new_reference(), rows=rows) for rows in requests]
+    def _opened(self, n: int) -> bool:
+        """Open connections before anything is marked: a gateway that is away costs no mark."""
+        try:
+            self.desk.gateway.open(n=n, pool=self.desk.pool)
+        except NotSent as reason:
+            self.stopped = True
+            self._hold(unreachable(reason))
+            return False
+        return True
+
+    def _mark(self, requests: Sequence[tuple[DueRow, ...]]) -> tuple[list[Marked], Stamp]:
+        """Mark, and tell when the commit was sent: from then on the time to the first byte is short."""
+        intentions = [Intention(reference=new_reference(), rows=rows) for rows in requests]
         with writing(self.desk.engine) as connection:
             marked = intent.mark(connection, self.held, intentions, lease_ms=self.lease_ms)
-        if isinstance(marked, intent.Stop):
+            marked_at = Stamp.now()
+        if isinstance(marked, Stop):
             self.stopped = True
             _log.info("mark refused", extra={"batch_id": self.held.batch_id, "reason": marked.value})
-            return []
-        return marked
+            return [], marked_at
+        return marked, marked_at
 
-    def _wait(self) -> list[Ended]:
+    def _record_some(self) -> None:
+        """Wait for an answer and write it with what else has come; nothing is forgotten before that."""
         done, _ = wait(self.out, return_when=FIRST_COMPLETED)
-        return [ended(self.out.pop(future), future.result()) for future in done]
-
-    def _record(self, ends: Sequence[Ended]) -> None:
-        self._write(lambda connection: outcomes.record(connection, [end.result for end in ends]))
+        ends = [ended(self.out[future], future.result()) for future in done]
+        self._write(lambda connection: self._record(connection, ends))
+        for future in done:
+            del self.out[future]
+        self.desk.permits.give_back(len(done))
+        if self.is_probe and ends[-1].is_clear:  # the gateway is well again: go on at once, as before
+            self.is_probe = False
+            self.planned.clear()
         holds = [end.hold for end in ends if end.hold is not None]
         if holds:
             self._hold(max(holds, key=lambda hold: hold.pause_s))
+        refusal = next((end.refusal for end in ends if end.refusal), None)
+        if refusal and not self.stopped:
+            self._pause(refusal)
+
+    def _record(self, connection: Connection, ends: Sequence[Ended]) -> None:
+        outcomes.record(connection, [end.result for end in ends])
+        written = [end for end in ends if end.result.outcome is not SubmissionOutcome.NOT_SENT]
+        if accounts.note_answers(connection, self.held.provider, [end.is_clear for end in written]):
+            _log.warning("provider braked", extra={"provider": self.held.provider})
 
     def _hold(self, hold: Hold) -> None:
         """Let the account wait, on every host: nothing is marked for it before the pause is over."""
@@ -181,9 +222,8 @@ class _Work:
                 connection, provider, pause_ms=pause_ms, reason=hold.reason
             )
         )
-        _log.warning(
-            "provider held", extra={"provider": provider, "pause_ms": pause_ms, "reason": hold.reason}
-        )
+        facts = {"provider": provider, "pause_ms": pause_ms, "reason": hold.reason}
+        _log.warning("provider held", extra=facts)
 
     def _write(self, change: Callable[[Connection], object]) -> None:
         """Write what is known; while the database is away it is kept, and nothing else is marked."""

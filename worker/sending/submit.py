@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Protocol
 
-from worker.errors import ConfigError, NotSent, OutcomeUnknown
+from worker.errors import ConfigError, NotSent, OutcomeUnknown, TooLate
 from worker.gateways.base import Adapter, HttpReply, HttpRequest, Outcome, Submission, Verdict
 from worker.ledger.batches import Lease
-from worker.ledger.intent import Marked
+from worker.ledger.values import Marked
 from worker.sending.record import Reply
 from worker.text.segments import Encoding
 
@@ -23,6 +24,9 @@ class Exchanger(Protocol):
     def exchange(self, request: HttpRequest, *, before_write: Callable[[], None] | None = None) -> HttpReply:
         """Return the reply, or raise NotSent or OutcomeUnknown."""
 
+    def open(self, url: str, *, n: int, pool: Executor) -> None:
+        """Have so many connections open and idle, or raise NotSent."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Gateway:
@@ -32,16 +36,20 @@ class Gateway:
     client: Exchanger
     options: Mapping[str, object]
 
+    def open(self, *, n: int, pool: Executor) -> None:
+        """Have connections open for the next ``n`` requests; raises NotSent when the gateway is away."""
+        self.client.open(self.adapter.base_url, n=n, pool=pool)
+
     def submit(self, lease: Lease, marked: Marked, *, still_ours: Callable[[], bool]) -> Reply:
         """Send one request and return what it came to; never raises for what a network can do.
 
-        ``still_ours`` is asked as the last thing before the first byte: a process that was frozen past its
-        lease must not write any more.
+        ``still_ours`` is asked as the last thing before the first byte: a process that was frozen since its
+        mark must not write any more.
         """
 
         def before_write() -> None:
             if not still_ours():
-                raise NotSent("the mark was too old to write")
+                raise TooLate("the mark was too old to be acted upon")
 
         submission = self._submission(lease, marked)
         try:

@@ -25,8 +25,8 @@ from tests.ledgers import (
     try_mark,
 )
 from worker.ledger.engine import reading
-from worker.ledger.intent import Stop
 from worker.ledger.models import EARLIER_SUBMISSIONS
+from worker.ledger.values import Stop
 from worker.states import MessageState
 from worker.waiting import within
 
@@ -69,7 +69,7 @@ def test_a_mark_writes_its_submission_and_moves_its_rows(engine: Engine) -> None
         two.submission_id,
     ]
     assert [(row["state"], row["attempts"]) for row in rows(engine)] == [("submitting", 1)] * 3
-    assert [(each["n_messages"], each["n_parts"], each["outcome"]) for each in submissions(engine)] == [
+    assert [(each["n_messages"], each["cost"], each["outcome"]) for each in submissions(engine)] == [
         (2, 2, "open"),
         (1, 1, "open"),
     ]

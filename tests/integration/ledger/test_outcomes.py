@@ -25,8 +25,7 @@ from tests.ledgers import (
     try_lease,
 )
 from worker.ledger.batches import Lease
-from worker.ledger.intent import Marked
-from worker.ledger.outcomes import MessageOutcome, SubmissionResult
+from worker.ledger.values import Marked, MessageOutcome, SubmissionResult
 from worker.states import MessageState, SubmissionOutcome
 from worker.waiting import within
 

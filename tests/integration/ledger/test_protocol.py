@@ -34,10 +34,9 @@ from tests.ledgers import (
 )
 from worker.ledger import batches
 from worker.ledger.engine import now_ms, open_ledger, writing
-from worker.ledger.intent import Marked, Stop
 from worker.ledger.models import BATCHES
-from worker.ledger.outcomes import SubmissionResult
 from worker.ledger.schema import prepare
+from worker.ledger.values import Marked, Stop, SubmissionResult
 from worker.states import MessageState
 
 N_MESSAGES = 2

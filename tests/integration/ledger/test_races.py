@@ -27,7 +27,7 @@ from tests.ledgers import (
     try_lease,
     try_mark,
 )
-from worker.ledger import accounts, batches, campaigns, intent, outcomes
+from worker.ledger import accounts, batches, campaigns, intent, outcomes, values
 from worker.ledger.engine import reading, writing
 from worker.states import MessageState
 from worker.waiting import within
@@ -85,7 +85,7 @@ def test_a_mark_waits_for_a_pause_and_obeys_it(engine: Engine) -> None:
         has_waited = waits(engine, late)
 
     assert has_waited
-    assert late.result() is intent.Stop.CONTROL
+    assert late.result() is values.Stop.CONTROL
     assert states(engine) == ["queued"] * 2
 
 
@@ -96,7 +96,7 @@ def test_a_pause_waits_for_a_mark(engine: Engine) -> None:
     with beside() as call:
         with writing(engine) as connection:
             intent.mark(
-                connection, held, [intent.Intention(reference="a", rows=tuple(found))], lease_ms=30_000
+                connection, held, [values.Intention(reference="a", rows=tuple(found))], lease_ms=30_000
             )
             late = call(pause, engine, held.campaign_id)
             has_waited = waits(engine, late)
@@ -116,7 +116,7 @@ def test_a_mark_waits_for_a_hold_and_obeys_it(engine: Engine) -> None:
         has_waited = waits(engine, late)
 
     assert has_waited
-    assert late.result() is intent.Stop.CONTROL
+    assert late.result() is values.Stop.CONTROL
 
 
 def test_a_mark_waits_for_a_sweep_and_has_lost_its_lease(engine: Engine) -> None:
@@ -130,7 +130,7 @@ def test_a_mark_waits_for_a_sweep_and_has_lost_its_lease(engine: Engine) -> None
         has_waited = waits(engine, late)
 
     assert has_waited
-    assert late.result() is intent.Stop.LEASE_LOST
+    assert late.result() is values.Stop.LEASE_LOST
 
 
 def test_a_sweep_waits_for_a_mark_which_renewed_the_lease(engine: Engine) -> None:
@@ -138,14 +138,14 @@ def test_a_sweep_waits_for_a_mark_which_renewed_the_lease(engine: Engine) -> Non
     found = due_rows(engine, held)
 
     with beside() as call, writing(engine) as connection:
-        intention = intent.Intention(reference="a", rows=tuple(found))
+        intention = values.Intention(reference="a", rows=tuple(found))
         marked = intent.mark(connection, held, [intention], lease_ms=30_000)
         late = call(sweep, engine)
         has_waited = waits(engine, late)
         assert within(5, lambda: has_expired(engine))  # as it looks from outside
 
     assert has_waited
-    assert not isinstance(marked, intent.Stop)
+    assert not isinstance(marked, values.Stop)
     assert late.result() == 0
     assert states(engine) == ["submitting"] * 2
 
@@ -156,7 +156,7 @@ def test_marks_of_two_batches_do_not_wait_for_each_other(postgres_engine: Engine
     rows = due_rows(postgres_engine, second)
 
     with writing(postgres_engine) as connection:
-        intention = intent.Intention(reference="a", rows=tuple(due_rows(postgres_engine, first)))
+        intention = values.Intention(reference="a", rows=tuple(due_rows(postgres_engine, first)))
         intent.mark(connection, first, [intention], lease_ms=30_000)
 
         assert len(mark(postgres_engine, second, rows)) == 1

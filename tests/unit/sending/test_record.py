@@ -2,8 +2,7 @@ import pytest
 
 from worker.errors import NotSent, OutcomeUnknown
 from worker.gateways.base import Outcome, Verdict
-from worker.ledger.intent import DueRow, Marked
-from worker.ledger.outcomes import MessageOutcome
+from worker.ledger.values import DueRow, Marked, MessageOutcome
 from worker.sending.record import (
     THROTTLED_PAUSE_S,
     TROUBLE_PAUSE_S,

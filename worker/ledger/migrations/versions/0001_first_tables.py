@@ -16,6 +16,8 @@ def upgrade() -> None:
         sa.Column("provider", sa.String(), nullable=False),
         sa.Column("not_before", sa.BigInteger(), nullable=False),
         sa.Column("reason", sa.String(), nullable=True),
+        sa.Column("n_ambiguous", sa.Integer(), nullable=False),
+        sa.Column("brake_ms", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("provider", name=op.f("pk_accounts")),
     )
     op.create_table(
@@ -96,11 +98,13 @@ def upgrade() -> None:
         sa.Column("provider", sa.String(), nullable=False),
         sa.Column("batch_id", sa.BigInteger(), nullable=False),
         sa.Column("fence", sa.BigInteger(), nullable=False),
+        sa.Column("attempt", sa.Integer(), nullable=False),
         sa.Column("n_messages", sa.Integer(), nullable=False),
-        sa.Column("n_parts", sa.Integer(), nullable=False),
+        sa.Column("cost", sa.Integer(), nullable=False),
         sa.Column("started_at", sa.BigInteger(), nullable=False),
         sa.Column("ended_at", sa.BigInteger(), nullable=True),
         sa.Column("outcome", sa.String(), nullable=False),
+        sa.Column("provider_ref", sa.String(), nullable=True),
         sa.Column("code", sa.String(), nullable=True),
         sa.Column("detail", sa.Text(), nullable=True),
         sa.CheckConstraint(
@@ -135,6 +139,8 @@ def upgrade() -> None:
         sa.Column("group_limit", sa.Integer(), nullable=True),
         sa.Column("submission_id", sa.BigInteger(), nullable=True),
         sa.Column("provider_ref", sa.String(), nullable=True),
+        sa.Column("billed_parts", sa.Integer(), nullable=True),
+        sa.Column("billed_cost", sa.String(), nullable=True),
         sa.Column("code", sa.String(), nullable=True),
         sa.Column("detail", sa.Text(), nullable=True),
         sa.CheckConstraint(

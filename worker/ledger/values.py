@@ -1,0 +1,79 @@
+"""What passes between the ledger and those who send: plain values, without a database."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from decimal import Decimal
+
+from worker.states import MessageState, SubmissionOutcome
+
+
+@dataclass(frozen=True, kw_only=True)
+class DueRow:
+    """A queued message that may leave now, with its own text (the campaign's filled in)."""
+
+    id: int
+    msisdn: str
+    text: str
+    encoding: str
+    parts: int
+    attempts: int
+    group_limit: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Intention:
+    """One request to be: a fresh reference and the rows that it is to carry."""
+
+    reference: str
+    rows: tuple[DueRow, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Marked:
+    """One request that may be written now, with the rows that the ledger granted it."""
+
+    submission_id: int
+    reference: str
+    rows: tuple[DueRow, ...]
+
+
+class Stop(enum.StrEnum):
+    """Why a mark was refused as a whole."""
+
+    LEASE_LOST = "lease_lost"
+    CONTROL = "control"  # campaign paused or cancelled, or account held
+
+
+@dataclass(frozen=True, kw_only=True)
+class MessageOutcome:
+    """What one submission means for one of its messages.
+
+    ``delay_ms`` counts from now and matters for QUEUED only. ``keeps_attempt`` is False where the try is not
+    to count (a split, a throttle refusal). ``billed_parts`` and ``billed_cost`` are the gateway's own count,
+    in its own unit. ``detail`` is the gateway's text, trimmed and free of numbers.
+    """
+
+    message_id: int
+    state: MessageState
+    delay_ms: int = 0
+    keeps_attempt: bool = True
+    group_limit: int | None = None
+    provider_ref: str | None = None
+    billed_parts: int | None = None
+    billed_cost: Decimal | None = None
+    code: str | None = None
+    detail: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SubmissionResult:
+    """One submission's end, with its messages."""
+
+    submission_id: int
+    outcome: SubmissionOutcome
+    messages: tuple[MessageOutcome, ...]
+    provider_ref: str | None = None
+    code: str | None = None
+    detail: str | None = None
