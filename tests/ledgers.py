@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Select, case, func, literal, select, update
 
-from worker.ledger import accounts, batches, campaigns, intent, outcomes, values
+from worker.ledger import accounts, batches, campaigns, control, intent, outcomes, values
 from worker.ledger.engine import now_ms, reading, writing
 from worker.ledger.models import BATCHES, CAMPAIGNS, MESSAGES, SUBMISSIONS
 from worker.states import BatchState, CampaignState, MessageState, SubmissionOutcome
@@ -170,7 +170,7 @@ def hold(engine: Engine, *, pause_ms: int, reason: str = "out of credit") -> Non
 def pause(engine: Engine, campaign_id: int) -> None:
     """Pause a campaign as an operator does."""
     with writing(engine) as connection:
-        campaigns.pause(connection, campaign_id, reason="wrong text", author="operator")
+        control.pause(connection, campaign_id, reason="wrong text", author="operator")
 
 
 def cancel(engine: Engine, campaign_id: int) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from worker.errors import InputError, LedgerError
-from worker.ledger.engine import control_lock, now_ms
+from worker.ledger.engine import now_ms
 from worker.ledger.models import BATCHES, CAMPAIGNS
 from worker.states import CAMPAIGN_TRANSITIONS, CampaignState, MessageState
 
@@ -202,14 +202,6 @@ def release(connection: Connection, campaign_id: int, counts: SourceCounts) -> N
             due_at=now_ms(),
         )
     )
-
-
-def pause(connection: Connection, campaign_id: int, *, reason: str, author: str) -> None:
-    """Stop a running campaign: once this is committed, no later mark sends a row of it."""
-    control_lock(connection, shared=False)
-    _move(connection, campaign_id, CampaignState.PAUSED)
-    noted = update(CAMPAIGNS).where(CAMPAIGNS.c.id == campaign_id)
-    connection.execute(noted.values(reason=reason, author=author))
 
 
 def discard(connection: Connection, campaign_id: int) -> None:

@@ -6,9 +6,10 @@ this file: what does leave is a ``LedgerError`` with the driver's class and code
 
 from __future__ import annotations
 
+import os
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from worker.waiting import within
 _BUSY_TIMEOUT_S = 20
 _NETWORK_FILE_SYSTEMS = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "afs", "ceph"})
 _OLDEST_SQLITE = (3, 35)  # RETURNING
+_NOT_FOUND = frozenset({"", "SQLITE_CANTOPEN"})  # a Postgres that is not reached gives no code
 _CONTROL_LOCK = 0x62756C6B  # "bulk": the one advisory lock of 4.4's intents and controls
 
 
@@ -95,7 +97,15 @@ def _parse(url: str) -> URL:
         raise ConfigError(f"ledger: this is not a database address; {advice}") from None
     if backend not in {"sqlite", "postgresql"} or (backend == "sqlite" and not parsed.database):
         raise ConfigError(f"ledger: {backend} is not supported; {advice}")
+    if backend == "sqlite" and _is_no_file(parsed):
+        raise ConfigError(f"ledger: only a file that is named by its path keeps what is sent; {advice}")
     return parsed
+
+
+def _is_no_file(url: URL) -> bool:
+    """Whether it is an address that SQLite reads itself, perhaps as one in memory."""
+    name = str(url.database)
+    return name == ":memory:" or name.startswith("file:") or "uri" in url.query
 
 
 def _open_sqlite(url: URL) -> Engine:
@@ -103,6 +113,7 @@ def _open_sqlite(url: URL) -> Engine:
         raise ConfigError(f"SQLite {sqlite3.sqlite_version} is too old for the ledger; 3.35 is needed")
     _refuse_place(Path(str(url.database)))
     engine = create_engine(url, hide_parameters=True, connect_args={"timeout": _BUSY_TIMEOUT_S})
+    event.listen(engine, "do_connect", _make_private)
     event.listen(engine, "connect", _configure_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
@@ -124,6 +135,15 @@ def _refuse_place(path: Path) -> None:
             kind, longest = file_system, len(place)
     if kind in _NETWORK_FILE_SYSTEMS:
         raise ConfigError(f"ledger: {path} lies on {kind}, where SQLite's locks do not hold; use Postgres")
+
+
+def _make_private(_dialect: object, _record: object, words: Sequence[str], _options: object) -> None:
+    """Make a new ledger for its owner only; what SQLite lays beside it has the same mode.
+
+    A file that is there is not even opened: closing it would end the locks of this process on it (fcntl(2)).
+    """
+    with suppress(OSError):  # it is there, or SQLite says what is wrong
+        os.close(os.open(words[0], os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def _configure_sqlite(connection: sqlite3.Connection, _record: object) -> None:
@@ -181,11 +201,14 @@ def _sentence(error: Exception, engine: Engine) -> LedgerError:
     place = engine.url.render_as_string(hide_password=True)
     driver = error.orig if isinstance(error, DBAPIError) else error
     code = getattr(driver, "sqlstate", None) or getattr(driver, "sqlite_errorname", None) or ""
+    if code == "SQLITE_NOTADB":
+        return LedgerError(f"The ledger {place} is not a SQLite database: name another file as `ledger`")
     words = f"{type(driver).__name__} {code}".strip()
     away = isinstance(error, DBAPIError) and error.connection_invalidated
     operational = isinstance(driver, engine.dialect.loaded_dbapi.OperationalError)
     if away or (operational and code != "SQLITE_ERROR"):  # which is a statement that cannot be run at all
-        return LedgerUnavailableError(f"The ledger {place} cannot be used now: {words}")
+        advice = "; check `ledger`" if code in _NOT_FOUND else ""
+        return LedgerUnavailableError(f"The ledger {place} cannot be used now: {words}{advice}")
     return LedgerError(f"The ledger {place} refused a statement: {words}")
 
 

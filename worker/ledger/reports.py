@@ -35,6 +35,7 @@ class CampaignReport:
     skipped: int
     counts: Mapping[MessageState, int]
     n_held: int  # queued in batches that are held
+    is_provider_held: bool  # which is the reason; it ends by itself, and is tried again
 
     @property
     def messages(self) -> int:
@@ -69,7 +70,7 @@ def report(connection: Connection, campaign_id: int) -> CampaignReport:
     Raises:
         InputError: there is no such campaign.
     """
-    query = select(CAMPAIGNS).where(CAMPAIGNS.c.id == min(campaign_id, LARGEST_ID))
+    query = select(CAMPAIGNS).where(CAMPAIGNS.c.id == max(0, min(campaign_id, LARGEST_ID)))
     found = connection.execute(query).mappings().one_or_none()
     if found is None:
         raise InputError(
@@ -110,6 +111,7 @@ def _reports(connection: Connection, found: Sequence[RowMapping]) -> Iterator[Ca
             skipped=row["n_skipped"],
             counts=counts[row["id"]],
             n_held=n_held,
+            is_provider_held=not (row["reason"] or reason) and waits_for is not None,
         )
 
 

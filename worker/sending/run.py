@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection, Engine
 
 from worker.clock import Stamp
-from worker.errors import LedgerError, NotSent
-from worker.ledger import accounts, batches, campaigns, intent, outcomes
+from worker.errors import InputError, LedgerError, NotSent
+from worker.ledger import accounts, batches, campaigns, control, intent, outcomes
 from worker.ledger.engine import LedgerUnavailableError, reading, writing
 from worker.ledger.values import DueRow, Intention, Marked, Stop
 from worker.sending.permits import Permits
@@ -163,8 +163,8 @@ class _Work:
         self.stopped = True
         try:
             with writing(self.desk.engine) as connection:
-                campaigns.pause(connection, self.held.campaign_id, reason=reason, author="worker")
-        except LedgerError as error:  # somebody was quicker, or the next lease finds the same
+                control.pause(connection, self.held.campaign_id, reason=reason, author="worker")
+        except (InputError, LedgerError) as error:  # somebody was quicker, or the next lease finds the same
             reason = str(error)
         _log.error("campaign paused", extra={"batch_id": self.held.batch_id, "reason": reason})
 

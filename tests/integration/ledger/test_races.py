@@ -27,7 +27,7 @@ from tests.ledgers import (
     try_lease,
     try_mark,
 )
-from worker.ledger import accounts, batches, campaigns, intent, outcomes, values
+from worker.ledger import accounts, batches, control, intent, outcomes, values
 from worker.ledger.engine import reading, writing
 from worker.states import MessageState
 from worker.waiting import within
@@ -80,7 +80,7 @@ def test_a_mark_waits_for_a_pause_and_obeys_it(engine: Engine) -> None:
     found = due_rows(engine, held)
 
     with beside() as call, writing(engine) as connection:
-        campaigns.pause(connection, held.campaign_id, reason="wrong text", author="operator")
+        control.pause(connection, held.campaign_id, reason="wrong text", author="operator")
         late = call(try_mark, engine, held, found)
         has_waited = waits(engine, late)
 

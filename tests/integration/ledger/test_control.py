@@ -1,0 +1,136 @@
+from collections.abc import Callable
+
+import pytest
+from sqlalchemy import Connection, Engine
+
+from tests.ledgers import (
+    assert_counts,
+    batch,
+    due_rows,
+    import_campaign,
+    lease,
+    mark,
+    record,
+    release,
+    result,
+    run_campaign,
+    states,
+    try_lease,
+    try_mark,
+)
+from worker.errors import InputError
+from worker.ledger import control, reports
+from worker.ledger.engine import reading, writing
+from worker.ledger.values import Stop
+from worker.states import MessageState
+
+
+def order(engine: Engine, give: Callable[[Connection], object]) -> None:
+    with writing(engine) as connection:
+        give(connection)
+
+
+def pause(engine: Engine) -> None:
+    order(engine, lambda connection: control.pause(connection, 1, reason="wrong text", author="ann"))
+
+
+def resume(engine: Engine) -> None:
+    order(engine, lambda connection: control.resume(connection, 1, author="ann"))
+
+
+def cancel(engine: Engine) -> None:
+    order(engine, lambda connection: control.cancel(connection, 1, author="ann"))
+    order(engine, lambda connection: control.cancel_rows(connection, 1))
+
+
+def state_of(engine: Engine) -> tuple[str, str | None]:
+    with reading(engine) as connection:
+        found = reports.report(connection, 1)
+    return found.state, found.reason
+
+
+def test_a_paused_campaign_says_why_and_is_not_leased(engine: Engine) -> None:
+    batch_id = run_campaign(engine)
+
+    pause(engine)
+
+    assert state_of(engine) == ("paused", "wrong text")
+    assert try_lease(engine, batch_id) is None
+
+
+def test_a_resumed_campaign_goes_on_and_its_reason_is_gone(engine: Engine) -> None:
+    batch_id = run_campaign(engine)
+    pause(engine)
+
+    resume(engine)
+
+    assert state_of(engine) == ("running", None)
+    assert try_lease(engine, batch_id) is not None
+
+
+def test_a_cancelled_campaign_has_no_queued_row_left(engine: Engine) -> None:
+    batch_id = run_campaign(engine, 3)
+
+    cancel(engine)
+
+    assert states(engine) == ["cancelled"] * 3
+    assert batch(engine, batch_id)["state"] == "done"
+    assert_counts(engine)
+
+
+def test_after_a_cancel_nothing_is_marked_and_what_comes_back_is_cancelled(engine: Engine) -> None:
+    held = lease(engine, run_campaign(engine, 2))
+    first, second = due_rows(engine, held)
+    (marked,) = mark(engine, held, [first])
+
+    cancel(engine)
+
+    assert try_mark(engine, held, [second]) is Stop.CONTROL
+    record(engine, result(marked, MessageState.QUEUED))
+    release(engine, held)
+    assert states(engine) == ["cancelled"] * 2
+    assert_counts(engine)
+
+
+def test_what_was_accepted_stays_accepted_in_a_cancelled_campaign(engine: Engine) -> None:
+    held = lease(engine, run_campaign(engine, 2))
+    (marked,) = mark(engine, held, due_rows(engine, held)[:1])
+    record(engine, result(marked, MessageState.ACCEPTED))
+    release(engine, held)
+
+    cancel(engine)
+
+    assert states(engine) == ["accepted", "cancelled"]
+    assert_counts(engine)
+
+
+def test_an_interrupted_cancel_is_finished_by_repeating_it(engine: Engine) -> None:
+    run_campaign(engine)
+    order(engine, lambda connection: control.cancel(connection, 1, author="ann"))
+
+    cancel(engine)
+
+    assert set(states(engine)) == {"cancelled"}
+
+
+@pytest.mark.parametrize("give", [pause, resume, cancel])
+def test_a_campaign_that_is_not_there_is_named(engine: Engine, give: Callable[[Engine], None]) -> None:
+    with pytest.raises(InputError, match="no campaign 1"):
+        give(engine)
+
+
+@pytest.mark.parametrize("give", [pause, resume, cancel])
+def test_a_campaign_that_is_being_imported_takes_no_orders(
+    engine: Engine, give: Callable[[Engine], None]
+) -> None:
+    import_campaign(engine)
+
+    with pytest.raises(InputError, match="importing"):
+        give(engine)
+
+
+def test_a_running_campaign_cannot_be_resumed(engine: Engine) -> None:
+    run_campaign(engine)
+
+    with pytest.raises(InputError, match="running and cannot be resumed"):
+        resume(engine)
