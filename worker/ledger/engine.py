@@ -27,6 +27,9 @@ _BUSY_TIMEOUT_S = 20
 _NETWORK_FILE_SYSTEMS = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "afs", "ceph"})
 _OLDEST_SQLITE = (3, 35)  # RETURNING
 _NOT_FOUND = frozenset({"", "SQLITE_CANTOPEN"})  # a Postgres that is not reached gives no code
+_PASSING = frozenset(
+    {"08", "25", "40", "53", "55", "57", "58"}
+)  # classes of SQLSTATE that a later try may mend
 _CONTROL_LOCK = 0x62756C6B  # "bulk": the one advisory lock of 4.4's intents and controls
 
 
@@ -205,6 +208,7 @@ def _sentence(error: Exception, engine: Engine) -> LedgerError:
         return LedgerError(f"The ledger {place} is not a SQLite database: name another file as `ledger`")
     words = f"{type(driver).__name__} {code}".strip()
     away = isinstance(error, DBAPIError) and error.connection_invalidated
+    away = away or code[:2] in _PASSING  # a deadlock, a server that is read-only, full or shutting down
     operational = isinstance(driver, engine.dialect.loaded_dbapi.OperationalError)
     if away or (operational and code != "SQLITE_ERROR"):  # which is a statement that cannot be run at all
         advice = "; check `ledger`" if code in _NOT_FOUND else ""

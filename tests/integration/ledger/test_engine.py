@@ -196,3 +196,14 @@ def test_a_worker_without_psycopg_is_told_what_to_install() -> None:
     )
 
     assert "install Bulksend with its extra, `bulksend[postgres]`" in said.stdout
+
+
+def write_where_nothing_may_be_written(engine: Engine) -> None:
+    with writing(engine) as connection:
+        connection.execute(text("SET TRANSACTION READ ONLY"))
+        campaigns.create(connection, a_campaign())
+
+
+def test_a_postgres_that_became_read_only_can_be_written_to_later(postgres_engine: Engine) -> None:
+    with pytest.raises(LedgerUnavailableError):
+        write_where_nothing_may_be_written(postgres_engine)
