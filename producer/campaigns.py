@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 from producer.preview import Order, Preview
 from producer.spool import Spool
 from worker.errors import LedgerError
-from worker.ledger import campaigns
+from worker.ledger import campaigns, control
 from worker.ledger.engine import writing
 
 
@@ -46,6 +46,23 @@ def create(
         _discard(engine, campaign_id)
         raise
     return campaign_id
+
+
+def cancel(engine: Engine, campaign_id: int, *, author: str) -> int:
+    """End a campaign for good and return how many messages were still queued; may be repeated.
+
+    Raises:
+        InputError: there is no such campaign, or it cannot be cancelled.
+    """
+    with writing(engine) as connection:
+        control.cancel(connection, campaign_id, author=author)
+    n_cancelled = 0
+    while True:
+        with writing(engine) as connection:  # batch by batch: nobody waits long for the ledger
+            n_moved = control.cancel_rows(connection, campaign_id)
+        if not n_moved:
+            return n_cancelled
+        n_cancelled += n_moved
 
 
 def _discard(engine: Engine, campaign_id: int) -> None:

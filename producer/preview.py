@@ -37,6 +37,16 @@ class Order:
     options: Mapping[str, object] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Sample:
+    """One text as it will be sent."""
+
+    line: int
+    parts: int
+    encoding: str
+    text: str = field(repr=False)
+
+
 @dataclass(kw_only=True)
 class Preview:
     """What an order comes to: rows = messages + duplicates + refused."""
@@ -53,6 +63,13 @@ class Preview:
     encodings: Counter[str] = field(default_factory=Counter)
     fingerprint: str = ""
     text: str | None = None  # the one text, where no row changes it
+    first: Sample | None = None
+    dearest: Sample | None = None  # the first of those with the most parts
+
+    @property
+    def samples(self) -> list[Sample]:
+        """The first text and the dearest one, once where they are the same."""
+        return [sample for sample in dict.fromkeys((self.first, self.dearest)) if sample]
 
     def refuse(self, problem: Problem) -> None:
         """Count a refused row."""
@@ -61,8 +78,9 @@ class Preview:
         if len(self.problems) < SHOWN_PROBLEMS:
             self.problems.append(problem)
 
-    def count(self, composed: Composed, price: Price | None) -> None:
+    def count(self, composed: Composed, price: Price | None, *, line: int) -> None:
         """Count a message."""
+        self._sample(composed, line=line)
         self.messages += 1
         self.parts += composed.n_parts
         self.encodings[composed.encoding.value] += 1
@@ -70,6 +88,13 @@ class Preview:
             self.unpriced += 1
         else:
             self.cost.add(price)
+
+    def _sample(self, composed: Composed, *, line: int) -> None:
+        if self.dearest and composed.n_parts <= self.dearest.parts:
+            return
+        parts, encoding = composed.n_parts, composed.encoding.value
+        self.dearest = Sample(line=line, parts=parts, encoding=encoding, text=composed.text)
+        self.first = self.first or self.dearest
 
 
 def preview(
@@ -141,7 +166,7 @@ class _Composer:
     def _message(self, row: Row, composed: Composed, found: Preview) -> NewMessage:
         prices = self._order.account.prices
         price = prices.price_of(row.region, calling_code=row.calling_code, parts=composed.n_parts)
-        found.count(composed, price)
+        found.count(composed, price, line=row.line)
         return NewMessage(
             line=row.line,
             msisdn=row.msisdn,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
@@ -13,6 +14,7 @@ from worker.clock import instant
 from worker.ledger import reports
 from worker.ledger.campaigns import NewMessage
 from worker.ledger.reports import CampaignReport
+from worker.settings import Settings
 from worker.states import OPEN_STATES, MessageState
 from worker.text.pricing import Price
 
@@ -42,6 +44,16 @@ def iso(epoch_ms: int | None) -> str | None:
     return (
         None if epoch_ms is None else instant(epoch_ms).isoformat(timespec="seconds").replace("+00:00", "Z")
     )
+
+
+def explained(report: CampaignReport, settings: Settings) -> CampaignReport:
+    """Add what the ledger does not know: that a provider has no settings (any more), and what to do."""
+    if report.is_provider_held:
+        step = "correct it if it is yours to correct: what is queued goes on by itself"
+        return replace(report, reason=f"{report.reason}; {step}")
+    if report.reason or report.is_done or report.provider in settings.providers:
+        return report
+    return replace(report, reason=f"provider {report.provider} is not in {settings.source.name}")
 
 
 def listed(report: CampaignReport) -> dict[str, Any]:

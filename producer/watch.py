@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import time
+from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 
 from sqlalchemy import Engine
 
@@ -13,6 +16,30 @@ from worker.ledger.reports import CampaignReport
 
 LOOK_S = 0.5
 NOBODY_SENDS_S = 3.0
+NOBODY_SENDS = (
+    "No worker has begun with it yet: none runs, all are busy, or the provider is held "
+    "(`bulksend worker` runs one)"
+)
+PACE_S = 10.0
+
+
+class Pace:
+    """How fast a campaign goes now: over the last ten seconds, from the first message on."""
+
+    def __init__(self) -> None:
+        self._looks: deque[tuple[float, int]] = deque()
+
+    def per_second(self, done: int, *, now_s: float) -> float:
+        """Take a look, which follows the earlier ones, and return messages per second."""
+        self._looks.append((now_s, done))
+        while len(self._looks) > 1 and (self._looks[1][0] <= now_s - PACE_S or self._has_not_begun()):
+            self._looks.popleft()
+        began_s, before = self._looks[0]
+        return (done - before) / max(now_s - began_s, LOOK_S)
+
+    def _has_not_begun(self) -> bool:
+        """Whether nothing has left in all this time: a worker that starts is not slow."""
+        return self._looks[0][1] == self._looks[-1][1]
 
 
 def follow(
@@ -21,23 +48,33 @@ def follow(
     *,
     on_look: Callable[[CampaignReport], None],
     in_between: Callable[[], None] = lambda: None,
+    on_idle: Callable[[], None] = lambda: None,
 ) -> CampaignReport:
     """Look twice a second until the campaign is done or waits for a person; return the last look.
 
-    A ledger that is away for a moment is looked at again.
+    A ledger that is away for a moment is looked at again. ``on_idle`` is called once, after three seconds,
+    when no worker has begun by then.
     """
+    idle_at_s = time.monotonic() + NOBODY_SENDS_S
     while True:
         in_between()
-        try:
-            with reading(engine) as connection:
-                report = reports.report(connection, campaign_id)
-        except LedgerUnavailableError:
-            time.sleep(LOOK_S)
-            continue
-        on_look(report)
-        if report.is_done or report.is_stuck:
-            return report
+        with suppress(LedgerUnavailableError):
+            report, is_begun = _look(engine, campaign_id)
+            on_look(report)
+            if report.is_done or report.is_stuck:
+                return report
+            if time.monotonic() >= idle_at_s:
+                idle_at_s = math.inf
+                if not is_begun:
+                    on_idle()
         time.sleep(LOOK_S)
+
+
+def _look(engine: Engine, campaign_id: int) -> tuple[CampaignReport, bool]:
+    """Return a campaign, and whether some worker has begun with it."""
+    with reading(engine) as connection:
+        found = reports.report(connection, campaign_id)
+        return found, reports.has_been_worked(connection, campaign_id)
 
 
 def is_worked_soon(engine: Engine, campaign_id: int) -> bool:

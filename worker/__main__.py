@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
 
+from worker.errors import BulksendError
 from worker.roles import die_with_parent
 
 
@@ -22,6 +24,7 @@ def _celery() -> None:
         "--pool=prefork",
         f"--concurrency={children}",
         f"--queues={queues}",
+        f"--hostname=bulksend-{os.getpid()}@%h",  # two workers of one host are two nodes
         "--task-events",
     ]
     tasks.app.worker_main([*words, "--without-gossip", "--without-mingle", "--loglevel=INFO"])
@@ -52,7 +55,12 @@ def _flower() -> None:
 def main() -> None:
     """Run one role until it is told to stop, or until its supervisor is gone."""
     die_with_parent()
-    {"celery": _celery, "tick": _tick, "flower": _flower}[sys.argv[1]]()
+    os.environ.pop("REMAP_SIGTERM", None)  # Celery would take SIGTERM for a signal to stop at once
+    try:
+        {"celery": _celery, "tick": _tick, "flower": _flower}[sys.argv[1]]()
+    except BulksendError as error:
+        sys.stderr.write(f"Error: {error}\n")
+        sys.exit(2)
 
 
 if __name__ == "__main__":

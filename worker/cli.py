@@ -17,8 +17,19 @@ from worker.log import configure_logging
 from worker.providers import accounts_of
 from worker.roles import Role, Supervisor
 from worker.sandbox.__main__ import main as sandbox
-from worker.settings import Settings, load_settings
-from worker.station import FLOWER_PORT, Presence, broker_of, flower_role, tick_role, worker_roles
+from worker.settings import Settings, idle_settings, load_settings
+from worker.station import (
+    FLOWER_PORT,
+    Presence,
+    broker_of,
+    check_broker,
+    flower_role,
+    require_port,
+    tick_role,
+    worker_roles,
+)
+
+_PORT = click.IntRange(1, 65535)
 
 __all__ = ["dispatcher", "flower", "sandbox", "up", "worker"]
 
@@ -32,7 +43,8 @@ def worker(*, no_tick: bool) -> None:
     """
     settings = _ready_settings(sends=True)
     with broker_of(settings) as broker:
-        _announce(settings)
+        if not no_tick:  # without one, nothing is published: `send --wait` must bring a worker all the same
+            _announce(settings)
         _run(worker_roles(settings, broker, with_tick=not no_tick), settings)
 
 
@@ -46,10 +58,11 @@ def dispatcher() -> None:
 
 @click.command()
 @click.option("--address", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=FLOWER_PORT, show_default=True, help="Port to listen on.")
+@click.option("--port", type=_PORT, default=FLOWER_PORT, show_default=True, help="Port to listen on.")
 def flower(address: str, port: int) -> None:
     """Show the tasks of all workers in a browser."""
     settings = _ready_settings(sends=False)
+    require_port(address, port, advice="give another --port, or another --address")
     with broker_of(settings) as broker:
         click.echo(f"Flower on http://{address}:{port}", err=True)
         _run([flower_role(settings, broker, address=address, port=port)], settings)
@@ -57,10 +70,18 @@ def flower(address: str, port: int) -> None:
 
 @click.command()
 @click.option("--no-flower", is_flag=True, help="Do not run Flower.")
-@click.option("--flower-port", default=FLOWER_PORT, show_default=True, help="Port of Flower on 127.0.0.1.")
+@click.option(
+    "--flower-port",
+    type=_PORT,
+    default=FLOWER_PORT,
+    show_default=True,
+    help="Port of Flower on 127.0.0.1.",
+)
 def up(*, no_flower: bool, flower_port: int) -> None:
     """Run every role on this machine and stop them together."""
     settings = _ready_settings(sends=True)
+    if not no_flower:
+        require_port("127.0.0.1", flower_port, advice="give another --flower-port, or --no-flower")
     with broker_of(settings) as broker:
         _announce(settings)
         roles = list(worker_roles(settings, broker))
@@ -71,16 +92,20 @@ def up(*, no_flower: bool, flower_port: int) -> None:
 
 
 def _ready_settings(*, sends: bool) -> Settings:
-    """Load and check all that would fail later: providers, the ledger, and the secrets of one that sends."""
+    """Load and check all that would fail later: providers, broker, ledger, and the secrets of who sends."""
     settings = load_settings()
     accounts = accounts_of(settings)
     if not accounts:
         raise ConfigError(f"{settings.source} has no provider: add a section [providers.NAME]")
+    if settings.broker is not None:
+        check_broker(settings.broker)
     for account in accounts.values() if sends else ():
         account.secret()
     engine = open_ledger(settings.ledger)
     prepare(engine)
     engine.dispose()
+    for sentence in idle_settings(settings) if sends else ():
+        click.echo(sentence, err=True)
     return settings
 
 

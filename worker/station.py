@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import socket
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,9 +18,11 @@ from worker.embedded.locks import EXCLUSIVE, SHARED, open_lock, try_lock
 from worker.errors import BrokerError, ConfigError
 from worker.roles import Role
 from worker.settings import CONFIG_VARIABLE, Settings
+from worker.waiting import within
 
 BROKER_VARIABLE = "BULKSEND_BROKER"
 FLOWER_PORT = 5555
+_ANNOUNCE_S = 2.0
 
 
 def folder_of(settings: Settings) -> Path:
@@ -47,28 +50,76 @@ def broker_of(settings: Settings) -> Iterator[str]:
         yield redis.url
 
 
-def require_broker(settings: Settings) -> None:
-    """Refuse to begin while a configured Redis is away.
+def check_broker(url: str) -> None:
+    """Refuse an address that is malformed or of a kind that loses the guarantees of this application.
 
     Raises:
-        BrokerError: it does not answer.
-        ConfigError: its address is malformed.
+        ConfigError: the sentence says what to write.
     """
-    if settings.broker is None or settings.broker.startswith("sentinel"):
+    if not url.startswith(("redis://", "rediss://", "redis+socket://", "sentinel://")):
+        raise ConfigError(
+            'broker: write "redis://HOST:PORT/DB"; Redis Cluster and other brokers are not supported'
+        )
+    if url.startswith("sentinel://"):  # redis-py has no such addresses
         return
-    address = settings.broker
-    if address.startswith("redis+socket://"):
-        address = address.replace("redis+socket://", "unix://", 1).replace("virtual_host=", "db=")
     try:
-        with redis.Redis.from_url(address, socket_connect_timeout=3, socket_timeout=3) as client:
+        redis.ConnectionPool.from_url(_redis_address(url))
+    except ValueError:
+        raise ConfigError('broker: write "redis://HOST:PORT/DB"') from None
+
+
+def _redis_address(url: str) -> str:
+    """Write an address of Celery's as redis-py has it."""
+    if not url.startswith("redis+socket://"):
+        return url
+    return url.replace("redis+socket://", "unix://", 1).replace("virtual_host=", "db=")
+
+
+def require_broker(settings: Settings, *, brings_own: bool = False) -> None:
+    """Refuse to begin while a configured Redis is away, or while our own would have no program.
+
+    Args:
+        settings: with a broker or without.
+        brings_own: whether an embedded Redis is started where none is configured and none runs.
+
+    Raises:
+        BrokerError: the configured one does not answer.
+        ConfigError: its address is of no use, or there is no Redis server program.
+    """
+    if settings.broker is not None:
+        check_broker(settings.broker)
+        _require_answer(settings.broker)
+    elif brings_own and embedded.running_url(folder_of(settings)) is None:
+        embedded.find_server()
+
+
+def _require_answer(url: str) -> None:
+    if url.startswith("sentinel://"):
+        return
+    try:
+        with redis.Redis.from_url(_redis_address(url), socket_connect_timeout=3, socket_timeout=3) as client:
             client.ping()
     except (redis.RedisError, OSError) as error:
         raise BrokerError(
             f"Redis cannot be reached ({type(error).__name__}): start it or correct `broker`; "
             "nothing was written"
         ) from None
-    except ValueError:
-        raise ConfigError('broker: write "redis://HOST:PORT/DB"') from None
+
+
+def require_port(address: str, port: int, *, advice: str) -> None:
+    """Refuse a port on which a role could not listen, before anything is started.
+
+    Raises:
+        ConfigError: the sentence ends with the advice.
+    """
+    try:
+        places = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        for family, kind, _, _, place in places:
+            with socket.socket(family, kind) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the server will
+                probe.bind(place)
+    except OSError as error:
+        raise ConfigError(f"Port {port} of {address} cannot be used ({error.strerror}): {advice}") from None
 
 
 def running_broker(settings: Settings) -> str | None:
@@ -88,15 +139,16 @@ class Presence:
             raise BrokerError(f"The folder {folder} cannot be used: {error.strerror}") from None
 
     def announce(self) -> None:
-        """Say that we run one, beside others that may."""
-        try_lock(self._lock, mode=SHARED)
+        """Say that we run one, beside others that may.
+
+        Somebody has the lock alone only while he says that he is the only one. Were it longer, then a
+        ``send --wait`` would bring one more worker, which harms nothing.
+        """
+        within(_ANNOUNCE_S, lambda: try_lock(self._lock, mode=SHARED))
 
     def announce_as_only(self) -> bool:
-        """Say that we run one if nobody else does; False when somebody does."""
-        if not try_lock(self._lock, mode=EXCLUSIVE):
-            return False
-        self.announce()
-        return True
+        """Say that we run one if nobody else does; False when somebody does, or came in between."""
+        return try_lock(self._lock, mode=EXCLUSIVE) and try_lock(self._lock, mode=SHARED)
 
     def close(self) -> None:
         """Take it back."""

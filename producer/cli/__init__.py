@@ -25,7 +25,7 @@ _COMMANDS = {  # name -> where it is and what it does; imported when it is used:
     "segments": ("producer.cli.segments:segments", "Show the parts of a text, and what makes it costly."),
     "preview": ("producer.cli.preview:preview", "Show every problem, part and price before sending."),
     "send": ("producer.cli.send:send", "Send one message to every recipient of a file."),
-    "campaign": ("producer.cli.campaign:campaign", "List, show and watch campaigns."),
+    "campaign": ("producer.cli.campaign:campaign", "List, show, watch, pause, resume and cancel campaigns."),
     "message": ("producer.cli.message:message", "Show one message's whole history."),
     "worker": ("worker.cli:worker", "Send what is due, until stopped."),
     "dispatcher": ("worker.cli:dispatcher", "Run the dispatch tick alone."),
@@ -87,4 +87,9 @@ def main() -> None:
     except BrokenPipeError:  # the reader of our output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
+    except OSError as error:  # such as a full disk
+        place = f"{error.filename}: " if error.filename else ""
+        said = error.strerror or type(error).__name__
+        click.echo(f"Error: {place}{said}; correct that, then give the same command again", err=True)
+        code = EXIT_USAGE
     sys.exit(code if isinstance(code, int) else 0)

@@ -1,4 +1,4 @@
-"""`bulksend campaign`: list, show, watch."""
+"""`bulksend campaign`: list, show, watch; what changes a campaign is in ``control``."""
 
 from __future__ import annotations
 
@@ -7,39 +7,47 @@ from types import TracebackType
 from typing import Any, Self
 
 import click
-from sqlalchemy import Engine
 
 from producer import watch
 from producer.cli import EXIT_PARTLY
+from producer.cli.control import cancel, pause, resume
+from producer.cli.opening import ready_ledger
 from producer.cli.order import cost_words
 from producer.cli.output import Meter, echo_facts, echo_json, echo_table
-from producer.reports import is_complete, listed, shown
+from producer.reports import explained, is_complete, listed, shown
 from worker.ledger import reports
-from worker.ledger.engine import open_ledger, reading
+from worker.ledger.engine import reading
 from worker.ledger.reports import CampaignReport
-from worker.ledger.schema import prepare
-from worker.settings import load_settings
+from worker.settings import Settings, load_settings
 from worker.states import OPEN_STATES
 
 
 @click.group()
 def campaign() -> None:
-    """See campaigns."""
+    """See campaigns, and give them orders."""
+
+
+for _order in (pause, resume, cancel):
+    campaign.add_command(_order)
 
 
 @campaign.command("list")
-@click.option("--limit", default=50, show_default=True, type=click.IntRange(1), help="Newest so many.")
+@click.option(
+    "--limit", default=50, show_default=True, type=click.IntRange(1, 10_000), help="Newest so many."
+)
 @click.option("--json", "as_json", is_flag=True, help="A JSON list on standard output.")
 def list_(*, limit: int, as_json: bool) -> None:
     """List campaigns, newest first."""
-    with reading(ready_ledger()) as connection:
-        found = [listed(report) for report in reports.reports(connection, limit=limit)]
+    settings = load_settings()
+    with reading(ready_ledger(settings)) as connection:
+        found = [listed(explained(each, settings)) for each in reports.reports(connection, limit=limit)]
     if as_json:
         echo_json(found)
         return
-    headers = ["id", "name", "state", "provider", "created", "counts"]
+    headers = ["id", "name", "state", "provider", "created", "counts", "because"]
     names = ("id", "name", "state", "provider", "created_at")
-    echo_table(headers, ([*(row[name] for name in names), _count_words(row["counts"])] for row in found))
+    rows = ([*(row[name] for name in names), _count_words(row["counts"]), row["reason"]] for row in found)
+    echo_table(headers, rows)
 
 
 @campaign.command()
@@ -47,8 +55,9 @@ def list_(*, limit: int, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 def show(campaign_id: int, *, as_json: bool) -> None:
     """Show one campaign: its state, counts, parts and cost."""
-    with reading(ready_ledger()) as connection:
-        facts = shown(connection, reports.report(connection, campaign_id))
+    settings = load_settings()
+    with reading(ready_ledger(settings)) as connection:
+        facts = shown(connection, explained(reports.report(connection, campaign_id), settings))
     if as_json:
         echo_json(facts)
     else:
@@ -61,11 +70,14 @@ def show(campaign_id: int, *, as_json: bool) -> None:
 @click.pass_context
 def watch_(ctx: click.Context, /, campaign_id: int, *, as_json: bool) -> None:
     """Follow a campaign until it is done; Ctrl-C only stops watching."""
-    engine = ready_ledger()
-    with Dashboard(campaign_id) as dashboard:
-        report = watch.follow(engine, campaign_id, on_look=dashboard.show)
+    settings = load_settings()
+    engine = ready_ledger(settings)
+    with Dashboard(campaign_id, settings) as dashboard:
+        report = watch.follow(
+            engine, campaign_id, on_look=dashboard.show, on_idle=lambda: dashboard.say(watch.NOBODY_SENDS)
+        )
     with reading(engine) as connection:
-        facts = shown(connection, report)
+        facts = shown(connection, explained(report, settings))
     if as_json:
         echo_json(facts)
     else:
@@ -73,20 +85,14 @@ def watch_(ctx: click.Context, /, campaign_id: int, *, as_json: bool) -> None:
     ctx.exit(0 if is_complete(report) else EXIT_PARTLY)
 
 
-def ready_ledger() -> Engine:
-    """Open the configured ledger and check its schema."""
-    engine = open_ledger(load_settings().ledger)
-    prepare(engine)
-    return engine
-
-
 class Dashboard:
     """The live view of a campaign: a bar with rate, time left and counts, or plain lines in a pipe."""
 
-    def __init__(self, campaign_id: int) -> None:
+    def __init__(self, campaign_id: int, settings: Settings) -> None:
         self._title = f"Campaign {campaign_id}"
+        self._settings = settings
         self._meter: Meter | None = None
-        self._first: tuple[float, int] = (0.0, 0)
+        self._pace = watch.Pace()
 
     def __enter__(self) -> Self:
         """Wait for the first look, which tells the size."""
@@ -98,16 +104,17 @@ class Dashboard:
         if self._meter is None:
             self._meter = Meter(self._title, total=report.messages)
             self._meter.__enter__()
-            self._first = (time.monotonic(), done)
+        rate = round(self._pace.per_second(done, now_s=time.monotonic()))
         counts = _count_words({state.value: n for state, n in report.counts.items()})
-        held = f" - {report.reason}" if report.reason else ""
-        self._meter.show(done, f"{self._rate(done)}/s, {counts}{held}")
+        reason = explained(report, self._settings).reason
+        self._meter.show(done, f"{rate}/s, {counts}{f' - {reason}' if reason else ''}")
 
-    def _rate(self, done: int) -> int:
-        if done == self._first[1]:  # nothing has left yet: a worker that starts is not slow
-            self._first = (time.monotonic(), done)
-        began, before = self._first
-        return round((done - before) / max(time.monotonic() - began, 0.1))
+    def say(self, words: str) -> None:
+        """Print a line that stays."""
+        if self._meter:
+            self._meter.say(words)
+        else:
+            click.echo(words, err=True)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

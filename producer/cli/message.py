@@ -6,11 +6,13 @@ from typing import Any
 
 import click
 
-from producer.cli.campaign import ready_ledger
+from producer.cli.opening import ready_ledger
 from producer.cli.output import echo_facts, echo_json, echo_table
 from producer.reports import message_shown
+from worker.errors import InputError
 from worker.ledger import messages
 from worker.ledger.engine import reading
+from worker.settings import load_settings
 
 
 @click.group()
@@ -26,7 +28,9 @@ def show(message_id: str, *, as_json: bool) -> None:
 
     A number with a plus (+4520304050) shows the newest message that went to it.
     """
-    with reading(ready_ledger()) as connection:
+    if not message_id.isascii():
+        raise InputError("Write a message's id, or a number with its plus", code="no_such_message")
+    with reading(ready_ledger(load_settings())) as connection:
         number = messages.resolve(connection, message_id)
         facts = message_shown(messages.history(connection, number))
     if as_json:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -42,12 +43,17 @@ def make_order(settings: Settings, given: dict[str, Any]) -> Order:
     """Make an order of what was given on the command line.
 
     Raises:
-        ConfigError: no such provider, no sender, or an option without a value.
+        ConfigError: no such provider, no sender, an option without a value, or one that is no plain text.
     """
     account = account_named(settings, given["provider"])
     sender = given["sender"] or account.provider.sender
     if not sender:
         raise ConfigError(f"No sender: give --sender, or sender = in [providers.{account.name}]")
+    _require_plain("the name of the file", given["file"].name, advice="rename it")
+    _require_plain("--name", given["name"] or "")
+    _require_plain("the sender", sender)
+    for written in given["options"]:
+        _require_plain("--option", written)
     return Order(
         path=given["file"],
         template=given["text"],
@@ -58,6 +64,12 @@ def make_order(settings: Settings, given: dict[str, Any]) -> Order:
         country=given["country"],
         options=dict(map(_option, given["options"])),
     )
+
+
+def _require_plain(what: str, written: str, *, advice: str = "write it anew") -> None:
+    """Refuse what no ledger can keep (bytes that are not UTF-8), and what a terminal would obey."""
+    if any(unicodedata.category(character) in {"Cc", "Cs"} for character in written):
+        raise ConfigError(f"{what} holds a control character or is not UTF-8: {advice}")
 
 
 def _option(written: str) -> tuple[str, str]:

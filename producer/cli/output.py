@@ -15,9 +15,13 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from producer.recipients import Problem
+from worker.errors import InputError
 
 PLAIN_INTERVAL_S = 2.0
 """Between two lines of progress where there is no terminal."""
+
+PACE_S = 10.0
+"""What the time left is estimated from: the last seconds, not the whole life of a campaign."""
 
 SHOWN_PROBLEMS = 20
 
@@ -59,6 +63,20 @@ def is_interactive() -> bool:
     return sys.stdin.isatty() and sys.stderr.isatty()
 
 
+def ask(question: str, *, yes: bool) -> None:
+    """Go on only after a yes: from a person, or from ``--yes`` where nobody can be asked.
+
+    Raises:
+        InputError: the answer is no, or there is nobody to ask.
+    """
+    if yes:
+        return
+    if not is_interactive():
+        raise InputError("Nobody can be asked here: give --yes", code="not_confirmed")
+    if not click.confirm(question, err=True):
+        raise InputError("Nothing was changed", code="not_confirmed")
+
+
 class Meter:
     """Progress of one piece of work: a bar on a terminal, a line every two seconds elsewhere."""
 
@@ -79,6 +97,7 @@ class Meter:
                 TimeRemainingColumn(),
                 console=Console(stderr=True),
                 transient=True,
+                speed_estimate_period=PACE_S,
             )
             self._task = self._bar.add_task(title, total=self._total, note="")
 
@@ -94,6 +113,13 @@ class Meter:
         """Take the bar away."""
         if self._bar:
             self._bar.stop()
+
+    def say(self, words: str) -> None:
+        """Print a line above the bar."""
+        if self._bar:
+            self._bar.console.print(words, markup=False, highlight=False)
+        else:
+            click.echo(words, err=True)
 
     def advance(self, n: int) -> None:
         """Say that so many more are done."""

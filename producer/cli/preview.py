@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,9 @@ import click
 
 from producer.cli.order import cost_words, make_order, order_options, read_order, summary
 from producer.cli.output import echo_facts, echo_json, echo_problems
-from producer.preview import Preview
+from producer.preview import OnMessage, Preview
 from producer.reports import MessageRows
+from worker.errors import ConfigError
 from worker.settings import load_settings
 
 
@@ -25,16 +27,24 @@ from worker.settings import load_settings
 def preview(*, rows: Path | None, as_json: bool, **given: Any) -> None:  # noqa: ANN401 - the shared options
     """Show every problem, duplicate, part and price before anything is sent."""
     order = make_order(load_settings(), given)
-    with ExitStack() as opened:
-        on_message = None
-        if rows:
-            file = opened.enter_context(rows.open("w", encoding="utf-8", newline=""))
-            on_message = MessageRows(file).add
+    with _rows_to(rows, source=order.path) if rows else nullcontext() as on_message:
         found = read_order(order, on_message=on_message)
     if as_json:
         echo_json(_as_json(found))
         return
     _echo(found)
+
+
+@contextmanager
+def _rows_to(target: Path, *, source: Path) -> Iterator[OnMessage]:
+    """Open the file of --rows, which is not the one that is read."""
+    try:
+        if target.exists() and source.exists() and target.samefile(source):
+            raise ConfigError("--rows would write over the recipients: name another file")
+        with target.open("w", encoding="utf-8", newline="") as file:
+            yield MessageRows(file).add
+    except OSError as error:
+        raise ConfigError(f"--rows {target}: {error.strerror}; name another file") from None
 
 
 def _as_json(found: Preview) -> dict[str, object]:
@@ -44,9 +54,15 @@ def _as_json(found: Preview) -> dict[str, object]:
         "encodings": dict(found.encodings),
         "reasons": dict(found.reasons),
         "problems": [asdict(problem) for problem in found.problems],
+        "texts": [asdict(sample) for sample in found.samples],
     }
 
 
 def _echo(found: Preview) -> None:
     echo_problems(found.problems, total=found.refused)
     echo_facts({**summary(found), "cost": cost_words(found.cost.render())})
+    for sample in found.samples:
+        parts = "1 part" if sample.parts == 1 else f"{sample.parts} parts"
+        click.echo(f"\nThe text of line {sample.line} ({parts}, {sample.encoding}):")
+        for line in sample.text.splitlines():
+            click.echo(f"  {line}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from decimal import Decimal
 from typing import Any
 
 import click
@@ -22,15 +23,15 @@ from producer.cli.order import (
     summary,
 )
 from producer.cli.output import Meter, echo_json, echo_problems, is_interactive
-from producer.embedded import own_worker
+from producer.own_worker import own_worker
 from producer.preview import Order, Preview
-from producer.reports import is_complete, shown
+from producer.reports import explained, is_complete, shown
 from producer.spool import Spool
 from worker.errors import BrokerError, InputError
 from worker.ledger.engine import open_ledger, reading
 from worker.ledger.reports import CampaignReport
 from worker.ledger.schema import prepare
-from worker.settings import Settings, load_settings
+from worker.settings import Settings, idle_settings, load_settings
 from worker.station import require_broker, running_broker
 
 
@@ -62,12 +63,8 @@ def send(  # noqa: PLR0913 - one argument per option
     order.account.secret()  # found missing here rather than by the worker
     spool = Spool()
     found = read_order(order, on_message=spool.add)
-    _accept(found, good_rows=accept_good_rows or yes)
-    require_messages(found)
-    require_within(found, most)
-    require_broker(settings)
-    engine = open_ledger(settings.ledger)
-    prepare(engine)
+    _require_wanted(found, most=most, good_rows=accept_good_rows or yes)
+    engine = _ready_ledger(settings, brings_own=wait)
     campaign_id = _create(engine, order, found, spool)
     click.echo(f"Campaign {campaign_id}: {found.messages} messages, {found.parts} parts", err=True)
     _publish(settings, engine, order.account.name)
@@ -76,7 +73,24 @@ def send(  # noqa: PLR0913 - one argument per option
     if as_json:
         echo_json({**summary(found), "campaign_id": campaign_id})
     if not watch.is_worked_soon(engine, campaign_id):
-        click.echo("Nothing sends yet: it will when a worker runs (`bulksend worker`)", err=True)
+        click.echo(watch.NOBODY_SENDS, err=True)
+
+
+def _ready_ledger(settings: Settings, *, brings_own: bool) -> Engine:
+    """Check all that sending needs, then open the ledger."""
+    engine = open_ledger(settings.ledger)
+    require_broker(settings, brings_own=brings_own)
+    prepare(engine)
+    for sentence in idle_settings(settings):
+        click.echo(sentence, err=True)
+    return engine
+
+
+def _require_wanted(found: Preview, *, most: Decimal | None, good_rows: bool) -> None:
+    """Refuse what would send other rows, nothing, or for more money than is wanted."""
+    _accept(found, good_rows=good_rows)
+    require_messages(found)
+    require_within(found, most)
 
 
 def _accept(found: Preview, *, good_rows: bool) -> None:
@@ -123,22 +137,26 @@ def _publish(settings: Settings, engine: Engine, provider: str) -> None:
 
 def _wait(settings: Settings, engine: Engine, campaign_id: int, *, as_json: bool) -> int:
     """Follow the campaign to its end, with a worker of our own where no broker says that others send."""
+    dashboard = Dashboard(campaign_id, settings)
     with ExitStack() as opened:
-        worker = opened.enter_context(own_worker(settings)) if settings.broker is None else None
-        if worker:
+        in_between, on_idle = _nothing, lambda: dashboard.say(watch.NOBODY_SENDS)
+        if settings.broker is None:
+            in_between = opened.enter_context(own_worker(settings, say=dashboard.say)).see_to
+            on_idle = _nothing  # ours starts
             click.echo("Sending from here, unless a worker runs already; Ctrl-C stops cleanly", err=True)
         try:
-            with Dashboard(campaign_id) as dashboard:
+            with dashboard:
                 report = watch.follow(
-                    engine,
-                    campaign_id,
-                    on_look=dashboard.show,
-                    in_between=worker.see_to if worker else lambda: None,
+                    engine, campaign_id, on_look=dashboard.show, in_between=in_between, on_idle=on_idle
                 )
         except KeyboardInterrupt:
-            _say_how_to_go_on(campaign_id, sends_here=worker is not None)
+            _say_how_to_go_on(campaign_id, sends_here=settings.broker is None)
             return EXIT_INTERRUPTED
-    return _report(engine, report, as_json=as_json)
+    return _report(engine, explained(report, settings), as_json=as_json)
+
+
+def _nothing() -> None:
+    """Do nothing."""
 
 
 def _say_how_to_go_on(campaign_id: int, *, sends_here: bool) -> None:

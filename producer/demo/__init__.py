@@ -57,17 +57,36 @@ def make_folder(folder: Path) -> Path:
     Raises:
         ConfigError: there is something else of that name.
     """
-    settings = folder / "bulksend.toml"
-    if folder.exists():
-        if not settings.is_file() or not settings.read_text(encoding="utf-8").startswith(_MARK):
-            raise ConfigError(f"{folder} exists and is not an earlier demo: name another with --folder")
-        shutil.rmtree(folder)
     try:
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        _clear(folder)
+        shutil.copy(Path(__file__).with_name("recipients.csv"), folder)
     except OSError as error:
         raise ConfigError(f"The folder {folder} cannot be made: {error.strerror}") from None
-    shutil.copy(Path(__file__).with_name("recipients.csv"), folder)
     return folder.resolve()
+
+
+def _clear(folder: Path) -> None:
+    """Leave nothing but the mark, which is there all the time: after a kill it still is a demo's folder."""
+    mark = folder / "bulksend.toml"
+    entries = [entry for entry in folder.iterdir() if entry != mark]
+    if mark.exists() or entries:
+        if not mark.is_file() or not mark.read_bytes().startswith(_MARK.encode()):
+            raise ConfigError(f"{folder} exists and is not an earlier demo: name another with --folder")
+    else:
+        _write_whole(mark, _MARK)
+    for entry in entries:
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink()
+
+
+def _write_whole(file: Path, text: str) -> None:
+    """Write a file at once or not at all."""
+    unfinished = file.with_name(f".{file.name}")
+    unfinished.write_text(text, encoding="utf-8")
+    unfinished.replace(file)
 
 
 def simulator(folder: Path) -> Supervisor:
@@ -84,7 +103,7 @@ def address_of(running: Supervisor) -> str:
 def write_settings(folder: Path, address: str) -> None:
     """Write a settings file that sends to the simulator."""
     filled = _SETTINGS.format(mark=_MARK, provider=PROVIDER, address=address, variable=_SECRET_VARIABLE)
-    (folder / "bulksend.toml").write_text(filled, encoding="utf-8")
+    _write_whole(folder / "bulksend.toml", filled)
 
 
 def commands() -> Sequence[Sequence[str]]:

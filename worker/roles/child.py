@@ -16,7 +16,7 @@ from pathlib import Path
 from worker.errors import ConfigError
 from worker.roles.output import Output
 from worker.roles.parent import PARENT
-from worker.waiting import next_delay_s, within
+from worker.waiting import SETTLED_S, next_delay_s, within
 
 log = logging.getLogger(__name__)
 
@@ -46,9 +46,18 @@ class Role:
 class Child:
     """A role that runs as our child."""
 
-    def __init__(self, role: Role, *, on_line: Callable[[str, str], None] | None, own_group: bool) -> None:
+    def __init__(
+        self,
+        role: Role,
+        *,
+        on_line: Callable[[str, str], None] | None,
+        on_end: Callable[[str, int], None] | None,
+        own_group: bool,
+    ) -> None:
         self.role = role
         self._on_line = on_line
+        self._on_end = on_end
+        self._n_ends = 0  # in a row, each soon after its start
         self._own_group = own_group
         self._process: subprocess.Popen[str] | None = None
         self._output: Output | None = None
@@ -129,8 +138,13 @@ class Child:
 
     def _plan_restart(self, *, code: int) -> None:
         now_s = time.monotonic()
-        self._delay_s = next_delay_s(self._delay_s, lived_s=now_s - self._started_at_s)
+        lived_s = now_s - self._started_at_s
+        self._n_ends = 1 if lived_s >= SETTLED_S else self._n_ends + 1
+        self._delay_s = next_delay_s(self._delay_s, lived_s=lived_s)
         self._restart_at_s = now_s + self._delay_s
+        if self._on_end:
+            self._on_end(self.role.name, self._n_ends)
+            return
         facts = {"role": self.role.name, "exit_code": code, "restart_in_s": self._delay_s}
         log.warning("a role ended and will be restarted", extra=facts)
 

@@ -24,6 +24,8 @@ class Supervisor:
         on_line: called with a role's name and each line of its output, in a thread of its own. Lines then go
             nowhere else but to the role's log file.
         grace_s: how long ``stop`` waits between SIGTERM and SIGKILL.
+        on_end: called with a role's name and how many times in a row it has ended soon after its start;
+            without one, the log has a warning.
         own_groups: whether each child leads a process group, which Ctrl-C at the terminal does not reach.
     """
 
@@ -32,10 +34,11 @@ class Supervisor:
         roles: Sequence[Role],
         *,
         on_line: Callable[[str, str], None] | None = None,
+        on_end: Callable[[str, int], None] | None = None,
         grace_s: float = 30.0,
         own_groups: bool = True,
     ) -> None:
-        self._children = [Child(role, on_line=on_line, own_group=own_groups) for role in roles]
+        self._children = [Child(role, on_line=on_line, on_end=on_end, own_group=own_groups) for role in roles]
         self._grace_s = grace_s
 
     def __enter__(self) -> Self:

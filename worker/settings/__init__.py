@@ -3,6 +3,7 @@
 Only programs read settings; everything else gets values as arguments.
 """
 
+from worker.settings.idle import idle_settings
 from worker.settings.load import CONFIG_VARIABLE, load_settings
 from worker.settings.secret import read_secret
 from worker.settings.shape import DEFAULT_FILE, Provider, Rate, Receipts, Settings, Timers
@@ -15,6 +16,7 @@ __all__ = [
     "Receipts",
     "Settings",
     "Timers",
+    "idle_settings",
     "load_settings",
     "read_secret",
 ]

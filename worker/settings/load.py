@@ -102,6 +102,8 @@ def _hint(word: str, known: list[str]) -> str:
 def _absolute_ledger(settings: Settings) -> str:
     """Make the path of a SQLite ledger relative to the settings file, not to the working directory."""
     scheme, found, path = settings.ledger.partition(":///")
-    if scheme.split("+")[0] != "sqlite" or not found or not path or path == ":memory:":
+    if scheme.split("+")[0] != "sqlite" or not found or not path:
+        return settings.ledger
+    if path == ":memory:" or path.startswith("file:"):  # no path; opening it says so
         return settings.ledger
     return f"{scheme}:///{settings.directory / path}"

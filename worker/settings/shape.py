@@ -32,8 +32,8 @@ def _seconds(value: object) -> float:
     return float(match[1]) * _UNIT_SECONDS[match[2]]
 
 
-Duration = Annotated[float, BeforeValidator(_seconds)]
-"""Seconds as a float; written with a unit."""
+Duration = Annotated[float, BeforeValidator(_seconds), Field(gt=0)]
+"""Seconds as a float, above 0; written with a unit."""
 
 
 def _provider_name(value: object) -> object:
@@ -101,7 +101,7 @@ class Provider(Frozen):
     max_recipients: int | None = Field(default=None, ge=1)
     price: Price | None = None
     fallback: str | None = None
-    timeout: Annotated[Duration, Field(gt=0, le=20)] = 10.0
+    timeout: Annotated[Duration, Field(le=20)] = 10.0
     options: dict[str, str | int | float | bool] = Field(default_factory=dict)
 
 

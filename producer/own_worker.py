@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
 from worker.roles import Supervisor
 from worker.settings import Settings
 from worker.station import Presence, broker_of, folder_of, worker_roles
 
+_ENDS_TO_SAY = 2  # the first end may be an accident
+
 
 class OwnWorker:
     """Sees to it that some worker of this ledger runs on this machine, ours if nobody else's."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, say: Callable[[str], None]) -> None:
         self._settings = settings
+        self._log = folder_of(settings) / "worker.log"
+        self._say = say
+        self._is_said = False
         self._opened = ExitStack()
         self._supervisor: Supervisor | None = None
 
@@ -29,9 +34,14 @@ class OwnWorker:
             return
         self._opened.callback(presence.close)
         broker = self._opened.enter_context(broker_of(self._settings))
-        roles = worker_roles(self._settings, broker, log=folder_of(self._settings) / "worker.log")
-        supervisor = Supervisor(roles, grace_s=self._settings.timers.grace)
+        roles = worker_roles(self._settings, broker, log=self._log)
+        supervisor = Supervisor(roles, grace_s=self._settings.timers.grace, on_end=self._note_end)
         self._supervisor = self._opened.enter_context(supervisor)
+
+    def _note_end(self, _role: str, n_ends: int) -> None:
+        if n_ends >= _ENDS_TO_SAY and not self._is_said:
+            self._is_said = True
+            self._say(f"the worker ends again and again: see {self._log}")
 
     def close(self) -> None:
         """Stop what we started: requests under way end, nothing new begins."""
@@ -40,9 +50,9 @@ class OwnWorker:
 
 
 @contextmanager
-def own_worker(settings: Settings) -> Iterator[OwnWorker]:
-    """Give a worker of our own for as long as the block lasts."""
-    worker = OwnWorker(settings)
+def own_worker(settings: Settings, *, say: Callable[[str], None]) -> Iterator[OwnWorker]:
+    """Give a worker of our own for as long as the block lasts; ``say`` gets what a person should know."""
+    worker = OwnWorker(settings, say=say)
     try:
         yield worker
     finally:
