@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from celery import Celery
 
-from worker.errors import ConfigError
 from worker.settings import Timers
 
 SEND_BATCH = "bulksend.send_batch"
@@ -20,15 +19,7 @@ def queue_of(provider: str) -> str:
 
 
 def make_app(broker: str, timers: Timers) -> Celery:
-    """Make the application for a broker; connects to nothing yet.
-
-    Raises:
-        ConfigError: the broker is of a kind that loses the guarantees of this application.
-    """
-    if not broker.startswith(("redis://", "rediss://", "redis+socket://", "sentinel://")):
-        raise ConfigError(
-            'broker: write "redis://HOST:PORT/DB"; Redis Cluster and other brokers are not supported'
-        )
+    """Make the application for a broker, whose address was checked before; connects to nothing yet."""
     app = Celery("bulksend", broker=broker, set_as_current=False)
     app.conf.update(
         broker_transport_options={

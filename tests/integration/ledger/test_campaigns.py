@@ -211,7 +211,7 @@ def test_a_campaign_that_is_over_is_not_paused(engine: Engine) -> None:
     run_campaign(engine)
     cancel(engine, 1)
 
-    with pytest.raises(LedgerError, match="cannot become paused"):
+    with pytest.raises(InputError, match="is cancelled and cannot be paused"):
         pause(engine, 1)
 
 
