@@ -17,6 +17,7 @@ import pytest
 import redis
 from sqlalchemy import Engine, make_url
 
+from tests.sandbox.running import Sandbox, running_sandbox
 from worker.embedded import find_server
 from worker.errors import ConfigError
 from worker.ledger.engine import open_ledger
@@ -202,3 +203,20 @@ def _prepared(url: str) -> Iterator[Engine]:
     prepare(engine)
     yield engine
     engine.dispose()
+
+
+# --- the simulator
+
+
+@pytest.fixture(scope="session")
+def sandbox_process() -> Iterator[Sandbox]:
+    """Give the simulator of this test process; tests share what it holds."""
+    with running_sandbox() as running:
+        yield running
+
+
+@pytest.fixture
+def sandbox(sandbox_process: Sandbox) -> Sandbox:
+    """Give the same simulator, emptied."""
+    sandbox_process.reset()
+    return sandbox_process

@@ -1,5 +1,6 @@
 """What every simulated gateway is: a place, knobs, a book, and an answer to a call."""
 
+import abc
 import json
 import math
 import time
@@ -49,7 +50,7 @@ class RefusalError(Exception):
         self.retry_after_s = retry_after_s
 
 
-class Gateway:
+class Gateway(abc.ABC):
     """One simulated gateway; a subclass adds its calls and its own words."""
 
     name: ClassVar[str]
@@ -66,17 +67,17 @@ class Gateway:
         self.knobs = self.make_knobs()
         self._limit = RateLimit()
 
+    @abc.abstractmethod
     def sends(self, call: Call) -> bool:
         """Say whether the call asks to send messages."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     async def answer(self, call: Call) -> Response:
         """Do what the call asks; a refusal is an answer too."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def refusal(self, error: RefusalError) -> Response:
         """Put a refusal into this gateway's words."""
-        raise NotImplementedError
 
     def keep_rate(self, user: str, *, messages: int, parts: int) -> None:
         """Let the messages pass the rate limit of that user name.
