@@ -60,7 +60,7 @@ def cancel(engine: Engine, campaign_id: int, *, author: str) -> int:
     while True:
         with writing(engine) as connection:  # batch by batch: nobody waits long for the ledger
             n_moved = control.cancel_rows(connection, campaign_id)
-        if not n_moved:
+        if n_moved is None:
             return n_cancelled
         n_cancelled += n_moved
 

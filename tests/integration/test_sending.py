@@ -89,6 +89,29 @@ def make_desk(engine: Engine, sandbox: Sandbox) -> Iterator[MakeDesk]:
         yield make
 
 
+@pytest.fixture
+def make_sqlite_desk(sqlite_engine: Engine, sandbox: Sandbox) -> Iterator[Callable[[], Desk]]:
+    with ExitStack() as stack:
+
+        def make() -> Desk:
+            url = f"http://127.0.0.1:{sandbox.port}/cpsms/v2"
+            client = Client(connections=2, timeout_s=TIMEOUT_S)
+            stack.callback(client.close)
+            adapter = make_adapter("cpsms", base_url=url, username="acme", secret="key")
+            return Desk(
+                engine=sqlite_engine,
+                owner="test",
+                gateway=Gateway(adapter=adapter, client=client, options={}),
+                pool=stack.enter_context(ThreadPoolExecutor(2)),
+                permits=stack.enter_context(closing(Permits(2))),
+                max_recipients=1,
+                timers=PATIENT,
+                should_stop=lambda: False,
+            )
+
+        yield make
+
+
 def report(engine: Engine, campaign_id: int = 1) -> CampaignReport:
     with reading(engine) as connection:
         return reports.report(connection, campaign_id)
@@ -358,6 +381,25 @@ def test_a_braked_account_is_tried_with_one_message(engine: Engine, make_desk: M
 
     assert (n_requests, states(engine)) == (1, ["unknown"] + ["queued"] * 8)
     assert try_lease(engine, batch_id) is None
+
+
+def test_an_outcome_that_the_ledger_refuses_takes_no_other_and_no_permit_with_it(
+    sqlite_engine: Engine, make_sqlite_desk: Callable[[], Desk]
+) -> None:
+    batch_id = run_campaign(sqlite_engine, 4)
+    with writing(sqlite_engine) as connection:
+        connection.exec_driver_sql(
+            "CREATE TRIGGER poison BEFORE UPDATE OF state ON messages WHEN NEW.state = 'accepted' "
+            "AND NEW.id = 2 BEGIN SELECT RAISE(ABORT, 'poison'); END"
+        )
+    desk = make_sqlite_desk()
+
+    send_batch(desk, batch_id)
+
+    assert "submitting" in states(sqlite_engine)
+    assert states(sqlite_engine).count("accepted") >= 1
+    assert "ledger refuses" in (report(sqlite_engine).reason or "")
+    assert desk.permits.take(desk.permits.total) == desk.permits.total
 
 
 def test_when_the_one_message_is_answered_all_goes_on_at_once(

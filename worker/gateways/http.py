@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import ssl
 import threading
+from concurrent.futures import wait
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
@@ -66,8 +67,10 @@ class _Transport(HTTPAdapter):
 def _connect_all(connections: Sequence[Connection], *, pool: Executor, timeout_s: float) -> None:
     for connection in connections:
         connection.timeout = timeout_s
-    for connected in [pool.submit(connection.connect) for connection in connections]:
-        connected.result()
+    attempts = [pool.submit(connection.connect) for connection in connections]
+    wait(attempts)  # for all: no connection goes back to the pool while a thread still connects it
+    for attempt in attempts:
+        attempt.result()
 
 
 def _transport(*, connections: int, timeout_s: float, ca_file: str | None) -> _Transport:

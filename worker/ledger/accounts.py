@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import Column, ColumnElement, Connection, case, select, text, update
 
@@ -50,6 +51,8 @@ def note_answers(connection: Connection, provider: str, clear: Sequence[bool]) -
         whether the account was braked here and now.
     """
     n_last = next((n for n, is_clear in enumerate(reversed(clear)) if is_clear), len(clear))
+    if n_last:
+        control_lock(connection, shared=False)  # a brake that is written holds for every later mark
     account = update(ACCOUNTS).where(ACCOUNTS.c.provider == provider)
     if n_last < len(clear):
         is_counting = (ACCOUNTS.c.n_ambiguous > 0) | (ACCOUNTS.c.brake_ms > 0)
@@ -76,13 +79,24 @@ def _brake(connection: Connection, provider: str) -> bool:
         )
         .values(brake_ms=longer, not_before=now_ms() + longer, reason=_BRAKED)
     )
+    if braked.rowcount == 1:
+        _forget_hints(connection, provider)
     return braked.rowcount == 1
 
 
-def is_braked(connection: Connection, provider: str) -> bool:
-    """Say whether the account is to be tried with one message at a time."""
-    query = select(ACCOUNTS.c.brake_ms).where(ACCOUNTS.c.provider == provider)
-    return bool(connection.scalar(query))
+@dataclass(frozen=True, kw_only=True)
+class Trouble:
+    """What an account has behind it: answers that could not be read, and perhaps the brake."""
+
+    is_counting: bool = False
+    is_braked: bool = False  # it is to be tried with one message
+
+
+def trouble_of(connection: Connection, provider: str) -> Trouble:
+    """Return what is counted of an account."""
+    query = select(ACCOUNTS.c.n_ambiguous, ACCOUNTS.c.brake_ms).where(ACCOUNTS.c.provider == provider)
+    n_ambiguous, brake_ms = connection.execute(query).one_or_none() or (0, 0)
+    return Trouble(is_counting=bool(n_ambiguous or brake_ms), is_braked=bool(brake_ms))
 
 
 def _make_sure_of(connection: Connection, provider: str) -> None:

@@ -30,6 +30,7 @@ def resume(connection: Connection, campaign_id: int, *, author: str) -> None:
     if _state(connection, campaign_id) != CampaignState.PAUSED:
         raise _refusal(connection, campaign_id, "resumed")
     _order(connection, campaign_id, CampaignState.RUNNING, reason=None, author=author)
+    _forget_hints(connection, campaign_id)
 
 
 def cancel(connection: Connection, campaign_id: int, *, author: str) -> None:
@@ -46,12 +47,21 @@ def cancel(connection: Connection, campaign_id: int, *, author: str) -> None:
     _order(connection, campaign_id, CampaignState.CANCELLED, reason="cancelled", author=author)
 
 
-def cancel_rows(connection: Connection, campaign_id: int) -> int:
-    """Cancel the queued rows of one batch of a cancelled campaign; return how many, 0 when none are left."""
+def _forget_hints(connection: Connection, campaign_id: int) -> None:
+    """Let the batches be published anew: the hints that went out before found nothing to lease."""
+    hinted = BATCHES.c.campaign_id == campaign_id, BATCHES.c.published_at.is_not(None)
+    found = list(connection.scalars(select(BATCHES.c.id).where(*hinted)))
+    lock_batches(connection, found)
+    forgotten = update(BATCHES).where(BATCHES.c.id.in_(found), BATCHES.c.state == BatchState.OPEN)
+    connection.execute(forgotten.values(published_at=None, n_hints=0))
+
+
+def cancel_rows(connection: Connection, campaign_id: int) -> int | None:
+    """Cancel the queued rows of one batch of a cancelled campaign; return how many, None at the end."""
     concerned = BATCHES.c.campaign_id == campaign_id, BATCHES.c.queued > 0
     batch_id = connection.scalar(select(func.min(BATCHES.c.id)).where(*concerned))
     if batch_id is None:
-        return 0
+        return None
     lock_batches(connection, [batch_id])
     queued = MESSAGES.c.batch_id == batch_id, MESSAGES.c.state == MessageState.QUEUED
     moved = connection.execute(
@@ -61,7 +71,7 @@ def cancel_rows(connection: Connection, campaign_id: int) -> int:
     connection.execute(
         update(BATCHES)
         .where(BATCHES.c.id == batch_id)
-        .values(queued=BATCHES.c.queued - moved, cancelled=BATCHES.c.cancelled + moved, state=done)
+        .values(queued=0, cancelled=BATCHES.c.cancelled + moved, state=done)
     )
     return moved
 

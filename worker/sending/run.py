@@ -15,13 +15,13 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection, Engine
 
 from worker.clock import Stamp
-from worker.errors import InputError, LedgerError, NotSent
+from worker.errors import InputError, LedgerError, NotSent, TooLate
 from worker.ledger import accounts, batches, campaigns, control, intent, outcomes
 from worker.ledger.engine import LedgerUnavailableError, reading, writing
 from worker.ledger.values import DueRow, Intention, Marked, Stop
 from worker.sending.permits import Permits
 from worker.sending.plan import group_rows, parts_differ
-from worker.sending.record import Ended, Hold, Reply, ended, unreachable
+from worker.sending.record import TROUBLE_PAUSE_S, Ended, Hold, Reply, ended, unreachable
 from worker.sending.submit import Gateway
 from worker.settings import Timers
 from worker.states import SubmissionOutcome
@@ -60,10 +60,10 @@ def send_batch(desk: Desk, batch_id: int) -> int:
     lease_ms = int(desk.timers.lease * 1000)
     with writing(desk.engine) as connection:
         held = batches.lease(connection, batch_id, owner=desk.owner, lease_ms=lease_ms)
-        is_braked = held is not None and accounts.is_braked(connection, held.provider)
+        trouble = accounts.trouble_of(connection, held.provider) if held else accounts.Trouble()
     if held is None:
         return 0
-    work = _Work(desk=desk, held=held, lease_ms=lease_ms, is_probe=is_braked)
+    work = _Work(desk=desk, held=held, lease_ms=lease_ms, trouble=trouble, is_probe=trouble.is_braked)
     try:
         work.run()
     finally:
@@ -80,6 +80,7 @@ class _Work:
     desk: Desk
     held: batches.Lease
     lease_ms: int
+    trouble: accounts.Trouble  # of the account when the batch was leased
     is_probe: bool  # the account is braked: one message, and then see
     n_requests: int = 0
     planned: deque[tuple[DueRow, ...]] = field(default_factory=deque)
@@ -96,14 +97,22 @@ class _Work:
             self._record_some()
 
     def finish(self) -> None:
-        """Record what is still out and give the batch back."""
-        while self.out:
-            self._record_some()
+        """Record what is still out and give the batch back, whatever else fails."""
+        try:
+            while self.out:
+                self._record_some()
+        finally:
+            wait(self.out)
+            self.desk.permits.give_back(len(self.out))
+            self.out.clear()
+            self._release()
+
+    def _release(self) -> None:
         try:
             with writing(self.desk.engine) as connection:
                 batches.release(connection, self.held)
-        except LedgerUnavailableError:
-            _log.warning("batch not released", extra={"batch_id": self.held.batch_id})
+        except LedgerError as error:  # the sweep opens it when the lease has run out
+            _log.warning("batch not released", extra={"batch_id": self.held.batch_id, "reason": str(error)})
 
     def _send_more(self) -> None:
         """Open connections and mark a good handful of requests in one commit, when permits are to be had."""
@@ -123,7 +132,13 @@ class _Work:
     def _submit(self, marked: Sequence[Marked], marked_at: Stamp) -> None:
         for each in marked:
             still_ours = functools.partial(marked_at.is_within, self.desk.timers.mark_to_write)
-            future = self.desk.pool.submit(self.desk.gateway.submit, self.held, each, still_ours=still_ours)
+            try:
+                future = self.desk.pool.submit(
+                    self.desk.gateway.submit, self.held, each, still_ours=still_ours
+                )
+            except RuntimeError:  # no thread is to be had
+                self._save([ended(each, TooLate("there was no thread to send with"))])
+                continue
             self.out[future] = each
             self.n_requests += 1
 
@@ -193,14 +208,13 @@ class _Work:
     def _record_some(self) -> None:
         """Wait for an answer and write it with what else has come; nothing is forgotten before that."""
         done, _ = wait(self.out, return_when=FIRST_COMPLETED)
-        ends = [ended(self.out[future], future.result()) for future in done]
-        self._write(lambda connection: self._record(connection, ends))
-        for future in done:
+        answered = [future for future in self.out if future in done]
+        ends = [ended(self.out[future], future.result()) for future in answered]
+        self._save(ends)
+        for future in answered:
             del self.out[future]
-        self.desk.permits.give_back(len(done))
-        if self.is_probe and ends[-1].is_clear:  # the gateway is well again: go on at once, as before
-            self.is_probe = False
-            self.planned.clear()
+        self.desk.permits.give_back(len(answered))
+        self._note(ends)
         holds = [end.hold for end in ends if end.hold is not None]
         if holds:
             self._hold(max(holds, key=lambda hold: hold.pause_s))
@@ -208,20 +222,46 @@ class _Work:
         if refusal and not self.stopped:
             self._pause(refusal)
 
-    def _record(self, connection: Connection, ends: Sequence[Ended]) -> None:
-        outcomes.record(connection, [end.result for end in ends])
+    def _save(self, ends: Sequence[Ended]) -> None:
+        """Write outcomes together; one that the ledger refuses takes no other with it."""
+        try:
+            self._write(lambda connection: outcomes.record(connection, [end.result for end in ends]))
+        except LedgerError as error:
+            if len(ends) > 1:
+                for end in ends:
+                    self._save([end])
+                return
+            self.stopped = True  # its rows become UNKNOWN when the lease has run out
+            _log.error("outcome refused", extra={"batch_id": self.held.batch_id, "reason": str(error)})
+            self._hold(
+                Hold(pause_s=TROUBLE_PAUSE_S, reason="the ledger refuses outcomes: see the worker's log")
+            )
+
+    def _note(self, ends: Sequence[Ended]) -> None:
+        """Count what could not be read; look at the account only when there is something to count."""
         written = [end for end in ends if end.result.outcome is not SubmissionOutcome.NOT_SENT]
-        if accounts.note_answers(connection, self.held.provider, [end.is_clear for end in written]):
-            _log.warning("provider braked", extra={"provider": self.held.provider})
+        if len(written) < len(ends):
+            _log.warning("requests not sent", extra={"n_requests": len(ends) - len(written)})
+        clear = [end.is_clear for end in written]
+        if self.is_probe and clear and clear[-1]:  # the gateway is well again: go on at once, as before
+            self.is_probe = False
+            self.planned.clear()
+        if self.trouble.is_counting or not all(clear):
+            self.trouble = accounts.Trouble(is_counting=True)
+            self._write(lambda connection: accounts.note_answers(connection, self.held.provider, clear))
 
     def _hold(self, hold: Hold) -> None:
         """Let the account wait, on every host: nothing is marked for it before the pause is over."""
         provider, pause_ms = self.held.provider, int(hold.pause_s * 1000)
-        self._write(
-            lambda connection: accounts.hold_account(
-                connection, provider, pause_ms=pause_ms, reason=hold.reason
+        try:
+            self._write(
+                lambda connection: accounts.hold_account(
+                    connection, provider, pause_ms=pause_ms, reason=hold.reason
+                )
             )
-        )
+        except LedgerError as error:
+            _log.error("provider not held", extra={"provider": provider, "reason": str(error)})
+            return
         facts = {"provider": provider, "pause_ms": pause_ms, "reason": hold.reason}
         _log.warning("provider held", extra=facts)
 

@@ -51,15 +51,15 @@ class Gateway:
             if not still_ours():
                 raise TooLate("the mark was too old to be acted upon")
 
-        submission = self._submission(lease, marked)
         try:
+            submission = self._submission(lease, marked)
             request = self.adapter.build(submission)
             return self.adapter.read(submission, self.client.exchange(request, before_write=before_write))
         except (NotSent, OutcomeUnknown) as reason:
             return reason
         except ConfigError as refusal:  # nothing was written
             cannot = Outcome(verdict=Verdict.CAMPAIGN, code="cannot_carry", detail=str(refusal))
-            return dict.fromkeys(submission.recipients, cannot)
+            return {row.msisdn: cannot for row in marked.rows}
         except Exception as bug:  # noqa: BLE001 - whatever it is, a byte may have left: say so, never resend
             _log.error("submission failed by a bug", extra={"error_class": type(bug).__name__})
             return OutcomeUnknown(f"our own {type(bug).__name__}")
