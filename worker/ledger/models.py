@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 from typing import Any, ClassVar, cast
 
-from sqlalchemy import BigInteger, CheckConstraint, Index, Integer, Table, Text, text
+from sqlalchemy import BigInteger, CheckConstraint, Index, Integer, Table, Text
 from sqlmodel import Field, SQLModel
 
 from worker.states import BatchState, CampaignState, MessageState, SubmissionOutcome
@@ -46,36 +46,37 @@ def _instant(**options: Any) -> Any:  # noqa: ANN401 - what Field takes and retu
 
 
 class Account(SQLModel, table=True):
-    """What holds for a provider on every host: until when nothing may leave, and why."""
+    """What holds for a provider on every host: whether anything may leave, and why not.
+
+    Three things close it, each by itself: a pause that ends at ``not_before``, trouble that ends when a check
+    succeeds (``check_at`` is set), and an operator (``paused_by`` is set).
+    """
 
     __tablename__: ClassVar[str] = "accounts"
 
     provider: str = Field(primary_key=True)
     not_before: int = _instant(default=0)
-    reason: str | None = None
+    reason: str | None = None  # of the pause or the trouble
     n_ambiguous: int = 0  # answers in a row that could not be read
     brake_ms: int = _instant(default=0)  # pause of the brake; 0 when it is off
+    trial_until: int = _instant(default=0)  # somebody tries the braked account with one message
+    check_at: int | None = _instant(default=None)  # when it is to be checked; NULL: it is not in trouble
+    check_ms: int = _instant(default=0)  # between two checks
+    closed_since: int | None = _instant(default=None)  # the gateway takes nothing; NULL: it does
+    paused_by: str | None = None
+    paused_reason: str | None = None
+    asked_at: int = _instant(default=0)  # the last look-up of what became of requests
 
 
 class Campaign(SQLModel, table=True):
     """One producer run over one recipient source, frozen at creation."""
 
     __tablename__: ClassVar[str] = "campaigns"
-    __table_args__ = (
-        _one_of("state", CampaignState),
-        Index(
-            "uq_campaigns_fingerprint",
-            "fingerprint",
-            unique=True,
-            sqlite_where=text("state <> 'discarded'"),
-            postgresql_where=text("state <> 'discarded'"),
-        ),
-        {"sqlite_autoincrement": True},
-    )
+    __table_args__ = (_one_of("state", CampaignState), {"sqlite_autoincrement": True})
 
     id: int | None = _key()
     name: str
-    fingerprint: str  # of file, text, provider, sender, options, time and name: a repeat is refused
+    fingerprint: str  # of every message with its price: what was previewed is what is imported
     state: str
     reason: str | None = None
     author: str | None = None
@@ -85,6 +86,8 @@ class Campaign(SQLModel, table=True):
     text: str | None = Field(default=None, sa_type=Text)  # the one text, where no row changes it
     options: str = Field(default="{}", sa_type=Text)  # JSON object
     source: str  # name of the file
+    reading: str = Field(default="{}", sa_type=Text)  # JSON object: how the file is read, to finish an import
+    fallback: str | None = None  # provider that may take over, where it can carry every message
     created_at: int = _instant()
     importing_until: int | None = _instant(default=None)  # the importer's lease
     due_at: int | None = _instant(default=None)
@@ -92,6 +95,16 @@ class Campaign(SQLModel, table=True):
     n_duplicates: int = 0
     n_refused: int = 0
     n_skipped: int = 0
+
+
+class Claim(SQLModel, table=True):
+    """What was sent already: a content or a key, and the newest campaign that carries it."""
+
+    __tablename__: ClassVar[str] = "claims"
+
+    claim: str = Field(primary_key=True)  # "content:" or "key:" and what identifies it
+    campaign_id: int = _reference("campaigns.id", index=True)
+    made_at: int = _instant()
 
 
 class Batch(SQLModel, table=True):
@@ -152,6 +165,9 @@ class Submission(SQLModel, table=True):
     provider_ref: str | None = None
     code: str | None = None
     detail: str | None = Field(default=None, sa_type=Text)
+    asked_at: int | None = _instant(default=None)  # when the gateway was last asked about it
+    missing_at: int | None = _instant(default=None)  # when it last said, as proof, that it never had it
+    n_missing: int = 0  # how often it said so
 
 
 class Message(SQLModel, table=True):
@@ -171,6 +187,8 @@ class Message(SQLModel, table=True):
     parts: int
     price_micros: int | None = Field(default=None, sa_type=BigInteger)  # of all parts, 1e-6 of the currency
     currency: str | None = None
+    fallback_micros: int | None = Field(default=None, sa_type=BigInteger)  # of all parts, at the fallback
+    fallback_currency: str | None = None
     state: str = MessageState.QUEUED
     due_at: int = _instant()
     leave_by: int | None = _instant(default=None)
@@ -183,6 +201,7 @@ class Message(SQLModel, table=True):
     billed_cost: str | None = None  # exact decimal in the gateway's own unit
     code: str | None = None
     detail: str | None = Field(default=None, sa_type=Text)
+    is_doubled: bool = False  # two requests that carried it were, or may have been, accepted
 
 
 class EarlierSubmission(SQLModel, table=True):
@@ -200,6 +219,7 @@ def _table(model: type[SQLModel]) -> Table:
 
 ACCOUNTS = _table(Account)
 CAMPAIGNS = _table(Campaign)
+CLAIMS = _table(Claim)
 BATCHES = _table(Batch)
 SUBMISSIONS = _table(Submission)
 MESSAGES = _table(Message)

@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from worker.errors import ConfigError
-from worker.settings.shape import DEFAULT_FILE, Provider, Receipts, Settings, Timers
+from worker.settings.shape import DEFAULT_FILE, Provider, Receipts, Retries, Settings, Timers
 
 CONFIG_VARIABLE = "BULKSEND_CONFIG"
 _PREFIX = "BULKSEND_"
@@ -89,7 +89,12 @@ def _finding(kind: str, message: str, key: str) -> str:
 
 def _known_keys(key: str) -> list[str]:
     section, found, _ = key.partition(".")
-    models: dict[str, type[BaseModel]] = {"providers": Provider, "receipts": Receipts, "timers": Timers}
+    models: dict[str, type[BaseModel]] = {
+        "providers": Provider,
+        "receipts": Receipts,
+        "retries": Retries,
+        "timers": Timers,
+    }
     model = models.get(section, Settings) if found else Settings
     return [name for name in model.model_fields if name != "source"]
 

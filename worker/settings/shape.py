@@ -125,6 +125,14 @@ class Timers(Frozen):
     visibility: Duration = 300.0
     soft_shutdown: Duration = 25.0
     grace: Duration = 30.0
+    check: Duration = 5.0  # between two checks of a gateway that is away or cannot be understood
+    trouble_check: Duration = 60.0  # between two checks of an account that was refused
+    failover: Duration = 30.0  # an account that is closed for so long hands over to its fallback
+    settle: Duration = 30.0  # before the gateway is first asked about an unknown message
+    lookup: Duration | None = None  # between two look-ups of an account; default: what the gateway allows
+    quarantine: Duration = 900.0  # before an unknown message may be sent again on the gateway's word
+    patience: Duration = 259_200.0  # an unknown message is for a person then, and called final
+    repeat: Duration = 86_400.0  # the same content within so long is a repeat
 
     @model_validator(mode="after")
     def _shutdown_fits(self) -> Self:
@@ -132,6 +140,14 @@ class Timers(Frozen):
             msg = "soft_shutdown must be shorter than grace"
             raise ValueError(msg)
         return self
+
+
+class Retries(Frozen):
+    """How often, and how patiently, a message is tried again that a gateway refused for now."""
+
+    attempts: int = Field(default=8, ge=1)  # in all
+    first: Duration = 5.0  # the longest pause before the second attempt; it doubles with each
+    longest: Duration = 600.0
 
 
 class _Environment(EnvSettingsSource):
@@ -159,6 +175,7 @@ class Settings(BaseSettings):
     broker: str | None = None
     receipts: Receipts = Receipts()
     timers: Timers = Timers()
+    retries: Retries = Retries()
     providers: dict[ProviderName, Provider] = Field(default_factory=dict)
     source: Path = Field(default=Path(DEFAULT_FILE), exclude=True)
 

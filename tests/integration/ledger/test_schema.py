@@ -76,7 +76,7 @@ def test_the_migrated_schema_is_the_one_of_the_models(engine: Engine) -> None:
 
 @pytest.mark.parametrize(
     ("number", "sentence"),
-    [("0000", "run `bulksend ledger upgrade`"), ("9999", "install the newer Bulksend")],
+    [("0001", "run `bulksend ledger upgrade`"), ("9999", "install the newer Bulksend")],
 )
 def test_another_schema_is_refused_with_what_to_do(engine: Engine, number: str, sentence: str) -> None:
     set_version(engine, number)
