@@ -1,51 +1,193 @@
-"""Use cases of campaigns: an order becomes a campaign in the ledger, wholly or not at all."""
+"""Use cases of campaigns: an order becomes one in the ledger, wholly or not at all, and takes orders."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from producer.preview import Order, Preview
 from producer.spool import Spool
-from worker.errors import LedgerError
-from worker.ledger import campaigns, control
+from worker.errors import InputError, LedgerError
+from worker.ledger import campaigns, claims, control, interrupted, retrying
+from worker.ledger.claims import Identity
 from worker.ledger.engine import writing
+from worker.states import MessageState
+
+OnMessages = Callable[[int], None]
 
 
-def create(
-    engine: Engine,
-    order: Order,
-    found: Preview,
-    messages: Spool,
-    *,
-    on_messages: Callable[[int], None] | None = None,
-) -> int:
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """What was previewed and is to be imported: the findings, the messages, and what makes a repeat of it."""
+
+    found: Preview
+    messages: Spool
+    identity: Identity
+
+
+# --- sending
+
+
+def make_room(engine: Engine, identity: Identity) -> list[int]:
+    """Put away what an interrupted import of the same order left behind; return those campaigns.
+
+    Raises:
+        InputError: the same order was sent before, or is being imported now.
+    """
+    with writing(engine) as connection:
+        given_way = claims.require_new(connection, identity)
+    for campaign_id in given_way:
+        _clear(engine, campaign_id)
+    return given_way
+
+
+def create(engine: Engine, order: Order, prepared: Prepared, *, on_messages: OnMessages | None = None) -> int:
     """Write a previewed order into the ledger, batch by batch, and release it; return the campaign's id.
 
-    Until the release nothing of it is due. What an interruption leaves behind is discarded here, or by the
-    next try of the same order.
+    Until the release nothing of it is due. What an interruption leaves behind is discarded here; after a
+    kill it can be finished, or gives way to the next try of the same order.
 
     Raises:
         InputError: the same order was sent before.
         LedgerError: the ledger is away; nothing was released and the same command may be repeated.
     """
     with writing(engine) as connection:
-        campaign_id = campaigns.create(connection, _new(order, found))
+        claims.require_new(connection, prepared.identity)
+        importer = campaigns.create(connection, _new(order, prepared))
+        claims.take(connection, prepared.identity, importer.campaign_id)
+    import_ = _Import(engine, importer)
     try:
+        import_.add(prepared.messages, on_messages=on_messages)
+        import_.release(prepared)
+    except BaseException:
+        import_.abandon()
+        raise
+    return importer.campaign_id
+
+
+def _new(order: Order, prepared: Prepared) -> campaigns.NewCampaign:
+    return campaigns.NewCampaign(
+        name=order.name,
+        fingerprint=prepared.found.fingerprint,
+        provider=order.account.name,
+        sender=order.sender,
+        template=order.template,
+        text=prepared.found.text,
+        options=order.options,
+        source=order.path.name,
+        reading={**order.reading, "key": prepared.identity.key},
+        fallback=prepared.found.fallback,
+    )
+
+
+class _Import:
+    """An import under way, and the lease that each batch renews."""
+
+    def __init__(self, engine: Engine, importer: campaigns.Importer) -> None:
+        self._engine = engine
+        self._importer = importer
+
+    def add(self, messages: Iterable[campaigns.NewMessage], *, on_messages: OnMessages | None) -> None:
         for chunk in campaigns.batched(messages):
-            with writing(engine) as connection:
-                campaigns.add_batch(connection, campaign_id, chunk)
+            with writing(self._engine) as connection:
+                renewed = campaigns.add_batch(connection, self._importer, chunk)
+            self._importer = renewed
             if on_messages:
                 on_messages(len(chunk))
+
+    def release(self, prepared: Prepared) -> None:
+        found = prepared.found
         counts = campaigns.SourceCounts(rows=found.rows, duplicates=found.duplicates, refused=found.refused)
-        with writing(engine) as connection:
-            campaigns.release(connection, campaign_id, counts)
+        with writing(self._engine) as connection:
+            claims.move(connection, prepared.identity, self._importer.campaign_id)
+            campaigns.release(connection, self._importer, counts)
+
+    def abandon(self) -> None:
+        """Put the unfinished campaign away if the ledger lets us; the next try of the order would too."""
+        with contextlib.suppress(LedgerError):
+            with writing(self._engine) as connection:
+                is_ours = campaigns.abandon(connection, self._importer)
+            if is_ours:
+                _clear(self._engine, self._importer.campaign_id)
+
+    def let_go(self) -> None:
+        """Leave the unfinished campaign to whoever finishes it, at once if the ledger lets us."""
+        with contextlib.suppress(LedgerError), writing(self._engine) as connection:
+            campaigns.let_go(connection, self._importer)
+
+
+# --- what was interrupted
+
+
+def finish(
+    engine: Engine, campaign_id: int, prepared: Prepared, *, on_messages: OnMessages | None = None
+) -> None:
+    """Finish an interrupted import: write the messages that are missing, and release the campaign.
+
+    Batches are written in the order of the file, so those that are there are its first messages. An
+    interruption leaves the campaign to be finished later.
+
+    Raises:
+        InputError: another program is finishing it, or has; or what would be sent is not what was previewed.
+        LedgerError: the ledger is away; nothing was released.
+    """
+    with writing(engine) as connection:
+        _require_same(interrupted.find(connection, campaign_id), prepared.found, campaign_id)
+        importer, n_there = interrupted.take_over(connection, campaign_id)
+    import_ = _Import(engine, importer)
+    try:
+        if on_messages:
+            on_messages(n_there)
+        import_.add(islice(prepared.messages, n_there, None), on_messages=on_messages)
+        import_.release(prepared)
     except BaseException:
-        _discard(engine, campaign_id)
+        import_.let_go()
         raise
-    return campaign_id
+
+
+def _require_same(kept: campaigns.NewCampaign, found: Preview, campaign_id: int) -> None:
+    if kept.fingerprint != found.fingerprint:
+        raise InputError(
+            f"The file, the prices or the settings have changed since campaign {campaign_id} was begun: "
+            f"put it away with `bulksend campaign discard {campaign_id}`, then send again",
+            code="changed_since",
+        )
+
+
+def discard(engine: Engine, campaign_id: int) -> int:
+    """Put an interrupted import away with its messages; return how many there were. May be repeated.
+
+    Raises:
+        InputError: there is no such campaign, its importer lives, or its import is over.
+    """
+    with writing(engine) as connection:
+        interrupted.discard(connection, campaign_id)
+    return _clear(engine, campaign_id)
+
+
+def _clear(engine: Engine, campaign_id: int) -> int:
+    """Remove the messages of a discarded campaign and return how many there were."""
+    return sum(_one_by_one(engine, lambda connection: interrupted.clear(connection, campaign_id)))
+
+
+# --- orders
+
+
+def resume(engine: Engine, campaign_id: int, *, author: str) -> int:
+    """Let a campaign go on that is paused, or that runs with batches held; return how many were opened.
+
+    Raises:
+        InputError: there is no such campaign, or nothing of it waits for this.
+    """
+    with writing(engine) as connection:
+        was_paused = control.resume(connection, campaign_id, author=author)
+    if was_paused:
+        return 0
+    return len(list(_one_by_one(engine, lambda connection: control.reopen_held(connection, campaign_id))))
 
 
 def cancel(engine: Engine, campaign_id: int, *, author: str) -> int:
@@ -56,29 +198,29 @@ def cancel(engine: Engine, campaign_id: int, *, author: str) -> int:
     """
     with writing(engine) as connection:
         control.cancel(connection, campaign_id, author=author)
-    n_cancelled = 0
+    return sum(_one_by_one(engine, lambda connection: control.cancel_rows(connection, campaign_id)))
+
+
+def retry(engine: Engine, campaign_id: int, states: Collection[MessageState]) -> int:
+    """Queue what was rejected or failed again, and return how many messages that were.
+
+    Raises:
+        InputError: there is no such campaign, it is being imported, or it is over for good.
+    """
+    n_queued = after = 0
     while True:
-        with writing(engine) as connection:  # batch by batch: nobody waits long for the ledger
-            n_moved = control.cancel_rows(connection, campaign_id)
+        with writing(engine) as connection:
+            done = retrying.retry_batch(connection, campaign_id, states, after=after)
+        if done is None:
+            return n_queued
+        n_queued, after = n_queued + done.n, done.batch_id
+
+
+def _one_by_one(engine: Engine, step: Callable[[Connection], int | None]) -> Iterator[int]:
+    """Do one batch in each transaction until there is none left: nobody waits long for the ledger."""
+    while True:
+        with writing(engine) as connection:
+            n_moved = step(connection)
         if n_moved is None:
-            return n_cancelled
-        n_cancelled += n_moved
-
-
-def _discard(engine: Engine, campaign_id: int) -> None:
-    """Put the unfinished campaign away if the ledger lets us; the next try of the same order would too."""
-    with contextlib.suppress(LedgerError), writing(engine) as connection:
-        campaigns.discard(connection, campaign_id)
-
-
-def _new(order: Order, found: Preview) -> campaigns.NewCampaign:
-    return campaigns.NewCampaign(
-        name=order.name,
-        fingerprint=found.fingerprint,
-        provider=order.account.name,
-        sender=order.sender,
-        template=order.template,
-        text=found.text,
-        options=order.options,
-        source=order.path.name,
-    )
+            return
+        yield n_moved

@@ -7,7 +7,8 @@ from contextlib import ExitStack, contextmanager
 
 from worker.roles import Supervisor
 from worker.settings import Settings
-from worker.station import Presence, broker_of, folder_of, worker_roles
+from worker.folder import folder_of
+from worker.station import Presence, broker_of, worker_roles
 
 _ENDS_TO_SAY = 2  # the first end may be an accident
 

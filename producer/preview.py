@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from producer.recipients import Problem, Recipients, Row, Seen, open_recipients
-from worker.errors import InputError
+from worker.errors import ConfigError, InputError
 from worker.ledger.campaigns import NewMessage
 from worker.providers import Account
 from worker.text.compose import Composed, compose
@@ -35,6 +35,12 @@ class Order:
     column: str | None = None
     country: str | None = None
     options: Mapping[str, object] = field(default_factory=dict)
+    fallback: Account | None = None
+
+    @property
+    def reading(self) -> dict[str, str | None]:
+        """What it takes, besides what a campaign keeps anyway, to read the file again in the same way."""
+        return {"path": str(self.path.absolute()), "column": self.column, "country": self.country}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +55,14 @@ class Sample:
 
 @dataclass(kw_only=True)
 class Preview:
-    """What an order comes to: rows = messages + duplicates + refused."""
+    """What an order comes to: rows = messages + duplicates + refused.
+
+    Attributes:
+        content: digest of what would be sent, wherever the file lies and whatever it costs.
+        fingerprint: digest of that and of every message as the ledger keeps it, with its prices.
+        cost_fallback: the cost if everything went through the fallback.
+        no_fallback: a sentence, why the configured fallback cannot take over.
+    """
 
     rows: int = 0
     messages: int = 0
@@ -61,7 +74,12 @@ class Preview:
     problems: list[Problem] = field(default_factory=list)
     reasons: Counter[str] = field(default_factory=Counter)
     encodings: Counter[str] = field(default_factory=Counter)
+    content: str = ""
     fingerprint: str = ""
+    fallback: str | None = None  # provider that can carry every message
+    no_fallback: str | None = None
+    cost_fallback: Totals = field(default_factory=Totals)
+    unpriced_fallback: int = 0
     text: str | None = None  # the one text, where no row changes it
     first: Sample | None = None
     dearest: Sample | None = None  # the first of those with the most parts
@@ -132,7 +150,8 @@ class _Composer:
         self._template = template
         self._limit = order.account.capabilities.max_parts
         self._constant = self._compose({}) if template.is_constant else None
-        self._digest = hashlib.sha256(_identity(order).encode())
+        self._digests = _Digests(order)
+        self._fallback = _Fallback(order)
         self._seen = Seen()
 
     def _compose(self, values: Mapping[str, str]) -> Composed:
@@ -146,7 +165,8 @@ class _Composer:
                 found.refuse(row)
             else:
                 self._take(found, row, on_message=on_message)
-        found.fingerprint = self._digest.hexdigest()
+        self._fallback.conclude(found)
+        self._digests.conclude(found)
         return found
 
     def _take(self, found: Preview, row: Row, *, on_message: OnMessage | None) -> None:
@@ -159,7 +179,7 @@ class _Composer:
             found.duplicates += 1
             return
         message = self._message(row, composed, found)
-        self._digest.update(f"{message.msisdn}\0{message.text}\0".encode())
+        self._digests.add(message, composed.text)
         if on_message:
             on_message(message, composed.text)
 
@@ -167,6 +187,7 @@ class _Composer:
         prices = self._order.account.prices
         price = prices.price_of(row.region, calling_code=row.calling_code, parts=composed.n_parts)
         found.count(composed, price, line=row.line)
+        dearer = self._fallback.price_of(row, composed)
         return NewMessage(
             line=row.line,
             msisdn=row.msisdn,
@@ -176,10 +197,69 @@ class _Composer:
             parts=composed.n_parts,
             price_micros=price.micros if price else None,
             currency=price.currency if price else None,
+            fallback_micros=dearer.micros if dearer else None,
+            fallback_currency=dearer.currency if dearer else None,
         )
 
 
-def _identity(order: Order) -> str:
-    """What makes a campaign the same one, besides its messages: a repeat of all of it is refused."""
-    parts = [order.template, order.account.name, order.sender, dict(order.options), order.name]
-    return json.dumps(parts, sort_keys=True, default=str)
+class _Fallback:
+    """The side of the configured fallback: whether it can carry everything, and at what price."""
+
+    def __init__(self, order: Order) -> None:
+        self._account = order.fallback
+        self._of = order.account.name
+        self._cost = Totals()
+        self._unpriced = 0
+        self._objection: str | None = None
+        try:
+            if self._account:
+                self._account.check(sender=order.sender, options=order.options)
+        except ConfigError as error:
+            self._objection = str(error)
+
+    def price_of(self, row: Row, composed: Composed) -> Price | None:
+        if self._account is None or self._objection or not self._carries(composed, self._account):
+            return None
+        prices = self._account.prices
+        price = prices.price_of(row.region, calling_code=row.calling_code, parts=composed.n_parts)
+        if price is None:
+            self._unpriced += 1
+        else:
+            self._cost.add(price)
+        return price
+
+    def _carries(self, composed: Composed, account: Account) -> bool:
+        capabilities = account.capabilities
+        if composed.encoding not in capabilities.encodings:
+            self._objection = f"its gateway does not take {composed.encoding.value}"
+        elif composed.n_parts > capabilities.max_parts:
+            self._objection = f"its gateway takes {capabilities.max_parts} parts, and a text needs more"
+        return self._objection is None
+
+    def conclude(self, found: Preview) -> None:
+        if self._account is None:
+            return
+        name = self._account.name
+        if self._objection:
+            found.no_fallback = f"{name} cannot take over from {self._of}: {self._objection}"
+            return
+        found.fallback, found.cost_fallback, found.unpriced_fallback = name, self._cost, self._unpriced
+
+
+class _Digests:
+    """What is sent, and exactly how: see ``Preview``."""
+
+    def __init__(self, order: Order) -> None:
+        parts = [order.template, order.account.name, order.sender, dict(order.options)]
+        self._content = hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode())
+        self._messages = hashlib.sha256()
+
+    def add(self, message: NewMessage, text: str) -> None:
+        self._content.update(f"{message.msisdn}\0{text}\0".encode())
+        self._messages.update(json.dumps(list(vars(message).values())).encode())
+
+    def conclude(self, found: Preview) -> None:
+        found.content = self._content.hexdigest()
+        counts = [found.rows, found.duplicates, found.refused, found.fallback]
+        self._messages.update(json.dumps([found.content, *counts]).encode())
+        found.fingerprint = self._messages.hexdigest()

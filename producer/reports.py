@@ -47,7 +47,14 @@ def iso(epoch_ms: int | None) -> str | None:
 
 
 def explained(report: CampaignReport, settings: Settings) -> CampaignReport:
-    """Add what the ledger does not know: that a provider has no settings (any more), and what to do."""
+    """Add what the ledger does not say: that a provider has no settings (any more), and what to do."""
+    if report.is_interrupted:
+        order = f"bulksend campaign {{}} {report.id}"
+        finish, discard = (
+            f"`{order.format('resume')}` finishes it",
+            f"`{order.format('discard')}` puts it away",
+        )
+        return replace(report, reason=f"its import was interrupted: {finish}, {discard}")
     if report.is_provider_held:
         step = "correct it if it is yours to correct: what is queued goes on by itself"
         return replace(report, reason=f"{report.reason}; {step}")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Iterator
-from dataclasses import astuple, fields
+from dataclasses import fields
 
 from worker.ledger.campaigns import NewMessage
 
@@ -24,7 +24,7 @@ class Spool:
 
     def add(self, message: NewMessage, _text: str = "") -> None:
         """Append one message; takes what a preview calls with."""
-        self._file.write(json.dumps(astuple(message)) + "\n")
+        self._file.write(json.dumps(list(vars(message).values())) + "\n")
         self.n_messages += 1
 
     def __iter__(self) -> Iterator[NewMessage]:

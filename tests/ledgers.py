@@ -8,13 +8,13 @@ from sqlalchemy import Connection, Engine, Select, case, func, literal, select, 
 
 from worker.ledger import accounts, batches, campaigns, control, intent, outcomes, values
 from worker.ledger.engine import now_ms, reading, writing
-from worker.ledger.models import BATCHES, CAMPAIGNS, MESSAGES, SUBMISSIONS
-from worker.states import BatchState, CampaignState, MessageState, SubmissionOutcome
+from worker.ledger.models import BATCHES, MESSAGES, SUBMISSIONS
+from worker.states import BatchState, MessageState, SubmissionOutcome
 
 PROVIDER = "acme"
 TEXT = "Hello"
 LEASE_MS = 30_000
-SHORT_MS = 30  # a lease that a test lets run out
+SHORT_MS = 200  # a lease that a test lets run out
 
 _references = itertools.count()
 
@@ -54,21 +54,27 @@ def import_campaign(
     engine: Engine, n: int = 2, *, name: str = "spring", messages: Sequence[campaigns.NewMessage] = ()
 ) -> int:
     """Write a campaign of one batch that is not released yet; return its id."""
+    return importer_of(engine, n, name=name, messages=messages).campaign_id
+
+
+def importer_of(
+    engine: Engine, n: int = 2, *, name: str = "spring", messages: Sequence[campaigns.NewMessage] = ()
+) -> campaigns.Importer:
+    """Write a campaign of one batch that is not released yet; return its importer."""
     with writing(engine) as connection:
-        campaign_id = campaigns.create(connection, a_campaign(name))
-        campaigns.add_batch(connection, campaign_id, messages or some_messages(n))
-    return campaign_id
+        importer = campaigns.create(connection, a_campaign(name))
+        return campaigns.add_batch(connection, importer, messages or some_messages(n))
 
 
 def run_campaign(
     engine: Engine, n: int = 2, *, name: str = "spring", messages: Sequence[campaigns.NewMessage] = ()
 ) -> int:
     """Write and release a campaign of one batch; return the batch's id."""
-    campaign_id = import_campaign(engine, n, name=name, messages=messages)
+    importer = importer_of(engine, n, name=name, messages=messages)
     counts = campaigns.SourceCounts(rows=n, duplicates=0, refused=0)
     with writing(engine) as connection:
-        campaigns.release(connection, campaign_id, counts)
-        return only_batch(connection, campaign_id)
+        campaigns.release(connection, importer, counts)
+        return only_batch(connection, importer.campaign_id)
 
 
 def only_batch(connection: Connection, campaign_id: int) -> int:
@@ -133,7 +139,7 @@ def result(
     """Make the end of a request which is the same for all of its messages; facts of ``MessageOutcome``."""
     messages = tuple(values.MessageOutcome(message_id=row.id, state=state, **facts) for row in marked.rows)
     return values.SubmissionResult(
-        submission_id=marked.submission_id, outcome=SubmissionOutcome.ANSWERED, messages=messages
+        reference=marked.reference, outcome=SubmissionOutcome.ANSWERED, messages=messages
     )
 
 
@@ -174,10 +180,9 @@ def pause(engine: Engine, campaign_id: int) -> None:
 
 
 def cancel(engine: Engine, campaign_id: int) -> None:
-    """Cancel a campaign whose rows are all out; there is no use case for it yet."""
+    """Cancel a campaign whose rows are all out."""
     with writing(engine) as connection:
-        changed = update(CAMPAIGNS).where(CAMPAIGNS.c.id == campaign_id)
-        connection.execute(changed.values(state=CampaignState.CANCELLED))
+        control.cancel(connection, campaign_id, author="operator")
 
 
 def change_messages(engine: Engine, *, wait_ms: int | None = None, **values: object) -> None:

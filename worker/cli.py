@@ -39,7 +39,7 @@ __all__ = ["dispatcher", "flower", "sandbox", "up", "worker"]
 def worker(*, no_tick: bool) -> None:
     """Send what is due: Celery children and the dispatch tick, until stopped.
 
-    Ctrl-C or SIGTERM lets the requests under way end.
+    Ctrl-C or SIGTERM lets the requests under way end; a second one does not wait for their answers.
     """
     settings = _ready_settings(sends=True)
     with broker_of(settings) as broker:
@@ -124,13 +124,15 @@ def _announce(settings: Settings) -> None:
 def _run(roles: Sequence[Role], settings: Settings) -> None:
     configure_logging()
     stop = threading.Event()
+    supervisor = Supervisor(roles, grace_s=settings.timers.grace)
 
     def stopped(_number: int, _frame: FrameType | None) -> None:
+        if stop.is_set():
+            supervisor.hurry()
         stop.set()
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stopped)
-    supervisor = Supervisor(roles, grace_s=settings.timers.grace)
     supervisor.start()
     names = ", ".join(role.name for role in roles)
     click.echo(f"Running {names}; Ctrl-C stops", err=True)

@@ -8,22 +8,24 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 from celery import Celery
 from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
 from sqlalchemy import Engine
 
 from worker.app import SEND_BATCH, make_app, queue_of
 from worker.clock import instant
 from worker.errors import BrokerError, LedgerError
-from worker.ledger import batches, hints
+from worker.ledger import batches, failover, hints
 from worker.ledger.engine import reading, writing
 from worker.providers import children_of
 from worker.settings import Settings, Timers
 
 _log = logging.getLogger(__name__)
 _HINTS_PER_CHILD = 4
+_TAKEN_S = 1.0  # a worker that took a hint has leased its batch by then
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +52,7 @@ class Dispatcher:
         Raises:
             BrokerError: Redis is away; the hints are repeated by the tick.
         """
+        self._forget_lost(provider)
         found = self._find(provider)
         if not found:
             return 0
@@ -63,6 +66,24 @@ class Dispatcher:
                 hints.forget_published(connection, ids)
             raise
         return len(found)
+
+    def _forget_lost(self, provider: str) -> None:
+        """Let hints be repeated at once that Redis has lost: its queue is empty, and nobody took them."""
+        taken_by_now_ms = int(_TAKEN_S * 1000)
+        with reading(self.engine) as connection:
+            waiting = hints.still_out(connection, provider, older_than_ms=taken_by_now_ms)
+        if waiting and self._queue_is_empty(provider):
+            with writing(self.engine) as connection:
+                hints.forget_published(connection, waiting)
+            _log.info("hints lost", extra={"provider": provider, "n_batches": len(waiting)})
+
+    def _queue_is_empty(self, provider: str) -> bool:
+        try:
+            with self.app.connection_for_write() as connection:
+                channel: Any = connection.default_channel  # of kombu's Redis transport
+                return not channel.client.llen(queue_of(provider))
+        except (OperationalError, RedisError, OSError):
+            return False
 
     def _find(self, provider: str) -> list[hints.DueBatch]:
         repeat_ms = int(self.timers.hint_repeat * 1000)
@@ -105,12 +126,32 @@ class Dispatcher:
         with writing(self.engine) as connection:
             return batches.sweep(connection)
 
+    def hand_over(self, provider: str) -> int:
+        """Give the due messages of a provider that takes nothing to their fallbacks; returns how many.
+
+        One batch a transaction: whoever marks waits for it.
+        """
+        closed_ms = int(self.timers.failover * 1000)
+        n_messages = 0
+        with reading(self.engine) as connection:
+            waits = failover.waits_for_fallback(connection, provider, closed_ms=closed_ms)
+        while waits:
+            with writing(self.engine) as connection:
+                n_moved = failover.hand_over(connection, provider, closed_ms=closed_ms)
+            n_messages += n_moved
+            waits = n_moved > 0
+        return n_messages
+
     def tick(self, providers: Sequence[str]) -> None:
         """Do one round; a database or a Redis that is away is for the next round."""
         try:
             swept = self.sweep()
             if swept:
                 _log.warning("leases swept", extra={"n_batches": swept})
+            for provider in providers:
+                n_moved = self.hand_over(provider)
+                if n_moved:
+                    _log.warning("handed over", extra={"provider": provider, "n_messages": n_moved})
             for provider in providers:
                 self.publish_due(provider)
         except (LedgerError, BrokerError) as error:

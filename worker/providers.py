@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from worker.errors import ConfigError
+from worker.errors import ConfigError, NotSent, OutcomeUnknown
 from worker.gateways import find_gateway, make_adapter
-from worker.gateways.base import Adapter, Capabilities, Submission
+from worker.gateways.base import Adapter, Capabilities, Standing, Submission
 from worker.gateways.http import Client
 from worker.settings import Provider, Settings, read_secret
 from worker.text.msisdn import check_region
@@ -39,6 +40,18 @@ class Account:
         """
         client = Client(connections=connections, timeout_s=self.provider.timeout)
         return self._adapter(secret=self.secret()), client
+
+    def check_standing(self) -> Standing:
+        """Ask the gateway whether login, address and credit are in order; sends nothing.
+
+        Raises:
+            ConfigError: as ``open``.
+        """
+        adapter, client = self.open(connections=1)
+        try:
+            return standing_of(adapter, client)
+        finally:
+            client.close()
 
     def _adapter(self, *, secret: str) -> Adapter:
         provider = self.provider
@@ -101,6 +114,19 @@ def account_named(settings: Settings, name: str) -> Account:
 def children_of(settings: Settings) -> int:
     """Return how many pool children a worker has: one more than the larger of cores and providers."""
     return max(os.cpu_count() or 1, len(settings.providers)) + 1
+
+
+def standing_of(adapter: Adapter, client: Client) -> Standing:
+    """Check an account with a read-only call; where the gateway has none, that it can be reached must do."""
+    request = adapter.check()
+    try:
+        if request is not None:
+            return adapter.read_check(client.exchange(request))
+        with ThreadPoolExecutor(1) as pool:
+            client.open(adapter.base_url, n=1, pool=pool)
+    except (NotSent, OutcomeUnknown) as error:
+        return Standing(is_well=False, reason=str(error), balance=None)
+    return Standing(is_well=True, reason=None, balance=None)
 
 
 def _checked(key: str, check: Callable[[], T]) -> T:

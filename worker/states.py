@@ -63,7 +63,9 @@ _DELIVERY = frozenset({_M.DELIVERED, _M.UNDELIVERED, _M.EXPIRED})
 
 MESSAGE_TRANSITIONS: Mapping[MessageState, frozenset[MessageState]] = {
     _M.QUEUED: frozenset({_M.SUBMITTING, _M.SUPPRESSED, _M.CANCELLED, _M.FAILED, *PROVEN}),
-    _M.SUBMITTING: frozenset({_M.QUEUED, _M.REJECTED, _M.SUPPRESSED, _M.UNKNOWN, _M.CANCELLED, *PROVEN}),
+    _M.SUBMITTING: frozenset(
+        {_M.QUEUED, _M.REJECTED, _M.SUPPRESSED, _M.UNKNOWN, _M.FAILED, _M.CANCELLED, *PROVEN}
+    ),
     _M.UNKNOWN: frozenset({_M.QUEUED, _M.REJECTED, _M.SUPPRESSED, _M.FAILED, _M.CANCELLED, *PROVEN}),
     _M.ACCEPTED: _DELIVERY | {_M.CANCELLED},
     _M.DELIVERED: frozenset(),
@@ -106,3 +108,12 @@ def after_outcome(
     if not is_current or current not in {_M.SUBMITTING, _M.UNKNOWN} or outcome is current:
         return None
     return _M.CANCELLED if outcome is _M.QUEUED and is_cancelled else outcome
+
+
+def is_doubled(current: MessageState, outcome: MessageState, *, is_current: bool) -> bool:
+    """Say whether a proof of acceptance means that two requests with the message may have been accepted.
+
+    It comes from another submission than the current one, which is out, or unknown, or accepted itself.
+    """
+    may_have_it = PROVEN | {_M.SUBMITTING, _M.UNKNOWN}
+    return outcome in PROVEN and not is_current and current in may_have_it

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import socket
 import sys
@@ -11,11 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import redis
-from sqlalchemy.engine import make_url
 
 from worker import embedded
 from worker.embedded.locks import EXCLUSIVE, SHARED, open_lock, try_lock
 from worker.errors import BrokerError, ConfigError
+from worker.folder import folder_of
 from worker.roles import Role
 from worker.settings import CONFIG_VARIABLE, Settings
 from worker.waiting import within
@@ -23,16 +22,6 @@ from worker.waiting import within
 BROKER_VARIABLE = "BULKSEND_BROKER"
 FLOWER_PORT = 5555
 _ANNOUNCE_S = 2.0
-
-
-def folder_of(settings: Settings) -> Path:
-    """Return the folder of a ledger's embedded Redis and its logs: beside the ledger or the settings."""
-    url = make_url(settings.ledger)
-    if url.get_backend_name() == "sqlite":
-        ledger = Path(str(url.database))
-        return ledger.with_name(f"{ledger.name}-run")
-    digest = hashlib.sha256(url.render_as_string(hide_password=True).encode()).hexdigest()[:8]
-    return settings.directory / f"bulksend-{digest}-run"
 
 
 @contextmanager

@@ -10,6 +10,7 @@ import logging
 import math
 import multiprocessing
 import os
+import random
 import signal
 import socket
 from concurrent.futures import ThreadPoolExecutor
@@ -19,12 +20,18 @@ from sqlalchemy import Engine
 
 from worker.app import SEND_BATCH, make_app
 from worker.errors import ConfigError, LedgerError
+from worker.folder import folder_of
 from worker.ledger.batches import provider_of
 from worker.ledger.engine import open_ledger, reading
 from worker.log import configure_logging
 from worker.providers import accounts_of
+from worker.retry import Policy
 from worker.sending import run
+from worker.sending.books import replay
+from worker.sending.desk import Desk
+from worker.sending.keep import Keep
 from worker.sending.permits import Permits
+from worker.sending.record import Judge
 from worker.sending.submit import Gateway
 from worker.settings import load_settings
 
@@ -37,13 +44,17 @@ app = make_app(settings.broker, settings.timers)
 app.set_current()
 
 _permits = {name: Permits(provider.connections) for name, provider in settings.providers.items()}
+_HURRIES = 2
+_HURRY_S = 2
 _stopping = multiprocessing.get_context("fork").Value("b", 0, lock=False)  # pool children do not see SIGTERM
 
 
 @worker_shutting_down.connect
 def _stop(**_facts: object) -> None:
-    _stopping.value = 1
-    signal.alarm(math.ceil(settings.timers.soft_shutdown))  # Celery waits for a Redis that is gone for ever
+    """Let requests under way end; told a second time, let go of them."""
+    limit_s = math.ceil(settings.timers.soft_shutdown) if _stopping.value == 0 else _HURRY_S
+    _stopping.value = min(_stopping.value + 1, _HURRIES)
+    signal.alarm(limit_s)  # Celery waits for a Redis that is gone for ever
 
 
 @setup_logging.connect
@@ -65,18 +76,30 @@ def send_batch(batch_id: int) -> None:
 
 @functools.cache
 def _engine() -> Engine:
-    return open_ledger(settings.ledger)
+    engine = open_ledger(settings.ledger)
+    replay(folder_of(settings), engine)
+    return engine
 
 
 @functools.cache
-def _desk(provider: str) -> run.Desk:
+def _keep() -> Keep:
+    return Keep(folder_of(settings))
+
+
+def _policy() -> Policy:
+    retries = settings.retries
+    return Policy(attempts=retries.attempts, first_s=retries.first, longest_s=retries.longest)
+
+
+@functools.cache
+def _desk(provider: str) -> Desk:
     accounts = accounts_of(settings)
     if provider not in accounts:
         raise ConfigError(f"There is no provider {provider} in this worker's settings")
     account = accounts[provider]
     connections = account.provider.connections
     adapter, client = account.open(connections=connections)
-    return run.Desk(
+    return Desk(
         engine=_engine(),
         owner=f"{socket.gethostname()}:{os.getpid()}",
         gateway=Gateway(adapter=adapter, client=client, options=account.provider.options),
@@ -84,5 +107,8 @@ def _desk(provider: str) -> run.Desk:
         permits=_permits[provider],
         max_recipients=account.max_recipients,
         timers=settings.timers,
+        judge=Judge(policy=_policy(), random=random.SystemRandom().random),
+        keep=_keep(),
         should_stop=lambda: bool(_stopping.value),
+        should_hurry=lambda: bool(_stopping.value >= _HURRIES),
     )

@@ -22,10 +22,13 @@ EXIT_INTERRUPTED = 130
 _COMMANDS = {  # name -> where it is and what it does; imported when it is used: help and segments stay quick
     "demo": ("producer.cli.demo:demo", "See the whole thing on this machine, in one folder."),
     "init": ("producer.cli.init:init", "Write a commented bulksend.toml."),
+    "doctor": ("producer.cli.doctor:doctor", "Check everything, and whether it all adds up."),
     "segments": ("producer.cli.segments:segments", "Show the parts of a text, and what makes it costly."),
     "preview": ("producer.cli.preview:preview", "Show every problem, part and price before sending."),
     "send": ("producer.cli.send:send", "Send one message to every recipient of a file."),
     "campaign": ("producer.cli.campaign:campaign", "List, show, watch, pause, resume and cancel campaigns."),
+    "unknown": ("producer.cli.unknown:unknown", "List and settle what nobody knows the outcome of."),
+    "provider": ("producer.cli.provider:provider", "List, check, pause and resume providers."),
     "message": ("producer.cli.message:message", "Show one message's whole history."),
     "worker": ("worker.cli:worker", "Send what is due, until stopped."),
     "dispatcher": ("worker.cli:dispatcher", "Run the dispatch tick alone."),

@@ -10,7 +10,7 @@ import click
 
 from producer import watch
 from producer.cli import EXIT_PARTLY
-from producer.cli.control import cancel, pause, resume
+from producer.cli.control import cancel, discard, pause, resume, retry
 from producer.cli.opening import ready_ledger
 from producer.cli.order import cost_words
 from producer.cli.output import Meter, echo_facts, echo_json, echo_table
@@ -27,7 +27,7 @@ def campaign() -> None:
     """See campaigns, and give them orders."""
 
 
-for _order in (pause, resume, cancel):
+for _order in (pause, resume, cancel, retry, discard):
     campaign.add_command(_order)
 
 

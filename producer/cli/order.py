@@ -13,8 +13,12 @@ import click
 from producer.cli.output import Meter
 from producer.preview import OnMessage, Order, Preview, preview
 from worker.errors import ConfigError, InputError
-from worker.providers import account_named
+from worker.ledger.campaigns import NewCampaign
+from worker.ledger.claims import Identity
+from worker.providers import Account, account_named
 from worker.settings import Settings
+
+LONGEST_KEY = 100
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -63,7 +67,52 @@ def make_order(settings: Settings, given: dict[str, Any]) -> Order:
         column=given["column"],
         country=given["country"],
         options=dict(map(_option, given["options"])),
+        fallback=_fallback_of(settings, account),
     )
+
+
+def remake_order(settings: Settings, kept: NewCampaign) -> Order:
+    """Make the order again that an interrupted campaign was begun with.
+
+    Raises:
+        ConfigError: its provider is not configured (any more).
+        InputError: its file is not there (any more).
+    """
+    path = Path(str(kept.reading.get("path", kept.source)))
+    if not path.is_file():
+        raise InputError(
+            f"{path} is not there (any more), so its import cannot be finished", code="file_missing"
+        )
+    account = account_named(settings, kept.provider)
+    column, country = kept.reading.get("column"), kept.reading.get("country")
+    return Order(
+        path=path,
+        template=kept.template,
+        account=account,
+        sender=kept.sender,
+        name=kept.name,
+        column=None if column is None else str(column),
+        country=None if country is None else str(country),
+        options=kept.options,
+        fallback=_fallback_of(settings, account),
+    )
+
+
+def _fallback_of(settings: Settings, account: Account) -> Account | None:
+    name = account.provider.fallback
+    return None if name is None else account_named(settings, name)
+
+
+def make_identity(settings: Settings, found: Preview, *, key: str | None, again: bool = False) -> Identity:
+    """Say what makes a repeat of a previewed order, within the time that the settings give."""
+    repeat_ms = round(settings.timers.repeat * 1000)
+    return Identity(content=found.content, repeat_ms=repeat_ms, key=key, again=again)
+
+
+def require_key(key: str | None) -> None:
+    """Refuse what is no key of --key; raises ConfigError."""
+    if key is not None and not (0 < len(key) <= LONGEST_KEY and key.isprintable()):
+        raise ConfigError(f"--key: write 1 to {LONGEST_KEY} printable characters")
 
 
 def _require_plain(what: str, written: str, *, advice: str = "write it anew") -> None:
@@ -82,7 +131,10 @@ def _option(written: str) -> tuple[str, str]:
 def read_order(order: Order, *, on_message: OnMessage | None = None) -> Preview:
     """Preview an order with progress by bytes."""
     with Meter("Reading", total=_size(order.path), unit="bytes") as meter:
-        return preview(order, on_message=on_message, on_bytes=meter.advance)
+        found = preview(order, on_message=on_message, on_bytes=meter.advance)
+    if found.no_fallback:
+        click.echo(found.no_fallback, err=True)
+    return found
 
 
 def _size(path: Path) -> int:
@@ -101,6 +153,8 @@ def summary(found: Preview) -> dict[str, object]:
         "refused": found.refused,
         "parts": found.parts,
         "cost": found.cost.render(),
+        "fallback": found.fallback,
+        "cost_fallback": found.cost_fallback.render(),
     }
 
 
@@ -122,7 +176,7 @@ def amount(written: str | None) -> Decimal | None:
 
 
 def require_within(found: Preview, most: Decimal | None) -> None:
-    """Refuse an order that costs more than a given amount, or that cannot be priced.
+    """Refuse an order that costs more than a given amount, by its provider or its fallback.
 
     Raises:
         InputError: it costs more, in any currency.
@@ -130,13 +184,27 @@ def require_within(found: Preview, most: Decimal | None) -> None:
     """
     if most is None:
         return
-    if found.unpriced:
-        raise ConfigError(
-            f"--max-cost: {found.unpriced} messages have no price; set price = for the provider"
-        )
-    cost = found.cost.render()
-    if any(Decimal(sum_) > most for sum_ in cost.values()):
-        raise InputError(f"It would cost {cost_words(cost)}, more than --max-cost {most}", code="too_dear")
+    _require_priced(found.unpriced, whose="the provider")
+    _require_priced(found.unpriced_fallback, whose=f"the fallback, {found.fallback}")
+    for totals, whose in (found.cost, ""), (found.cost_fallback, f" by its fallback, {found.fallback}"):
+        cost = totals.render()
+        if any(Decimal(sum_) > most for sum_ in cost.values()):
+            words = f"It would cost {cost_words(cost)}{whose}, more than --max-cost {most}"
+            raise InputError(words, code="too_dear")
+
+
+def _require_priced(n_unpriced: int, *, whose: str) -> None:
+    if n_unpriced:
+        raise ConfigError(f"--max-cost: {n_unpriced} messages have no price; set price = for {whose}")
+
+
+def most_words(found: Preview) -> str:
+    """Write what an order costs, and what it costs at most where a fallback may take over."""
+    cost, other = found.cost.micros, found.cost_fallback.micros
+    words = cost_words(found.cost.render())
+    if all(currency in cost and micros <= cost[currency] for currency, micros in other.items()):
+        return words
+    return f"{words}; at most {cost_words(found.cost_fallback.render())} if {found.fallback} takes over"
 
 
 def cost_words(cost: dict[str, str]) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from producer.cli.order import cost_words, make_order, order_options, read_order, summary
+from producer.cli.order import make_order, most_words, order_options, read_order, summary
 from producer.cli.output import echo_facts, echo_json, echo_problems
 from producer.preview import OnMessage, Preview
 from producer.reports import MessageRows
@@ -60,7 +60,7 @@ def _as_json(found: Preview) -> dict[str, object]:
 
 def _echo(found: Preview) -> None:
     echo_problems(found.problems, total=found.refused)
-    echo_facts({**summary(found), "cost": cost_words(found.cost.render())})
+    echo_facts({**summary(found), "cost": most_words(found), "cost_fallback": None})
     for sample in found.samples:
         parts = "1 part" if sample.parts == 1 else f"{sample.parts} parts"
         click.echo(f"\nThe text of line {sample.line} ({parts}, {sample.encoding}):")

@@ -14,10 +14,12 @@ from producer.cli import EXIT_INTERRUPTED, EXIT_PARTLY
 from producer.cli.campaign import Dashboard, echo_report
 from producer.cli.order import (
     amount,
-    cost_words,
+    make_identity,
     make_order,
+    most_words,
     order_options,
     read_order,
+    require_key,
     require_messages,
     require_within,
     summary,
@@ -41,6 +43,8 @@ from worker.station import require_broker, running_broker
 @order_options
 @click.option("--max-cost", metavar="AMOUNT", help="Refuse to send when it costs more, such as 250.00.")
 @click.option("--accept-good-rows", is_flag=True, help="Send the good rows of a file that has refused ones.")
+@click.option("--key", help="Send only once what has this key: 1 to 100 characters of your choice.")
+@click.option("--again", is_flag=True, help="Send it although the same was sent before.")
 @click.option("--yes", is_flag=True, help="Answer every question with yes.")
 @click.option("--wait", is_flag=True, help="Wait until all is sent; without a broker, send it from here.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
@@ -51,6 +55,8 @@ def send(  # noqa: PLR0913 - one argument per option
     *,
     max_cost: str | None,
     accept_good_rows: bool,
+    key: str | None,
+    again: bool,
     yes: bool,
     wait: bool,
     as_json: bool,
@@ -59,17 +65,20 @@ def send(  # noqa: PLR0913 - one argument per option
     """Send one message to every recipient of FILE."""
     settings = load_settings()
     most = amount(max_cost)
+    require_key(key)
     order = make_order(settings, given)
     order.account.secret()  # found missing here rather than by the worker
     spool = Spool()
     found = read_order(order, on_message=spool.add)
     _require_wanted(found, most=most, good_rows=accept_good_rows or yes)
     engine = _ready_ledger(settings, brings_own=wait)
-    campaign_id = _create(engine, order, found, spool)
+    identity = make_identity(settings, found, key=key, again=again)
+    prepared = campaigns.Prepared(found=found, messages=spool, identity=identity)
+    campaign_id = _create(engine, order, prepared)
     click.echo(f"Campaign {campaign_id}: {found.messages} messages, {found.parts} parts", err=True)
     _publish(settings, engine, order.account.name)
     if wait:
-        ctx.exit(_wait(settings, engine, campaign_id, as_json=as_json))
+        ctx.exit(_wait(settings, engine, campaign_id, found=found, as_json=as_json))
     if as_json:
         echo_json({**summary(found), "campaign_id": campaign_id})
     if not watch.is_worked_soon(engine, campaign_id):
@@ -102,7 +111,7 @@ def _accept(found: Preview, *, good_rows: bool) -> None:
     if good_rows:
         return
     echo_problems(found.problems, total=found.refused)
-    words = f"Send the {found.messages} good rows ({found.parts} parts, {cost_words(found.cost.render())})?"
+    words = f"Send the {found.messages} good rows ({found.parts} parts, {most_words(found)})?"
     if not is_interactive() or not click.confirm(words, err=True):
         raise InputError(
             "Nothing was sent: correct the rows, or send the good ones with --accept-good-rows",
@@ -110,15 +119,20 @@ def _accept(found: Preview, *, good_rows: bool) -> None:
         )
 
 
-def _create(engine: Engine, order: Order, found: Preview, spool: Spool) -> int:
+def _create(engine: Engine, order: Order, prepared: campaigns.Prepared) -> int:
     try:
-        with Meter("Importing", total=found.messages) as meter:
-            return campaigns.create(engine, order, found, spool, on_messages=meter.advance)
+        for number in campaigns.make_room(engine, prepared.identity):
+            click.echo(
+                f"Campaign {number} was discarded: its import was interrupted, nothing of it was sent",
+                err=True,
+            )
+        with Meter("Importing", total=prepared.found.messages) as meter:
+            return campaigns.create(engine, order, prepared, on_messages=meter.advance)
     except KeyboardInterrupt:
         click.echo("Nothing was sent; the same command begins again.", err=True)
         raise
     finally:
-        spool.close()
+        prepared.messages.close()
 
 
 def _publish(settings: Settings, engine: Engine, provider: str) -> None:
@@ -135,7 +149,7 @@ def _publish(settings: Settings, engine: Engine, provider: str) -> None:
         click.echo(f"{error}. The campaign is in the ledger and goes on by itself.", err=True)
 
 
-def _wait(settings: Settings, engine: Engine, campaign_id: int, *, as_json: bool) -> int:
+def _wait(settings: Settings, engine: Engine, campaign_id: int, *, found: Preview, as_json: bool) -> int:
     """Follow the campaign to its end, with a worker of our own where no broker says that others send."""
     dashboard = Dashboard(campaign_id, settings)
     with ExitStack() as opened:
@@ -152,7 +166,7 @@ def _wait(settings: Settings, engine: Engine, campaign_id: int, *, as_json: bool
         except KeyboardInterrupt:
             _say_how_to_go_on(campaign_id, sends_here=settings.broker is None)
             return EXIT_INTERRUPTED
-    return _report(engine, explained(report, settings), as_json=as_json)
+    return _report(engine, explained(report, settings), found=found, as_json=as_json)
 
 
 def _nothing() -> None:
@@ -171,11 +185,11 @@ def _say_how_to_go_on(campaign_id: int, *, sends_here: bool) -> None:
         )
 
 
-def _report(engine: Engine, report: CampaignReport, *, as_json: bool) -> int:
+def _report(engine: Engine, report: CampaignReport, *, found: Preview, as_json: bool) -> int:
     with reading(engine) as connection:
         facts = shown(connection, report)
     if as_json:
-        echo_json({**facts, "campaign_id": report.id})
+        echo_json({**summary(found), **facts, "campaign_id": report.id})
     else:
         echo_report(facts)
     return 0 if is_complete(report) else EXIT_PARTLY

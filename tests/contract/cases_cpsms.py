@@ -18,16 +18,18 @@ from tests.contract.cases import (
     Expected,
     ReadCase,
     reply,
+    says,
     submission,
 )
-from worker.gateways.base import Verdict
+from tests.contract.cases_cpsms_lookup import ASKS, CHECKS, HEARS
+from worker.gateways.base import Lookup, Verdict
 from worker.gateways.cpsms import Cpsms
 from worker.text.segments import Encoding
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from worker.gateways.base import HttpReply, HttpRequest
+    from worker.gateways.base import HttpRequest
 
 SECRET = "0f1e2d3c-the-api-key"
 LOGIN = base64.b64encode(f"acme:{SECRET}".encode()).decode()
@@ -37,10 +39,6 @@ def fields_of(request: HttpRequest) -> Mapping[str, object]:
     fields: dict[str, object] = json.loads(request.body)
     line = {"method": request.method, "url": request.url, "login": request.headers["Authorization"]}
     return fields | line | {"content-type": request.headers["Content-Type"]}
-
-
-def says(status: int, document: object, **headers: str) -> HttpReply:
-    return reply(status, json.dumps(document).encode(), **headers)
 
 
 def accepted(parts: int | None = None, cost: str | None = None) -> Expected:
@@ -165,6 +163,20 @@ READS = (
         expected={ANNA: accepted(1, "1"), BO: Expected(verdict=Verdict.ACCOUNT)},
     ),
     ReadCase(
+        name="out of points for some by number, of whom others are not named",
+        reply=says(207, {"success": [ANNA_OK], "error": [{"code": 402, "to": "4520304051"}]}),
+        expected={
+            ANNA: accepted(1, "1"),
+            BO: Expected(verdict=Verdict.ACCOUNT),
+            CARL: Expected(verdict=Verdict.AMBIGUOUS),
+        },
+    ),
+    ReadCase(
+        name="out of points, and one number accepted that is also refused",
+        reply=says(207, {"success": [ANNA_OK], "error": [{"code": 402, "to": "4520304050"}]}),
+        expected=expected(anna=Verdict.AMBIGUOUS),
+    ),
+    ReadCase(
         name="accepted under a server error",
         reply=says(500, {"success": [ANNA_OK]}),
         expected={ANNA: accepted(1, "1"), BO: Expected(verdict=Verdict.AMBIGUOUS)},
@@ -232,7 +244,7 @@ READS = (
             404: Verdict.BUG,
             406: Verdict.CAMPAIGN,
             409: Verdict.CAMPAIGN,
-            429: Verdict.RETRY,
+            429: Verdict.THROTTLED,
             500: Verdict.AMBIGUOUS,
         }.items()
         for shape, error in {
@@ -304,6 +316,10 @@ CPSMS = Contract(
     max_recipients=500,
     builds=BUILDS,
     reads=READS,
+    checks=CHECKS,
+    asks=ASKS,
+    hears=HEARS,
+    lookup=Lookup(interval_s=120, most_references=None, is_proof=False),
     good_body=json.dumps({"success": [ANNA_OK]}).encode(),
     fields_of=fields_of,
 )

@@ -123,12 +123,12 @@ def test_garbled_success_is_ambiguous_for_all(contract: Contract, body: bytes) -
         ({"retry_after": "Sun, 22 Nov 2026 08:00:30 GMT"}, None),
     ],
 )
-def test_too_many_requests_is_retried_after_the_pause_that_was_asked_for(
+def test_too_many_requests_is_throttled_for_the_pause_that_was_asked_for(
     contract: Contract, headers: dict[str, str], retry_after_s: float | None
 ) -> None:
     outcome = read(contract, reply(429, b"", **headers), submission(ANNA))[ANNA]
 
-    assert (outcome.verdict, outcome.retry_after_s) == (Verdict.RETRY, retry_after_s)
+    assert (outcome.verdict, outcome.retry_after_s) == (Verdict.THROTTLED, retry_after_s)
 
 
 @each_contract

@@ -189,6 +189,20 @@ def test_largest_allowed_body_is_read(client: Client) -> None:
     assert len(reply.body) == 65536
 
 
+@pytest.mark.parametrize(("body_limit", "is_read"), [(99_999, True), (99_998, False)])
+def test_longer_body_is_read_where_it_is_allowed(client: Client, body_limit: int, *, is_read: bool) -> None:
+    long = b"HTTP/1.1 200 OK\r\nContent-Length: 99999\r\n\r\n" + b"x" * 99_999
+    with serving(servers.answer_once(long)) as server:
+        try:
+            reply = client.exchange(post(server.url), body_limit=body_limit)
+        except OutcomeUnknown:
+            n_read = None
+        else:
+            n_read = len(reply.body)
+
+    assert n_read == (99_999 if is_read else None)
+
+
 def test_request_is_written_whole_without_cookies_or_what_the_environment_holds(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Protocol
 
 import pytest
@@ -33,13 +34,18 @@ from worker.ledger.campaigns import NewMessage
 from worker.ledger.engine import reading, writing
 from worker.ledger.models import ACCOUNTS
 from worker.ledger.reports import CampaignReport
+from worker.retry import Policy
+from worker.sending.desk import Desk
+from worker.sending.keep import Keep
 from worker.sending.permits import Permits
-from worker.sending.run import Desk, new_reference, send_batch
+from worker.sending.record import Judge
+from worker.sending.run import new_reference, send_batch
 from worker.sending.submit import Exchanger, Gateway
 from worker.settings import Timers
 
 TIMEOUT_S = 5.0
 PATIENT = Timers.model_validate({"mark_to_write": "5s"})  # a test machine may be slow
+POLICY = Policy(attempts=3, first_s=60, longest_s=600)
 SHORT_SLICE = PATIENT.model_copy(update={"slice": 0.0})
 
 
@@ -59,7 +65,7 @@ class MakeDesk(Protocol):
 
 
 @pytest.fixture
-def make_desk(engine: Engine, sandbox: Sandbox) -> Iterator[MakeDesk]:
+def make_desk(engine: Engine, sandbox: Sandbox, tmp_path: Path) -> Iterator[MakeDesk]:
     with ExitStack() as stack:
 
         def make(  # noqa: PLR0913 - as above
@@ -83,6 +89,8 @@ def make_desk(engine: Engine, sandbox: Sandbox) -> Iterator[MakeDesk]:
                 permits=stack.enter_context(closing(Permits(width))),
                 max_recipients=max_recipients,
                 timers=timers or PATIENT,
+                judge=Judge(policy=POLICY, random=lambda: 1.0),
+                keep=Keep(tmp_path / "kept"),
                 should_stop=should_stop,
             )
 
@@ -90,7 +98,7 @@ def make_desk(engine: Engine, sandbox: Sandbox) -> Iterator[MakeDesk]:
 
 
 @pytest.fixture
-def make_sqlite_desk(sqlite_engine: Engine, sandbox: Sandbox) -> Iterator[Callable[[], Desk]]:
+def make_sqlite_desk(sqlite_engine: Engine, sandbox: Sandbox, tmp_path: Path) -> Iterator[Callable[[], Desk]]:
     with ExitStack() as stack:
 
         def make() -> Desk:
@@ -106,6 +114,8 @@ def make_sqlite_desk(sqlite_engine: Engine, sandbox: Sandbox) -> Iterator[Callab
                 permits=stack.enter_context(closing(Permits(2))),
                 max_recipients=1,
                 timers=PATIENT,
+                judge=Judge(policy=POLICY, random=lambda: 1.0),
+                keep=Keep(tmp_path / "kept"),
                 should_stop=lambda: False,
             )
 
@@ -325,8 +335,8 @@ class Stubborn(Imagined):
 def brake(engine: Engine) -> None:
     """Brake the account, and let the pause be over."""
     with writing(engine) as connection:
-        accounts.note_answers(connection, PROVIDER, [False] * 3)
-        connection.execute(update(ACCOUNTS).values(not_before=0))
+        accounts.note_answers(connection, PROVIDER, [False] * 3, check_ms=1000)
+        accounts.note_check(connection, PROVIDER, trouble=None)
 
 
 def test_a_request_refused_because_of_one_number_is_split_until_only_that_is_refused(

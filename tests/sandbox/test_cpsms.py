@@ -217,6 +217,37 @@ def test_credit_is_used_up_by_parts(sandbox: Sandbox) -> None:
     assert [sandbox.send(message="a" * 161).status_code for _ in range(2)] == [200, 402]
 
 
+def test_credit_that_ends_within_a_request_accepts_as_many_as_it_pays_for(sandbox: Sandbox) -> None:
+    sandbox.set_faults(credit=2, credit_stops="within")
+
+    answer = sandbox.send(["4520304050", "4520304051", "4520304052", "45x"])
+
+    assert answer.status_code == 207
+    assert [item["to"] for item in answer.json()["success"]] == ["4520304050", "4520304051"]
+    assert answer.json()["error"] == [
+        {"code": 400, "message": "the number is not valid", "to": "45x"},
+        {"code": 402, "message": "not enough points", "to": "4520304052"},
+    ]
+    assert (sandbox.stats()["accepted"], sandbox.stats()["refused"]) == (2, 2)
+    assert sandbox.cpsms("GET", "creditvalue").json() == {"credit": "0,00"}
+
+
+def test_credit_that_ends_before_the_first_recipient_refuses_the_whole_request(sandbox: Sandbox) -> None:
+    sandbox.set_faults(credit=1, credit_stops="within")
+
+    statuses = [sandbox.send(["4520304050", "4520304051"]).status_code for _ in range(2)]
+
+    assert statuses == [207, 402]
+    assert sandbox.stats()["accepted"] == 1
+
+
+def test_without_being_told_credit_pays_for_all_recipients_or_for_none(sandbox: Sandbox) -> None:
+    sandbox.set_faults(credit=2)
+
+    assert sandbox.send(["4520304050", "4520304051", "4520304052"]).status_code == 402
+    assert sandbox.stats()["accepted"] == 0
+
+
 @pytest.mark.parametrize(
     ("form", "shown"), [("danish", "9.843,40"), ("plain", "9843.40"), ("integer", "9843")]
 )

@@ -145,6 +145,23 @@ def test_a_rate_refuses_what_is_above_it_in_the_unit_that_is_counted(
     assert sandbox.stats()["accepted"] == recipients * (len(statuses) - 1)
 
 
+@pytest.mark.parametrize(
+    ("faults", "auth"),
+    [({}, "acme"), ({"refuse_429": 1}, "acme"), ({"error_500_before": 1}, "acme"), ({}, "bad")],
+)
+def test_messages_have_arrived_whatever_becomes_of_them(
+    sandbox: Sandbox, faults: dict[str, int], auth: str
+) -> None:
+    sandbox.set_faults(**faults)
+    fields = {"to": ["4520304050", "45x"], "message": "Hello", "from": "ACME"}
+
+    sandbox.cpsms("POST", "send", json=fields, auth=(auth, "key"))
+    sandbox.cpsms("POST", "send", data="no JSON")
+    sandbox.cpsms("GET", "creditvalue")
+
+    assert sandbox.stats()["arrived"] == 2
+
+
 def test_requests_at_the_same_time_are_counted(sandbox: Sandbox) -> None:
     sandbox.set_faults(latency_ms=300)
     url = f"{sandbox.url}/cpsms/v2/send"

@@ -2,13 +2,14 @@
 
 An adapter builds an ``HttpRequest`` and reads an ``HttpReply``; it performs no I/O and keeps no state.
 It says per recipient what the gateway said; what follows for the message is decided elsewhere
-(``worker.sending.record``). Classes of answers: RCPT, CAMP, ACCT, RETRY, AMBIG and BUG.
+(``worker.sending.record``). Classes of answers: RCPT, CAMP, ACCT, RETRY, AMBIG and BUG. An account can be
+checked, and where a gateway can be asked for our references, it can be asked what became of a submission.
 """
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Protocol
@@ -24,10 +25,20 @@ class Verdict(enum.StrEnum):
     OPTED_OUT = "opted_out"  # the gateway keeps a stop list and this number is on it
     CAMPAIGN = "campaign"  # sender, text or parameters are refused: do not retry unchanged
     ACCOUNT = "account"  # login, credit, address: the account waits for a person
-    RETRY = "retry"  # known not to be accepted, may be sent again later
+    RETRY = "retry"  # surely refused, for a passing reason of the gateway: may be sent again, with back-off
+    THROTTLED = "throttled"  # refused because it came too early: the account waits, no attempt is used up
     SPLIT = "split"  # refused because of another recipient of the request: send again in smaller requests
     AMBIGUOUS = "ambiguous"  # may or may not have been accepted: never resend
     BUG = "bug"  # our adapter is wrong
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lookup:
+    """How a gateway can be asked what became of our references."""
+
+    interval_s: float  # the least time between two calls of one account, in the whole system
+    most_references: int | None  # that one call can carry; None: one call covers a span of time
+    is_proof: bool  # not to know a reference means that it never had it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +51,7 @@ class Capabilities:
     options: frozenset[str]  # names that `--option` and the provider's settings may use
     max_sender_alnum: int = 11
     max_sender_digits: int = 15
+    lookup: Lookup | None = None  # None: it cannot be asked
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +101,24 @@ class Outcome:
     retry_after_s: float | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """What a check of an account found."""
+
+    is_well: bool  # login, address and credit let messages leave
+    reason: str | None  # when it is not well: the gateway's code and words, trimmed and free of numbers
+    balance: Decimal | None  # in the gateway's own unit, when it says so
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """One submission of ours of which the gateway is asked what became of it."""
+
+    reference: str
+    recipients: tuple[str, ...] = field(repr=False)  # E.164 with plus
+    sent_at_s: float  # Unix seconds by our clock
+
+
 class Adapter(Protocol):
     """One gateway. Instances are immutable and safe to share between threads."""
 
@@ -109,3 +139,30 @@ class Adapter(Protocol):
 
     def read(self, submission: Submission, reply: HttpReply) -> Mapping[str, Outcome]:
         """Say for every recipient of the submission what the reply means; raises nothing."""
+
+    def check(self) -> HttpRequest | None:
+        """Write a read-only request that shows whether login, address and credit are in order.
+
+        Returns:
+            None where the gateway has no such call.
+        """
+
+    def read_check(self, reply: HttpReply) -> Standing:
+        """Say what the reply to a check found; raises nothing. What cannot be read is not well."""
+
+    def ask(self, questions: Sequence[Question]) -> HttpRequest:
+        """Write the request that asks for one submission or more, as many as ``lookup`` allows.
+
+        Raises:
+            ConfigError: the gateway cannot be asked.
+        """
+
+    def hear(
+        self, questions: Sequence[Question], reply: HttpReply
+    ) -> Mapping[str, Mapping[str, Outcome]] | None:
+        """Say of which recipients the gateway has a message of ours; raises nothing.
+
+        Returns:
+            By reference, then by msisdn, an ACCEPTED outcome. What the gateway does not name is absent. None
+            when the reply says nothing: another status than 200, a body that is cut off, a call too early.
+        """

@@ -2,28 +2,32 @@
 
 Source: https://api.cpsms.dk/v2 and the vendor's documentation of 2016 (Compaya), read November 2026; later
 shapes from clients in use. It gives no message id, writes the same reply in several shapes, and may say
-``error`` with status 200; so both lists are read at any status, and who is in neither is ambiguous.
+``error`` with status 200; so both lists are read at any status, and who is in neither is ambiguous. Its log
+holds our references: a row proves that it has the message, the absence of one proves nothing.
 """
 
 from __future__ import annotations
 
 import base64
 import json
+import math
 import re
 from dataclasses import dataclass, field
-from decimal import Decimal
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from worker.errors import ConfigError
-from worker.gateways.base import Capabilities, HttpRequest, Outcome, Verdict
+from worker.gateways import cpsms_shapes as shapes
+from worker.gateways.base import Capabilities, HttpRequest, Lookup, Outcome, Standing, Verdict
 from worker.gateways.checks import check_base_url, check_flag, check_submission
 from worker.gateways.replies import retry_after_s, verdict_of_status, words
 from worker.text.segments import Encoding
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping, Sequence
+    from decimal import Decimal
 
-    from worker.gateways.base import HttpReply, Submission
+    from worker.gateways.base import HttpReply, Question, Submission
+    from worker.gateways.cpsms_shapes import Item
 
 BASE_URL = "https://api.cpsms.dk/v2"
 
@@ -35,7 +39,7 @@ _CODES = {
     404: Verdict.BUG,
     406: Verdict.CAMPAIGN,  # such as characters of the sender
     409: Verdict.CAMPAIGN,
-    429: Verdict.RETRY,
+    429: Verdict.THROTTLED,
     500: Verdict.AMBIGUOUS,
 }
 
@@ -46,14 +50,13 @@ _ABOUT_RECIPIENT = re.compile(
 _ABOUT_SENDER = re.compile(r"\b(sender|from|originator|afsender)", re.IGNORECASE)
 
 _BAD_REQUEST = 400
-_OK = 2  # hundreds
+_OK = 200
+_SUCCESS = 2  # hundreds
 _REFUSED = {Verdict.CAMPAIGN, Verdict.ACCOUNT, Verdict.BUG}  # a code in the body may say it more precisely
 
-_COST = re.compile(r"\d{1,6}(?:\.\d{1,6})?", re.ASCII)  # points; anything else is no price
-_LARGEST_PARTS = 255
+_PAUSES = {Verdict.RETRY, Verdict.THROTTLED}
 _CODE_LIMIT = 40  # characters
-
-_Item = dict[str, Any]
+_CLOCKS_APART_S = 600.0  # by which its clock and ours may differ
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +69,7 @@ class Cpsms:
         max_parts=10,
         encodings=frozenset(Encoding),
         options=frozenset({"flash"}),
+        lookup=Lookup(interval_s=120.0, most_references=None, is_proof=False),
     )
 
     base_url: str = BASE_URL
@@ -90,33 +94,76 @@ class Cpsms:
         return HttpRequest(
             method="POST",
             url=f"{self.base_url}/send",
-            headers={
-                "Authorization": f"Basic {self._login()}",
-                "Content-Type": "application/json",
-                "Accept": "application/json",
-                "User-Agent": "bulksend",
-            },
+            headers={**self._headers(), "Content-Type": "application/json"},
             body=json.dumps(self._payload(submission)).encode(),
         )
 
     def read(self, submission: Submission, reply: HttpReply) -> Mapping[str, Outcome]:
         """Say of every recipient what the reply means; no status and no body makes this raise."""
-        said = _Said.of(reply, among={_digits(msisdn) for msisdn in submission.recipients})
+        said = _Said.of(reply, among={shapes.digits(msisdn) for msisdn in submission.recipients})
         rest = self._of_request(submission, reply=reply, said=said)
         return {
-            msisdn: self._of_recipient(submission, digits=_digits(msisdn), reply=reply, said=said) or rest
+            msisdn: self._of_recipient(submission, digits=shapes.digits(msisdn), reply=reply, said=said)
+            or rest
             for msisdn in submission.recipients
+        }
+
+    def check(self) -> HttpRequest:
+        """Write ``GET /creditvalue``."""
+        return self._get("creditvalue")
+
+    def read_check(self, reply: HttpReply) -> Standing:
+        """Find the account well if the reply is 200, says no error, and shows credit above zero."""
+        document = shapes.document(reply.body)
+        balance = shapes.credit(document.get("credit"))
+        reason = self._trouble(reply, error=next(shapes.items(document.get("error")), None), balance=balance)
+        return Standing(is_well=reason is None, reason=reason, balance=balance)
+
+    def ask(self, questions: Sequence[Question]) -> HttpRequest:
+        """Write ``GET /getlog/<from>/<to>`` over the time of all questions, ten minutes more at both ends."""
+        sent_at_s = [question.sent_at_s for question in questions]
+        from_s = max(0, math.floor(min(sent_at_s) - _CLOCKS_APART_S))
+        return self._get(f"getlog/{from_s}/{math.ceil(max(sent_at_s) + _CLOCKS_APART_S)}")
+
+    def hear(
+        self, questions: Sequence[Question], reply: HttpReply
+    ) -> Mapping[str, Mapping[str, Outcome]] | None:
+        """Find the rows of the log that have both a reference and a number of ours."""
+        rows = shapes.parsed(reply.body) if reply.status == _OK else None
+        if not isinstance(rows, list):
+            return None
+        asked = {
+            (question.reference, shapes.digits(msisdn)): msisdn
+            for question in questions
+            for msisdn in question.recipients
+        }
+        heard: dict[str, dict[str, Outcome]] = {}
+        for row in shapes.items(rows):
+            reference = shapes.reference(row)
+            msisdn = asked.get((reference, shapes.to(row)))
+            if msisdn is not None:
+                heard.setdefault(reference, {})[msisdn] = _accepted(reference, row, price="pointPrice")
+        return heard
+
+    def _get(self, path: str) -> HttpRequest:
+        return HttpRequest(method="GET", url=f"{self.base_url}/{path}", headers=self._headers())
+
+    def _headers(self) -> dict[str, str]:
+        return {
+            "Authorization": f"Basic {self._login()}",
+            "Accept": "application/json",
+            "User-Agent": "bulksend",
         }
 
     def _login(self) -> str:
         return base64.b64encode(f"{self.username}:{self.secret}".encode()).decode()
 
     def _payload(self, submission: Submission) -> dict[str, object]:
-        numbers = [_digits(msisdn) for msisdn in submission.recipients]
+        numbers = [shapes.digits(msisdn) for msisdn in submission.recipients]
         payload: dict[str, object] = {
             "to": numbers if len(numbers) > 1 else numbers[0],
             "message": submission.text,
-            "from": _digits(submission.sender),
+            "from": shapes.digits(submission.sender),
             "reference": submission.reference,
         }
         if submission.encoding is Encoding.UCS_2:
@@ -134,12 +181,7 @@ class Cpsms:
         if accepted is not None and refused is not None:
             return Outcome(verdict=Verdict.AMBIGUOUS, detail="the reply both accepts and refuses it")
         if accepted is not None:
-            return Outcome(
-                verdict=Verdict.ACCEPTED,
-                provider_ref=submission.reference,
-                parts=_parts(accepted.get("smsAmount")),
-                cost=_cost(accepted.get("cost", accepted.get("price"))),
-            )
+            return _accepted(submission.reference, accepted, price="cost" if "cost" in accepted else "price")
         if refused is None:
             return None
         return self._refusal(submission, verdict=_verdict_of_item(refused, reply), reply=reply, item=refused)
@@ -154,33 +196,46 @@ class Cpsms:
             verdict = Verdict.SPLIT if len(submission.recipients) > 1 else Verdict.RECIPIENT
         return self._refusal(submission, verdict=verdict, reply=reply, item=item)
 
-    def _refusal(self, submission: Submission, *, verdict: Verdict, reply: HttpReply, item: _Item) -> Outcome:
-        hide = (submission.text, self.secret, self._login())
+    def _refusal(self, submission: Submission, *, verdict: Verdict, reply: HttpReply, item: Item) -> Outcome:
+        code, detail = self._code_and_detail(item, reply=reply, text=submission.text)
         return Outcome(
             verdict=verdict,
-            code=words(_raw_code(item), hide=hide, limit=_CODE_LIMIT) or str(reply.status),
-            detail=words(_message(item), hide=hide),
-            retry_after_s=retry_after_s(reply) if verdict is Verdict.RETRY else None,
+            code=code,
+            detail=detail,
+            retry_after_s=retry_after_s(reply) if verdict in _PAUSES else None,
         )
+
+    def _trouble(self, reply: HttpReply, *, error: Item | None, balance: Decimal | None) -> str | None:
+        if error is not None or reply.status != _OK:
+            code, detail = self._code_and_detail(error or {}, reply=reply)
+            return f"{code}: {detail}" if detail else code
+        if balance is None:
+            return "the answer shows no credit that can be read"
+        return None if balance > 0 else "the credit is used up"
+
+    def _code_and_detail(self, item: Item, *, reply: HttpReply, text: str = "") -> tuple[str, str | None]:
+        hide = (text, self.secret, self._login())
+        code = words(shapes.raw_code(item), hide=hide, limit=_CODE_LIMIT) or str(reply.status)
+        return code, words(shapes.message(item), hide=hide)
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Said:
     """A reply's two lists, as far as they concern our numbers, and what it says of the request as a whole."""
 
-    accepted: Mapping[str, _Item]  # by the digits of the number
-    refused: Mapping[str, _Item]
-    general: _Item | None  # an error without a number
+    accepted: Mapping[str, Item]  # by the digits of the number
+    refused: Mapping[str, Item]
+    general: Item | None  # an error without a number
     has_strays: bool  # it accepts what is none of our numbers, or one of them written in another way
 
     @classmethod
     def of(cls, reply: HttpReply, *, among: set[str]) -> _Said:
-        document = _document(reply.body)
-        errors = list(_items(document.get("error")))
-        successes = {_to(item): item for item in _items(document.get("success"))}
+        document = shapes.document(reply.body)
+        errors = list(shapes.items(document.get("error")))
+        successes = {shapes.to(item): item for item in shapes.items(document.get("success"))}
         accepted = {to: item for to, item in successes.items() if to in among}
-        refused = {to: item for item in errors if (to := _to(item)) in among}
-        general = next((item for item in errors if not _to(item)), None)
+        refused = {to: item for item in errors if (to := shapes.to(item)) in among}
+        general = next((item for item in errors if not shapes.to(item)), None)
         if general is None and reply.status >= _BAD_REQUEST and not accepted and not refused:
             general = next(iter(errors), None)  # of a number written in some other way
         return cls(
@@ -188,76 +243,34 @@ class _Said:
         )
 
 
-def _document(body: bytes) -> _Item:
-    try:
-        # Bytes that are no UTF-8 stand in messages only; numbers and codes stay readable.
-        document = json.loads(body.decode("utf-8-sig", errors="replace"), parse_float=Decimal)
-    except (ValueError, ArithmeticError, RecursionError):  # no JSON, or a number or a nesting beyond measure
-        return {}
-    return document if isinstance(document, dict) else {}
-
-
-def _items(value: object) -> Iterator[_Item]:
-    """Walk an object, a list of objects, a list in a list (the documentation's draft), or a text."""
-    if isinstance(value, dict):
-        yield value
-    elif isinstance(value, str) and value:
-        yield {"message": value}
-    elif isinstance(value, list):
-        flat = (inner for outer in value for inner in (outer if isinstance(outer, list) else [outer]))
-        yield from (item for item in flat if isinstance(item, dict))
-
-
-def _digits(number: str) -> str:
-    return number.removeprefix("+")
-
-
-def _to(item: _Item) -> str:
-    to = item.get("to")
-    return _digits(str(to).strip()) if isinstance(to, str | int) else ""
-
-
-def _raw_code(item: _Item) -> object:
-    return item.get("code", item.get("errorCode"))
-
-
-def _message(item: _Item) -> object:
-    return item.get("message", item.get("errMsg"))
-
-
-def _code(item: _Item, reply: HttpReply) -> int:
+def _code(item: Item, reply: HttpReply) -> int:
     """Give the item's code where it is one of the documented, else the status."""
-    word = str(_raw_code(item)).strip()
+    word = str(shapes.raw_code(item)).strip()
     return next((code for code in _CODES if str(code) == word), reply.status)
 
 
-def _verdict_of_item(item: _Item, reply: HttpReply) -> Verdict:
+def _verdict_of_item(item: Item, reply: HttpReply) -> Verdict:
     code = _code(item, reply)
-    if code == _BAD_REQUEST or code // 100 == _OK:  # of one number: the number is bad, whatever it is called
+    if code == _BAD_REQUEST or code // 100 == _SUCCESS:  # the number is bad, whatever that is called
         return Verdict.RECIPIENT
     return _CODES.get(code) or verdict_of_status(code)
 
 
-def _verdict_of_request(item: _Item, reply: HttpReply) -> Verdict:
+def _verdict_of_request(item: Item, reply: HttpReply) -> Verdict:
     by_status = _CODES.get(reply.status) or verdict_of_status(reply.status)
-    code_counts = reply.status // 100 == _OK or (reply.status in _CODES and by_status in _REFUSED)
+    code_counts = reply.status // 100 == _SUCCESS or (reply.status in _CODES and by_status in _REFUSED)
     return _CODES.get(_code(item, reply), by_status) if code_counts else by_status
 
 
-def _is_about_recipient(item: _Item) -> bool:
-    text = str(_message(item))
+def _is_about_recipient(item: Item) -> bool:
+    text = str(shapes.message(item))
     return bool(_ABOUT_RECIPIENT.search(text)) and not _ABOUT_SENDER.search(text)
 
 
-def _parts(value: object) -> int | None:
-    word = str(value)
-    if not (word.isascii() and word.isdigit() and len(word) <= len(str(_LARGEST_PARTS))):
-        return None
-    return int(word) if 0 < int(word) <= _LARGEST_PARTS else None
-
-
-def _cost(value: object) -> Decimal | None:
-    word = str(value)
-    if not _COST.fullmatch(word):
-        return None
-    return Decimal(word)
+def _accepted(reference: str, item: Item, *, price: str) -> Outcome:
+    return Outcome(
+        verdict=Verdict.ACCEPTED,
+        provider_ref=reference,
+        parts=shapes.parts(item.get("smsAmount")),
+        cost=shapes.cost(item.get(price)),
+    )

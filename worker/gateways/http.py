@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 
     from worker.gateways.base import HttpRequest
 
-_BODY_LIMIT = 64 * 1024  # octets; the longest useful reply (500 recipients) has about 30,000
+BODY_LIMIT = 64 * 1024  # octets; the longest useful reply to a send (500 recipients) has about 30,000
+LOOKUP_BODY_LIMIT = 16 * 1024 * 1024  # octets; a log of some 80,000 messages
 _LEAST_WAIT_S = 0.001  # urllib3 wants some; nothing is written after the deadline in any case
 
 for _name in ("connection", "connectionpool", "util.retry"):  # these log whole addresses, query included
@@ -102,23 +103,30 @@ class Client:
         self._transport = _transport(connections=connections, timeout_s=timeout_s, ca_file=ca_file)
         self._watchdog = Watchdog(timeout_s=timeout_s)
 
-    def exchange(self, request: HttpRequest, *, before_write: Callable[[], None] | None = None) -> HttpReply:
+    def exchange(
+        self,
+        request: HttpRequest,
+        *,
+        before_write: Callable[[], None] | None = None,
+        body_limit: int = BODY_LIMIT,
+    ) -> HttpReply:
         """Write a request and read its reply, of whatever status, both within ``timeout_s`` seconds.
 
         Args:
             request: what to write.
             before_write: called once, with the connection open, as the last thing before the first byte; it
                 may raise ``NotSent`` to stop the request.
+            body_limit: octets that the reply may have; ``LOOKUP_BODY_LIMIT`` for a look-up.
 
         Raises:
             NotSent: no byte of the request was written. A name server that does not answer, or several dead
                 addresses of one name, can make this take longer than ``timeout_s``; nothing leaves after it.
-            OutcomeUnknown: a byte was written and no whole reply of at most 64 KiB came in time.
+            OutcomeUnknown: a byte was written and no whole reply of at most ``body_limit`` came in time.
         """
         attempt = self._watchdog.begin(idle_limit_s=self._idle_limit_s, before_write=before_write)
         current.attempt = attempt
         try:
-            return self._reply(request, attempt=attempt)
+            return self._reply(request, attempt=attempt, body_limit=body_limit)
         except NotSent:
             raise
         except Exception as error:  # noqa: BLE001 - the byte decides, not the class of the exception
@@ -160,7 +168,7 @@ class Client:
         self._transport.close()
         self._watchdog.close()
 
-    def _reply(self, request: HttpRequest, *, attempt: Attempt) -> HttpReply:
+    def _reply(self, request: HttpRequest, *, attempt: Attempt, body_limit: int) -> HttpReply:
         if not self._free.acquire(timeout=self._timeout_s):
             message = "all connections were busy until the deadline: nothing was sent, try again later"
             raise NotSent(message)
@@ -168,7 +176,7 @@ class Client:
             left_s = max(attempt.deadline_s - elapsed_s(), _LEAST_WAIT_S)
             limits_s = (left_s / 2, left_s)  # for TCP, per address, and again for TLS; for each read
             response = self._transport.send(_prepared(request), stream=True, timeout=limits_s)
-            body = _body(response.raw)
+            body = _body(response.raw, limit=body_limit)
         finally:
             self._free.release()
         if attempt.is_late:  # the watchdog's cut looks like the end of a body without a length
@@ -187,13 +195,13 @@ def _prepared(request: HttpRequest) -> PreparedRequest:
     return prepared
 
 
-def _body(raw: Any) -> bytes:  # noqa: ANN401 - requests gives the reply no type
+def _body(raw: Any, *, limit: int) -> bytes:  # noqa: ANN401 - requests gives the reply no type
     try:
-        body: bytes = raw.read(_BODY_LIMIT + 1, decode_content=True)
+        body: bytes = raw.read(limit + 1, decode_content=True)
     finally:
         raw.close()  # nothing to close when the body was read to its end
         raw.release_conn()
-    if len(body) > _BODY_LIMIT:
+    if len(body) > limit:
         raise _BodyTooLargeError
     return body
 

@@ -30,7 +30,7 @@ _BY_STATUS: Mapping[int, Verdict] = MappingProxyType(
         403: Verdict.ACCOUNT,
         404: Verdict.BUG,
         405: Verdict.BUG,
-        429: Verdict.RETRY,
+        429: Verdict.THROTTLED,
         501: Verdict.BUG,
     }
 )

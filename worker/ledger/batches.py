@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Column, ColumnElement, Connection, RowMapping, case, func, select, update
 
-from worker.ledger.accounts import account_is_open
+from worker.ledger.accounts import account_is_open, claim_trial, trial_is_free
 from worker.ledger.engine import control_lock, now_ms
 from worker.ledger.models import BATCHES, CAMPAIGNS, MESSAGES, SUBMISSIONS
 from worker.states import BatchState, CampaignState, MessageState, SubmissionOutcome
@@ -61,6 +61,7 @@ def lease(connection: Connection, batch_id: int, *, owner: str, lease_ms: int) -
                 BATCHES.c.next_due_at <= now_ms(),
                 campaign_is_running(BATCHES.c.campaign_id),
                 account_is_open(BATCHES.c.provider),
+                trial_is_free(BATCHES.c.provider, BATCHES.c.id),
             )
             .values(
                 state=BatchState.LEASED,
@@ -77,7 +78,10 @@ def lease(connection: Connection, batch_id: int, *, owner: str, lease_ms: int) -
         .mappings()
         .one_or_none()
     )
-    return None if taken is None else _with_shared(connection, taken, owner=owner)
+    if taken is None:
+        return None
+    claim_trial(connection, taken["provider"], batch_id)
+    return _with_shared(connection, taken, owner=owner)
 
 
 def _with_shared(connection: Connection, taken: RowMapping, *, owner: str) -> Lease:

@@ -5,16 +5,15 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import ColumnElement, Connection, insert, update
 
-from worker.errors import InputError, LedgerError
+from worker.errors import LedgerError
 from worker.ledger.engine import now_ms
 from worker.ledger.models import BATCHES, CAMPAIGNS
-from worker.states import CAMPAIGN_TRANSITIONS, CampaignState, MessageState
+from worker.states import CampaignState, MessageState
 
 BATCH_ROWS = 1000
 """Most rows of a batch; also what one import transaction writes, well within SQLite's 50 ms."""
@@ -25,7 +24,11 @@ IMPORT_LEASE_MS = 30_000
 
 @dataclass(frozen=True, kw_only=True)
 class NewCampaign:
-    """What is frozen when a campaign is created. ``text`` is None where rows change it."""
+    """What is frozen when a campaign is created.
+
+    ``fingerprint`` is of every message with its price, ``text`` None where rows change it, ``reading`` what
+    it takes to read the source again in the same way, ``fallback`` a provider that can carry every message.
+    """
 
     name: str
     fingerprint: str
@@ -35,11 +38,16 @@ class NewCampaign:
     text: str | None
     options: Mapping[str, object]
     source: str
+    reading: Mapping[str, object] = field(default_factory=dict)
+    fallback: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class NewMessage:
-    """One recipient's row as it was composed. ``text`` is None where it is the campaign's."""
+    """One recipient's row as it was composed. ``text`` is None where it is the campaign's.
+
+    Prices are of all parts, in millionths of their currency.
+    """
 
     line: int
     msisdn: str
@@ -49,6 +57,8 @@ class NewMessage:
     parts: int
     price_micros: int | None
     currency: str | None
+    fallback_micros: int | None = None
+    fallback_currency: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,15 +71,20 @@ class SourceCounts:
     skipped: int = 0
 
 
-def create(connection: Connection, campaign: NewCampaign) -> int:
-    """Begin a campaign in state importing and return its id.
+@dataclass(frozen=True, kw_only=True)
+class Importer:
+    """The right to fill a campaign, until somebody takes the place of a program that seems dead.
 
-    A campaign of the same fingerprint whose importer died is discarded first.
-
-    Raises:
-        InputError: the same file, text, provider and name were sent before, or are being imported now.
+    ``until`` is the end of its lease as it was last written, in epoch milliseconds. Who takes over writes a
+    later one, so it also tells the two apart: the one that was frozen and wakes up adds nothing.
     """
-    _give_way(connection, campaign)
+
+    campaign_id: int
+    until: int
+
+
+def create(connection: Connection, campaign: NewCampaign) -> Importer:
+    """Begin a campaign in state importing."""
     values = {
         "name": campaign.name,
         "fingerprint": campaign.fingerprint,
@@ -80,61 +95,56 @@ def create(connection: Connection, campaign: NewCampaign) -> int:
         "text": campaign.text,
         "options": json.dumps(dict(campaign.options), sort_keys=True),
         "source": campaign.source,
+        "reading": json.dumps(dict(campaign.reading), sort_keys=True),
+        "fallback": campaign.fallback,
         "created_at": now_ms(),
         "importing_until": now_ms() + IMPORT_LEASE_MS,
     }
-    try:
-        created = connection.execute(insert(CAMPAIGNS).values(values).returning(CAMPAIGNS.c.id))
-    except IntegrityError:  # another program was quicker by a moment
-        raise InputError("The same campaign was sent at this very moment", code="repeated_send") from None
-    return int(created.scalar_one())
+    created = insert(CAMPAIGNS).values(values).returning(CAMPAIGNS.c.id, CAMPAIGNS.c.importing_until)
+    number, until = connection.execute(created).one()
+    return Importer(campaign_id=number, until=until)
 
 
-def _give_way(connection: Connection, campaign: NewCampaign) -> None:
-    query = select(
-        CAMPAIGNS.c.id, CAMPAIGNS.c.name, CAMPAIGNS.c.state, (CAMPAIGNS.c.importing_until > now_ms())
-    )
-    query = query.where(
-        CAMPAIGNS.c.fingerprint == campaign.fingerprint, CAMPAIGNS.c.state != CampaignState.DISCARDED
-    )
-    found = connection.execute(query.with_for_update()).one_or_none()
-    if found is None:
-        return
-    number, name, state, importer_lives = found
-    if state != CampaignState.IMPORTING:
-        raise InputError(
-            f"This was sent before, as campaign {number} ({name}): see `bulksend campaign show {number}`, or "
-            "give the new one its own --name",
-            code="repeated_send",
-        )
-    if importer_lives:
-        raise InputError(
-            f"The same campaign is being imported at this moment, as campaign {number}", code="repeated_send"
-        )
-    _move(connection, number, CampaignState.DISCARDED)
-
-
-def add_batch(connection: Connection, campaign_id: int, messages: Sequence[NewMessage]) -> int:
-    """Write one batch of at most ``BATCH_ROWS`` messages, due at once, and return its id.
+def add_batch(connection: Connection, importer: Importer, messages: Sequence[NewMessage]) -> Importer:
+    """Write one batch of at most ``BATCH_ROWS`` messages, due at once; return the importer's longer lease.
 
     Raises:
-        LedgerError: the campaign is not importing any more (another program took it for dead).
+        LedgerError: another program put the campaign away, or goes on with it.
     """
-    keep = update(CAMPAIGNS).where(
-        CAMPAIGNS.c.id == campaign_id, CAMPAIGNS.c.state == CampaignState.IMPORTING
-    )
     kept = connection.execute(
-        keep.values(importing_until=now_ms() + IMPORT_LEASE_MS).returning(CAMPAIGNS.c.provider, now_ms())
+        update(CAMPAIGNS)
+        .where(*_is_held(importer))
+        .values(importing_until=now_ms() + IMPORT_LEASE_MS)
+        .returning(CAMPAIGNS.c.importing_until, CAMPAIGNS.c.provider, CAMPAIGNS.c.fallback, now_ms())
     ).one_or_none()
     if kept is None:
-        raise LedgerError(f"Campaign {campaign_id} was discarded while it was imported; send it again")
-    provider, now = kept
+        raise _lost(importer)
+    until, provider, fallback, now = kept
+    number = importer.campaign_id
     batch = insert(BATCHES).values(
-        campaign_id=campaign_id, provider=provider, next_due_at=now, queued=len(messages)
+        campaign_id=number, provider=provider, next_due_at=now, queued=len(messages)
     )
     batch_id = int(connection.execute(batch.returning(BATCHES.c.id)).scalar_one())
-    _insert(connection, (_row(campaign_id, batch_id, now, message) for message in messages))
-    return batch_id
+    may_hop = fallback is not None
+    _insert(connection, (_row(number, batch_id, now, message, may_hop=may_hop) for message in messages))
+    return Importer(campaign_id=number, until=until)
+
+
+def _is_held(importer: Importer) -> tuple[ColumnElement[bool], ...]:
+    """Say, as SQL, that nobody has taken the importer's place."""
+    return (
+        CAMPAIGNS.c.id == importer.campaign_id,
+        CAMPAIGNS.c.state == CampaignState.IMPORTING,
+        CAMPAIGNS.c.importing_until == importer.until,
+    )
+
+
+def _lost(importer: Importer) -> LedgerError:
+    number = importer.campaign_id
+    return LedgerError(
+        f"Campaign {number} was put away, or taken over, by another program while it was imported: "
+        f"see `bulksend campaign show {number}`"
+    )
 
 
 _COLUMNS = (
@@ -148,6 +158,8 @@ _COLUMNS = (
     "parts",
     "price_micros",
     "currency",
+    "fallback_micros",
+    "fallback_currency",
     "state",
     "due_at",
     "changed_at",
@@ -155,7 +167,9 @@ _COLUMNS = (
 )
 
 
-def _row(campaign_id: int, batch_id: int, now: int, message: NewMessage) -> tuple[object, ...]:
+def _row(
+    campaign_id: int, batch_id: int, now: int, message: NewMessage, *, may_hop: bool
+) -> tuple[object, ...]:
     return (
         campaign_id,
         batch_id,
@@ -167,6 +181,8 @@ def _row(campaign_id: int, batch_id: int, now: int, message: NewMessage) -> tupl
         message.parts,
         message.price_micros,
         message.currency,
+        message.fallback_micros if may_hop else None,
+        message.fallback_currency if may_hop else None,
         MessageState.QUEUED.value,
         now,
         now,
@@ -187,13 +203,17 @@ def _insert(connection: Connection, rows: Iterable[tuple[object, ...]]) -> None:
         connection.exec_driver_sql(f"INSERT INTO messages ({names}) VALUES ({marks})", list(rows))  # noqa: S608 - constants
 
 
-def release(connection: Connection, campaign_id: int, counts: SourceCounts) -> None:
-    """Let a wholly imported campaign go: the one transition that makes its batches due."""
-    _move(connection, campaign_id, CampaignState.RUNNING)
-    connection.execute(
+def release(connection: Connection, importer: Importer, counts: SourceCounts) -> None:
+    """Let a wholly imported campaign go: the one transition that makes its batches due.
+
+    Raises:
+        LedgerError: another program put the campaign away, or goes on with it.
+    """
+    released = connection.execute(
         update(CAMPAIGNS)
-        .where(CAMPAIGNS.c.id == campaign_id)
+        .where(*_is_held(importer))
         .values(
+            state=CampaignState.RUNNING,
             n_rows=counts.rows,
             n_duplicates=counts.duplicates,
             n_refused=counts.refused,
@@ -202,22 +222,31 @@ def release(connection: Connection, campaign_id: int, counts: SourceCounts) -> N
             due_at=now_ms(),
         )
     )
+    if released.rowcount != 1:
+        raise _lost(importer)
 
 
-def discard(connection: Connection, campaign_id: int) -> None:
-    """Put away a campaign of which nothing was ever due."""
-    _move(connection, campaign_id, CampaignState.DISCARDED)
+def abandon(connection: Connection, importer: Importer) -> bool:
+    """Put away what the importer itself has begun; False when it is not the importer's any more."""
+    left = update(CAMPAIGNS).where(*_may_be_held(importer))
+    return connection.execute(left.values(state=CampaignState.DISCARDED)).rowcount == 1
 
 
-def _move(connection: Connection, campaign_id: int, target: CampaignState) -> None:
-    sources = [state for state, targets in CAMPAIGN_TRANSITIONS.items() if target in targets]
-    moved = connection.execute(
-        update(CAMPAIGNS)
-        .where(CAMPAIGNS.c.id == campaign_id, CAMPAIGNS.c.state.in_(sources))
-        .values(state=target)
+def let_go(connection: Connection, importer: Importer) -> None:
+    """End the importer's lease at once: the import is interrupted, and anybody may finish it."""
+    connection.execute(update(CAMPAIGNS).where(*_may_be_held(importer)).values(importing_until=now_ms()))
+
+
+def _may_be_held(importer: Importer) -> tuple[ColumnElement[bool], ...]:
+    """Say, as SQL, that nobody has taken the importer's place, though its last commit may be news to it.
+
+    While its lease as it knows it lasts, nobody can have done so.
+    """
+    return (
+        CAMPAIGNS.c.id == importer.campaign_id,
+        CAMPAIGNS.c.state == CampaignState.IMPORTING,
+        (CAMPAIGNS.c.importing_until == importer.until) | (now_ms() < importer.until),
     )
-    if moved.rowcount != 1:
-        raise LedgerError(f"Campaign {campaign_id} cannot become {target}: see `bulksend campaign list`")
 
 
 def batched(messages: Iterable[NewMessage]) -> Iterator[list[NewMessage]]:

@@ -20,17 +20,56 @@ def pause(connection: Connection, campaign_id: int, *, reason: str, author: str)
     _order(connection, campaign_id, CampaignState.PAUSED, reason=reason, author=author)
 
 
-def resume(connection: Connection, campaign_id: int, *, author: str) -> None:
-    """Let a paused campaign go on.
+def resume(connection: Connection, campaign_id: int, *, author: str) -> bool:
+    """Let a paused campaign go on; False when it runs, with batches held that ``reopen_held`` opens.
 
     Raises:
-        InputError: it is not paused.
+        InputError: it is neither paused nor running with batches that are held.
     """
     control_lock(connection, shared=False)
-    if _state(connection, campaign_id) != CampaignState.PAUSED:
-        raise _refusal(connection, campaign_id, "resumed")
+    state = state_of(connection, campaign_id)
+    if state == CampaignState.RUNNING and _first_held(connection, campaign_id) is not None:
+        return False
+    if state != CampaignState.PAUSED:
+        raise refusal(connection, campaign_id, "resumed")
     _order(connection, campaign_id, CampaignState.RUNNING, reason=None, author=author)
     _forget_hints(connection, campaign_id)
+    return True
+
+
+def reopen_held(connection: Connection, campaign_id: int) -> int | None:
+    """Open one batch that is held, as if no worker had ever been lost with it; return how many messages wait.
+
+    None when no batch of the campaign is held any more.
+    """
+    control_lock(connection, shared=False)
+    batch_id = _first_held(connection, campaign_id)
+    if batch_id is None:
+        return None
+    lock_batches(connection, [batch_id])
+    next_due = select(func.min(MESSAGES.c.due_at)).where(
+        MESSAGES.c.batch_id == batch_id, MESSAGES.c.state == MessageState.QUEUED
+    )
+    reopened = (
+        update(BATCHES)
+        .where(BATCHES.c.id == batch_id, BATCHES.c.state == BatchState.HELD)
+        .values(
+            state=case((BATCHES.c.queued == 0, BatchState.DONE.value), else_=BatchState.OPEN.value),
+            reason=None,
+            lost_leases=0,
+            next_due_at=func.coalesce(next_due.scalar_subquery(), BATCHES.c.next_due_at),
+            published_at=None,
+            n_hints=0,
+        )
+    )
+    n_queued = connection.execute(reopened.returning(BATCHES.c.queued)).scalar_one_or_none()
+    return n_queued or 0
+
+
+def _first_held(connection: Connection, campaign_id: int) -> int | None:
+    held = BATCHES.c.campaign_id == stored_id(campaign_id), BATCHES.c.state == BatchState.HELD
+    first: int | None = connection.scalar(select(func.min(BATCHES.c.id)).where(*held))
+    return first
 
 
 def cancel(connection: Connection, campaign_id: int, *, author: str) -> None:
@@ -42,7 +81,7 @@ def cancel(connection: Connection, campaign_id: int, *, author: str) -> None:
         InputError: it is being imported, or was discarded.
     """
     control_lock(connection, shared=False)
-    if _state(connection, campaign_id) == CampaignState.CANCELLED:
+    if state_of(connection, campaign_id) == CampaignState.CANCELLED:
         return
     _order(connection, campaign_id, CampaignState.CANCELLED, reason="cancelled", author=author)
 
@@ -84,21 +123,28 @@ def _order(
     sources = [state for state in sources if state != CampaignState.IMPORTING]
     moved = connection.execute(
         update(CAMPAIGNS)
-        .where(CAMPAIGNS.c.id == min(campaign_id, LARGEST_ID), CAMPAIGNS.c.state.in_(sources))
+        .where(CAMPAIGNS.c.id == stored_id(campaign_id), CAMPAIGNS.c.state.in_(sources))
         .values(state=target, reason=reason, author=author)
     )
     if moved.rowcount != 1:
-        raise _refusal(connection, campaign_id, str(target))
+        raise refusal(connection, campaign_id, str(target))
 
 
-def _state(connection: Connection, campaign_id: int) -> str | None:
-    query = select(CAMPAIGNS.c.state).where(CAMPAIGNS.c.id == min(campaign_id, LARGEST_ID))
+def stored_id(campaign_id: int) -> int:
+    """Return an id as a driver takes it; what is beyond is nobody's."""
+    return max(0, min(campaign_id, LARGEST_ID))
+
+
+def state_of(connection: Connection, campaign_id: int) -> str | None:
+    """Return the stored state of a campaign, None when there is no such campaign."""
+    query = select(CAMPAIGNS.c.state).where(CAMPAIGNS.c.id == stored_id(campaign_id))
     state: str | None = connection.scalar(query)
     return state
 
 
-def _refusal(connection: Connection, campaign_id: int, wish: str) -> InputError:
-    state = _state(connection, campaign_id)
+def refusal(connection: Connection, campaign_id: int, wish: str) -> InputError:
+    """Say why a campaign cannot be what is wished, such as ``paused``."""
+    state = state_of(connection, campaign_id)
     if state is None:
         return InputError(
             f"There is no campaign {campaign_id}: `bulksend campaign list` shows them",

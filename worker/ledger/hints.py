@@ -68,6 +68,19 @@ def hints_out(connection: Connection, provider: str, *, repeat_ms: int) -> int:
     return int(connection.execute(query).scalar_one())
 
 
+def still_out(connection: Connection, provider: str, *, older_than_ms: int) -> list[int]:
+    """Return the batches that are due and published for so long, and that nobody has leased."""
+    query = select(BATCHES.c.id).where(
+        BATCHES.c.provider == provider,
+        BATCHES.c.state == BatchState.OPEN,
+        BATCHES.c.next_due_at <= now_ms() - older_than_ms,
+        BATCHES.c.published_at <= now_ms() - older_than_ms,
+        campaign_is_running(BATCHES.c.campaign_id),
+        account_is_open(BATCHES.c.provider),
+    )
+    return list(connection.scalars(query.order_by(BATCHES.c.id)))
+
+
 def note_published(connection: Connection, batch_ids: Sequence[int]) -> None:
     """Remember that hints went out, before they do: a hint lost in between is repeated."""
     lock_batches(connection, batch_ids)

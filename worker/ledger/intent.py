@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import ColumnElement, Connection, insert, select, update
 
-from worker.ledger.accounts import account_is_open
+from worker.ledger.accounts import account_takes
 from worker.ledger.batches import Lease, campaign_is_running
 from worker.ledger.engine import control_lock, now_ms
 from worker.ledger.given import execute_given
@@ -18,7 +18,8 @@ from worker.states import BatchState, MessageState
 def next_due(connection: Connection, held: Lease, *, limit: int) -> list[DueRow]:
     """Read the next rows of a leased batch that are queued and due; marks nothing."""
     names = ("id", "msisdn", "text", "encoding", "parts", "attempts", "group_limit")
-    query = select(*(MESSAGES.c[name] for name in names)).where(*_may_leave(held))
+    leave_in_ms = (MESSAGES.c.leave_by - now_ms()).label("leave_in_ms")
+    query = select(*(MESSAGES.c[name] for name in names), leave_in_ms).where(*_may_leave(held))
     found = connection.execute(query.order_by(MESSAGES.c.due_at, MESSAGES.c.id).limit(limit))
     return [
         DueRow(
@@ -29,9 +30,27 @@ def next_due(connection: Connection, held: Lease, *, limit: int) -> list[DueRow]
             parts=row.parts,
             attempts=row.attempts,
             group_limit=row.group_limit,
+            leave_in_ms=row.leave_in_ms,
         )
         for row in found
     ]
+
+
+def fail_late(connection: Connection, held: Lease) -> int:
+    """Give up the rows of a leased batch whose time to leave is over; return how many."""
+    late = connection.execute(
+        update(MESSAGES)
+        .where(
+            MESSAGES.c.batch_id == held.batch_id,
+            MESSAGES.c.state == MessageState.QUEUED,
+            MESSAGES.c.leave_by <= now_ms(),
+        )
+        .values(state=MessageState.FAILED, code="validity", changed_at=now_ms())
+    ).rowcount
+    if late:
+        counters = {"queued": BATCHES.c.queued - late, "failed": BATCHES.c.failed + late}
+        connection.execute(update(BATCHES).where(BATCHES.c.id == held.batch_id).values(counters))
+    return late
 
 
 def mark(
@@ -57,10 +76,7 @@ def mark(
     numbers = _insert_submissions(connection, held, kept)
     _keep_earlier(connection, granted)
     _submit(connection, held, [(row.id, numbers[each.reference]) for each in kept for row in each.rows])
-    return [
-        Marked(submission_id=numbers[each.reference], reference=each.reference, rows=each.rows)
-        for each in kept
-    ]
+    return [Marked(reference=each.reference, rows=each.rows) for each in kept]
 
 
 def _renew(connection: Connection, held: Lease, *, lease_ms: int) -> bool:
@@ -69,7 +85,7 @@ def _renew(connection: Connection, held: Lease, *, lease_ms: int) -> bool:
         .where(
             *_is_ours(held),
             campaign_is_running(BATCHES.c.campaign_id),
-            account_is_open(BATCHES.c.provider),
+            account_takes(BATCHES.c.provider, BATCHES.c.id),
         )
         .values(lease_until=now_ms() + lease_ms)
     )

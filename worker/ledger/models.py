@@ -59,7 +59,7 @@ class Account(SQLModel, table=True):
     reason: str | None = None  # of the pause or the trouble
     n_ambiguous: int = 0  # answers in a row that could not be read
     brake_ms: int = _instant(default=0)  # pause of the brake; 0 when it is off
-    trial_until: int = _instant(default=0)  # somebody tries the braked account with one message
+    trial_batch_id: int | None = _instant(default=None)  # the one batch that a braked account takes
     check_at: int | None = _instant(default=None)  # when it is to be checked; NULL: it is not in trouble
     check_ms: int = _instant(default=0)  # between two checks
     closed_since: int | None = _instant(default=None)  # the gateway takes nothing; NULL: it does

@@ -2,35 +2,55 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import Connection, RowMapping, func, select, update
 
+from worker.ledger import failover
 from worker.ledger.engine import now_ms
 from worker.ledger.given import execute_given
-from worker.ledger.models import BATCHES, CAMPAIGNS, MESSAGES
+from worker.ledger.models import BATCHES, CAMPAIGNS, MESSAGES, SUBMISSIONS
 from worker.ledger.values import MessageOutcome, SubmissionResult
-from worker.states import BatchState, CampaignState, MessageState, after_outcome
+from worker.states import PROVEN, BatchState, CampaignState, MessageState, after_outcome, is_doubled
+
+_log = logging.getLogger(__name__)
 
 
 def record(connection: Connection, results: Sequence[SubmissionResult]) -> int:
     """Write the outcomes of submissions in one transaction; return how many messages changed.
 
     An acceptance counts from any submission of a message, everything else from the current one. A message
-    that returns to QUEUED reopens or lowers its batch here and now.
+    that returns to QUEUED reopens or lowers its batch here and now, and one that is given up goes to the
+    fallback of its campaign or fails. A reference that the ledger does not know changes nothing: its mark was
+    never committed.
     """
     ids = sorted({outcome.message_id for result in results for outcome in result.messages})
     _lock_batches(connection, ids)
     now = int(connection.execute(select(now_ms())).scalar_one())
     _end_submissions(connection, results, now=now)
-    changes = _changes(_lock_messages(connection, ids), results)
+    submissions = _submissions(connection, results)
+    changes = _changes(_lock_messages(connection, ids), results, submissions)
+    _resolve_given_up(connection, changes)
     _write_messages(connection, changes, now=now)
+    _keep_earlier(connection, changes)
     _count(connection, changes, now=now)
+    failover.hop(connection, [change.row["id"] for change in changes if change.hops], now=now)
     return len(changes)
 
 
-_Change = tuple[RowMapping, MessageOutcome, MessageState]
+@dataclass(kw_only=True)
+class _Change:
+    """What one message becomes."""
+
+    row: RowMapping
+    outcome: MessageOutcome
+    state: MessageState
+    submission_id: int  # whose word this is
+    is_doubled: bool = False
+    hops: bool = False  # to the fallback
 
 
 def _lock_batches(connection: Connection, message_ids: Sequence[int]) -> None:
@@ -52,12 +72,20 @@ _ENDED = {"result": "text", "new_ref": "text", "new_code": "text", "new_detail":
 def _end_submissions(connection: Connection, results: Sequence[SubmissionResult], *, now: int) -> None:
     execute_given(
         connection,
-        "UPDATE submissions SET outcome = given.result, provider_ref = given.new_ref, code = given.new_code, "
-        "detail = given.new_detail, ended_at = given.instant FROM given "
-        "WHERE submissions.id = given.submission AND submissions.outcome IN ('open', 'unknown')",
-        columns={"submission": "bigint", **_ENDED},
-        rows=[(r.submission_id, r.outcome.value, r.provider_ref, r.code, r.detail, now) for r in results],
+        "UPDATE submissions SET outcome = given.result, ended_at = given.instant, "
+        "provider_ref = COALESCE(given.new_ref, provider_ref), "
+        "code = COALESCE(given.new_code, CASE given.result WHEN 'unknown' THEN code END), "
+        "detail = COALESCE(given.new_detail, CASE given.result WHEN 'unknown' THEN detail END) FROM given "
+        "WHERE submissions.reference = given.ours AND submissions.outcome IN ('open', 'unknown')",
+        columns={"ours": "text", **_ENDED},
+        rows=[(r.reference, r.outcome.value, r.provider_ref, r.code, r.detail, now) for r in results],
     )
+
+
+def _submissions(connection: Connection, results: Sequence[SubmissionResult]) -> dict[str, int]:
+    query = select(SUBMISSIONS.c.reference, SUBMISSIONS.c.id)
+    query = query.where(SUBMISSIONS.c.reference.in_([result.reference for result in results]))
+    return {reference: int(number) for reference, number in connection.execute(query)}
 
 
 def _lock_messages(connection: Connection, ids: Sequence[int]) -> dict[int, RowMapping]:
@@ -78,35 +106,71 @@ def _lock_messages(connection: Connection, ids: Sequence[int]) -> dict[int, RowM
     return {row["id"]: row for row in connection.execute(query).mappings()}
 
 
-def _changes(rows: Mapping[int, RowMapping], results: Sequence[SubmissionResult]) -> list[_Change]:
+def _changes(
+    rows: Mapping[int, RowMapping], results: Sequence[SubmissionResult], submissions: Mapping[str, int]
+) -> list[_Change]:
     """Judge outcome after outcome; where several concern one message, the last that changes it is written."""
     changes: dict[int, _Change] = {}
     for result in results:
+        submission_id = submissions.get(result.reference)
         for outcome in result.messages:
             row = rows.get(outcome.message_id)
-            if row is None:
+            if row is None or submission_id is None:
                 continue
-            before = changes[row["id"]][2] if row["id"] in changes else MessageState(row["state"])
-            state = _next_state(row, before, outcome, submission_id=result.submission_id)
-            if state is not None:
-                changes[row["id"]] = (row, outcome, state)
+            change = _change(row, changes.get(row["id"]), outcome, submission_id=submission_id)
+            if change is not None:
+                changes[row["id"]] = change
     return list(changes.values())
 
 
-def _next_state(
-    row: RowMapping, before: MessageState, outcome: MessageOutcome, *, submission_id: int
-) -> MessageState | None:
-    return after_outcome(
-        before,
+def _change(
+    row: RowMapping, before: _Change | None, outcome: MessageOutcome, *, submission_id: int
+) -> _Change | None:
+    """Judge one outcome of a message, which may have changed already in this transaction."""
+    current = before.state if before else MessageState(row["state"])
+    current_id = before.submission_id if before and before.state in PROVEN else row["submission_id"]
+    is_current = current_id == submission_id
+    doubled = is_doubled(current, outcome.state, is_current=is_current)
+    if doubled:
+        _log.error("message doubled", extra={"message_id": row["id"], "submission_id": submission_id})
+    state = after_outcome(
+        current,
         outcome.state,
-        is_current=row["submission_id"] == submission_id,
+        is_current=is_current,
         is_cancelled=row["campaign"] == CampaignState.CANCELLED,
     )
+    if state is None and not doubled:
+        return None
+    if state is None:
+        outcome = MessageOutcome(message_id=outcome.message_id, state=current)
+    return _Change(
+        row=row,
+        outcome=outcome,
+        state=state or current,
+        submission_id=submission_id if state in PROVEN else current_id,
+        is_doubled=doubled or bool(before and before.is_doubled),
+    )
+
+
+def _resolve_given_up(connection: Connection, changes: Sequence[_Change]) -> None:
+    """Decide for messages that are given up: to the fallback, or failed."""
+    given_up = [
+        change for change in changes if change.state is MessageState.QUEUED and change.outcome.gives_up
+    ]
+    if not given_up:
+        return
+    may_hop = failover.may_hop(connection, [change.row["id"] for change in given_up])
+    for change in given_up:
+        change.hops = change.row["id"] in may_hop
+        if not change.hops:
+            change.state = MessageState.FAILED
 
 
 _CHANGED = {
     "message": "bigint",
     "new_state": "text",
+    "proof": "bigint",
+    "doubled": "int",
     "new_due": "bigint",
     "uncounted": "int",
     "new_limit": "int",
@@ -123,6 +187,7 @@ def _write_messages(connection: Connection, changes: Sequence[_Change], *, now: 
     execute_given(
         connection,
         "UPDATE messages SET state = given.new_state, due_at = COALESCE(given.new_due, due_at), "
+        "submission_id = given.proof, is_doubled = (is_doubled OR given.doubled = 1), "
         "attempts = attempts - given.uncounted, group_limit = COALESCE(given.new_limit, group_limit), "
         "provider_ref = COALESCE(given.new_ref, provider_ref), "
         "billed_parts = COALESCE(given.new_parts, billed_parts), "
@@ -130,18 +195,36 @@ def _write_messages(connection: Connection, changes: Sequence[_Change], *, now: 
         "code = given.new_code, detail = given.new_detail, changed_at = given.instant "
         "FROM given WHERE messages.id = given.message",
         columns=_CHANGED,
-        rows=[_changed(row, outcome, state, now=now) for row, outcome, state in changes],
+        rows=[_changed(change, now=now) for change in changes],
     )
 
 
-def _changed(
-    row: RowMapping, outcome: MessageOutcome, state: MessageState, *, now: int
-) -> tuple[object, ...]:
+def _keep_earlier(connection: Connection, changes: Sequence[_Change]) -> None:
+    """Keep the submission that was current before another one was proven to be accepted."""
+    links = [
+        (change.row["id"], change.row["submission_id"])
+        for change in changes
+        if change.row["submission_id"] not in {None, change.submission_id}
+    ]
+    if links:
+        execute_given(
+            connection,
+            "INSERT INTO earlier_submissions (message_id, submission_id) "
+            "SELECT given.message, given.former FROM given WHERE true ON CONFLICT DO NOTHING",
+            columns={"message": "bigint", "former": "bigint"},
+            rows=links,
+        )
+
+
+def _changed(change: _Change, *, now: int) -> tuple[object, ...]:
     """Give the cells of one change in the order of ``_CHANGED``."""
+    outcome = change.outcome
     return (
-        row["id"],
-        state.value,
-        now + outcome.delay_ms if state is MessageState.QUEUED else None,
+        change.row["id"],
+        change.state.value,
+        change.submission_id,
+        int(change.is_doubled),
+        now + outcome.delay_ms if change.state is MessageState.QUEUED else None,
         0 if outcome.keeps_attempt else 1,
         outcome.group_limit,
         outcome.provider_ref,
@@ -157,12 +240,13 @@ def _count(connection: Connection, changes: Sequence[_Change], *, now: int) -> N
     """Move the counters of each batch by what its rows did, and reopen it for rows that are queued again."""
     moves: dict[int, Counter[str]] = {}
     due: dict[int, int] = {}
-    for row, outcome, state in changes:
-        moved = moves.setdefault(row["batch_id"], Counter())
-        moved[row["state"]] -= 1
-        moved[state.value] += 1
-        if state is MessageState.QUEUED:
-            due[row["batch_id"]] = min(now + outcome.delay_ms, due.get(row["batch_id"], 2**62))
+    for change in changes:
+        moved = moves.setdefault(change.row["batch_id"], Counter())
+        moved[change.row["state"]] -= 1
+        moved[change.state.value] += 1
+        if change.state is MessageState.QUEUED and not change.hops:
+            instant = now + change.outcome.delay_ms
+            due[change.row["batch_id"]] = min(instant, due.get(change.row["batch_id"], 2**62))
     for batch_id, moved in sorted(moves.items()):
         values = {name: BATCHES.c[name] + n for name, n in moved.items() if n}
         connection.execute(update(BATCHES).where(BATCHES.c.id == batch_id).values(**values, lost_leases=0))

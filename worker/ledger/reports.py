@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, RowMapping, func, select
+from sqlalchemy import Connection, RowMapping, Select, func, select
 
 from worker.errors import InputError
+from worker.ledger import accounts
 from worker.ledger.engine import now_ms
-from worker.ledger.models import ACCOUNTS, BATCHES, CAMPAIGNS, LARGEST_ID, MESSAGES
+from worker.ledger.models import BATCHES, CAMPAIGNS, LARGEST_ID, MESSAGES
 from worker.states import OPEN_STATES, PROVEN, BatchState, CampaignState, MessageState
 from worker.text.pricing import Totals
 
@@ -36,6 +38,7 @@ class CampaignReport:
     counts: Mapping[MessageState, int]
     n_held: int  # queued in batches that are held
     is_provider_held: bool  # which is the reason; it ends by itself, and is tried again
+    is_interrupted: bool  # it is importing, and nobody imports it (any more)
 
     @property
     def messages(self) -> int:
@@ -51,7 +54,7 @@ class CampaignReport:
     def is_stuck(self) -> bool:
         """Whether what is left waits for a person."""
         left = sum(self.counts[state] for state in OPEN_STATES)
-        return self.state == CampaignState.PAUSED or 0 < left == self.n_held
+        return self.state == CampaignState.PAUSED or self.is_interrupted or 0 < left == self.n_held
 
 
 def counts_of(connection: Connection, campaign_ids: Sequence[int]) -> dict[int, dict[MessageState, int]]:
@@ -70,7 +73,7 @@ def report(connection: Connection, campaign_id: int) -> CampaignReport:
     Raises:
         InputError: there is no such campaign.
     """
-    query = select(CAMPAIGNS).where(CAMPAIGNS.c.id == max(0, min(campaign_id, LARGEST_ID)))
+    query = _campaigns().where(CAMPAIGNS.c.id == max(0, min(campaign_id, LARGEST_ID)))
     found = connection.execute(query).mappings().one_or_none()
     if found is None:
         raise InputError(
@@ -82,8 +85,12 @@ def report(connection: Connection, campaign_id: int) -> CampaignReport:
 
 def reports(connection: Connection, *, limit: int) -> list[CampaignReport]:
     """Return the newest campaigns with their counts, newest first."""
-    query = select(CAMPAIGNS).order_by(CAMPAIGNS.c.id.desc()).limit(limit)
+    query = _campaigns().order_by(CAMPAIGNS.c.id.desc()).limit(limit)
     return list(_reports(connection, connection.execute(query).mappings().all()))
+
+
+def _campaigns() -> Select[Any]:
+    return select(CAMPAIGNS, (CAMPAIGNS.c.importing_until <= now_ms()).label("is_lease_over"))
 
 
 def _reports(connection: Connection, found: Sequence[RowMapping]) -> Iterator[CampaignReport]:
@@ -112,6 +119,7 @@ def _reports(connection: Connection, found: Sequence[RowMapping]) -> Iterator[Ca
             counts=counts[row["id"]],
             n_held=n_held,
             is_provider_held=not (row["reason"] or reason) and waits_for is not None,
+            is_interrupted=state == CampaignState.IMPORTING and bool(row["is_lease_over"]),
         )
 
 
@@ -171,5 +179,5 @@ def has_been_worked(connection: Connection, campaign_id: int) -> bool:
 
 
 def _hold_reasons(connection: Connection) -> dict[str, str]:
-    held = select(ACCOUNTS.c.provider, ACCOUNTS.c.reason).where(ACCOUNTS.c.not_before > now_ms())
-    return {provider: reason for provider, reason in connection.execute(held) if reason}
+    closed = (each for each in accounts.standings(connection).values() if each.state != "open")
+    return {each.provider: each.reason for each in closed if each.reason}

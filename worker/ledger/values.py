@@ -20,6 +20,7 @@ class DueRow:
     parts: int
     attempts: int
     group_limit: int | None
+    leave_in_ms: int | None  # the time in which it may leave, when it was read; None: any
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +35,6 @@ class Intention:
 class Marked:
     """One request that may be written now, with the rows that the ledger granted it."""
 
-    submission_id: int
     reference: str
     rows: tuple[DueRow, ...]
 
@@ -50,14 +50,16 @@ class Stop(enum.StrEnum):
 class MessageOutcome:
     """What one submission means for one of its messages.
 
-    ``delay_ms`` counts from now and matters for QUEUED only. ``keeps_attempt`` is False where the try is not
-    to count (a split, a throttle refusal). ``billed_parts`` and ``billed_cost`` are the gateway's own count,
+    ``delay_ms`` counts from now and matters for QUEUED only. ``gives_up`` says that this provider is not to
+    try it again: it goes to the campaign's fallback, or fails. ``keeps_attempt`` is False where the try does
+    not count (a split, a throttle refusal). ``billed_parts`` and ``billed_cost`` are the gateway's own count,
     in its own unit. ``detail`` is the gateway's text, trimmed and free of numbers.
     """
 
     message_id: int
     state: MessageState
     delay_ms: int = 0
+    gives_up: bool = False
     keeps_attempt: bool = True
     group_limit: int | None = None
     provider_ref: str | None = None
@@ -69,9 +71,13 @@ class MessageOutcome:
 
 @dataclass(frozen=True, kw_only=True)
 class SubmissionResult:
-    """One submission's end, with its messages."""
+    """One submission's end, with its messages.
 
-    submission_id: int
+    Named by its reference, which is known before the ledger has answered: a mark whose commit got no answer
+    is taken back by it, whether it was made or not.
+    """
+
+    reference: str
     outcome: SubmissionOutcome
     messages: tuple[MessageOutcome, ...]
     provider_ref: str | None = None

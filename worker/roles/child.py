@@ -153,12 +153,6 @@ class Child:
         if self._process:
             self._process.terminate()
 
-    def wait(self, timeout_s: float) -> None:
-        """Wait for its end, but not longer."""
-        if self._process:
-            with suppress(subprocess.TimeoutExpired):
-                self._process.wait(timeout_s)
-
     def kill(self) -> None:
         """End the process for certain, with its group when it leads one; there is no restart after this."""
         process, self._process, self._restart_at_s = self._process, None, None

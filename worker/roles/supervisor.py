@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -11,6 +12,7 @@ from typing import Self
 from worker.roles.child import Child, Role
 
 POLL_S = 0.1
+HURRY_S = 4.0
 
 
 class Supervisor:
@@ -40,6 +42,7 @@ class Supervisor:
     ) -> None:
         self._children = [Child(role, on_line=on_line, on_end=on_end, own_group=own_groups) for role in roles]
         self._grace_s = grace_s
+        self._ends_s = math.inf
 
     def __enter__(self) -> Self:
         """Start, as ``start`` does."""
@@ -82,15 +85,21 @@ class Supervisor:
 
     def stop(self) -> None:
         """Ask all roles to end, wait for the grace time, kill what is left; an interrupt kills at once."""
-        ends_s = time.monotonic() + self._grace_s
+        self._ends_s = time.monotonic() + self._grace_s
         try:
             for child in self._children:
                 child.terminate()
-            for child in self._children:
-                child.wait(max(0.0, ends_s - time.monotonic()))
+            while self.pids() and time.monotonic() < self._ends_s:
+                time.sleep(POLL_S / 2)
         finally:
             for child in self._children:
                 child.kill()
+
+    def hurry(self) -> None:
+        """Ask the roles once more, while ``stop`` waits for them, and let it wait no longer than moments."""
+        self._ends_s = min(self._ends_s, time.monotonic() + HURRY_S)
+        for child in self._children:
+            child.terminate()
 
     def ready_line(self, name: str) -> str:
         """Return the line with which the role said that it is ready; empty while a restarted one is not."""

@@ -3,8 +3,9 @@
 `GET /_sandbox/accepted[?gateway=cpsms]`: JSON lines of every accepted message: time (Unix seconds), gateway,
     msisdn (E.164 with plus), text (as it reaches the handset), sender, reference, parts.
 `GET /_sandbox/stats`: by gateway; `requests` of any kind, `sends` (requests that ask to send), messages
-    `accepted` and their `parts`, `unique` (accepted, and their number and text for the first time),
-    `duplicates` by `reference` (same reference and number again) and by `text` (same number and text again),
+    `arrived` (in requests that were read whole, whatever became of them), `accepted` and their `parts`,
+    `unique` (accepted, and their number and text for the first time), `duplicates`
+    by `reference` (same reference and number again) and by `text` (same number and text again),
     `refused` (messages; 1 for a request that was not read so far), `violations` of the rate, `cancelled`
     (scheduled ones that were deleted; they stay in `accepted`), `at_once` and `at_once_most` (sends in work),
     `receipts` pushed, failed, ignored because the receiver is not on this machine.

@@ -4,6 +4,7 @@ import json
 import time
 import zlib
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 _CHUNK_BYTES = 1 << 16
@@ -19,8 +20,8 @@ class Book:
 
     def __init__(self, gateway: str) -> None:
         self.gateway = gateway
-        self.counts = dict.fromkeys(("requests", "sends", "accepted", "parts", "unique", "refused"), 0)
-        self.counts |= dict.fromkeys(("violations", "cancelled", "at_once", "at_once_most"), 0)
+        self.counts = dict.fromkeys(("requests", "sends", "arrived", "accepted", "parts", "unique"), 0)
+        self.counts |= dict.fromkeys(("refused", "violations", "cancelled", "at_once", "at_once_most"), 0)
         self.duplicates = {"reference": 0, "text": 0}
         self.receipts = {"pushed": 0, "failed": 0, "ignored": 0}
         self._full: list[bytes] = []
@@ -52,15 +53,12 @@ class Book:
         return {**self.counts, "duplicates": self.duplicates, "receipts": self.receipts}
 
     def chunks(self) -> Iterator[bytes]:
-        """Yield the accepted messages as JSON lines, many at a time."""
-        full, tail = list(self._full), bytes(self._tail)
-        yield from map(zlib.decompress, full)
-        yield tail
+        """Give what is accepted by now as JSON lines, many at a time; another thread may walk them."""
+        return chain(map(zlib.decompress, list(self._full)), [bytes(self._tail)])
 
     def lines(self) -> Iterator[bytes]:
-        """Yield the accepted messages as JSON lines, one by one, oldest first."""
-        for chunk in self.chunks():
-            yield from chunk.splitlines()
+        """Give the same one by one, oldest first."""
+        return (line for chunk in self.chunks() for line in chunk.splitlines())
 
 
 def _seen(keys: set[int], *, key: int) -> bool:

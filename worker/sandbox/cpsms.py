@@ -5,8 +5,10 @@ Source: the vendor's documentation of 2016 and the shapes of later clients; what
 
 import asyncio
 import json
+import math
 import time
 from collections.abc import Iterator, Mapping
+from itertools import accumulate
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
@@ -18,14 +20,16 @@ from worker.sandbox.cpsms_request import (
     Submission,
     number_fault,
     parameters,
+    recipients,
     submission,
     unix_seconds,
     user_name,
 )
-from worker.sandbox.gateway import Call, Gateway, JsonReply, RefusalError
+from worker.sandbox.gateway import Call, Gateway, JsonReply, RefusalError, encoded
 from worker.sandbox.knobs import Knobs
 from worker.sandbox.receipts import Receipt, Receipts, is_loopback
 
+_NO_CREDIT = "not enough points"
 _CANCEL_AHEAD_S = 600
 _LOG_BACK_S = 90 * 86400
 _DLR_CODES = {  # 2016: the vendor's text; 2020: the clients in use since
@@ -57,6 +61,7 @@ class CpsmsKnobs(Knobs):
     getlog_interval_s: Annotated[float, Field(ge=0)] = 120
     getlog_error: Literal[409, 429] = 429
     delete_nothing: Literal[200, 409] = 409  # the answer when there is nothing to delete
+    credit_stops: Literal["before", "within"] = "before"  # within: as many are accepted as can be paid
 
 
 class Cpsms(Gateway):
@@ -85,6 +90,13 @@ class Cpsms(Gateway):
     def sends(self, call: Call) -> bool:
         """Say whether the call is one of the three that send."""
         return call.path[0] in {"send", "sendgroup", "simplesend"}
+
+    def messages(self, call: Call) -> int:
+        """Count the numbers that the call names, good or bad."""
+        try:
+            return len(recipients(self._with_group(parameters(call, names=_path_names(call)))))
+        except RefusalError:
+            return 0
 
     async def answer(self, call: Call) -> Response:
         """Do what the call asks."""
@@ -121,26 +133,39 @@ class Cpsms(Gateway):
     # --- send
 
     def _send(self, user: str, *, given: dict[str, Any]) -> Response:
-        if "to_group" in given:
-            given = given | {"to": self._contacts.numbers(given["to_group"])}
-        asked = submission(given, knobs=self.knobs)
+        asked = submission(self._with_group(given), knobs=self.knobs)
         refuse = self.knobs.refuse_numbers
         faults = {number: number_fault(number, refused=refuse) for number in set(asked.recipients)}
         good = [number for number in asked.recipients if not faults[number]]
         bad = [number for number in asked.recipients if faults[number]]
-        if good:
-            self._afford(asked, good=good)
-            self.keep_rate(user, messages=len(good), parts=len(good) * asked.parts)
-        accepted = [self._accept(number, asked=asked) for number in good]
+        paid = self._paid(good, asked=asked)
+        if paid:
+            self.keep_rate(user, messages=len(paid), parts=len(paid) * asked.parts)
+        accepted = [self._accept(number, asked=asked) for number in paid]
         refused = [self._error(400, text=faults[number]) | {"to": number} for number in bad]
-        self.book.counts["refused"] += len(bad)
+        refused += [self._error(402, text=_NO_CREDIT) | {"to": number} for number in good[len(paid) :]]
+        self.book.counts["refused"] += len(refused)
         return self._outcome(accepted, refused=refused)
 
-    def _afford(self, asked: Submission, *, good: list[str]) -> None:
-        cost = sum(_points(number, parts=asked.parts) for number in good)
-        credit = self.knobs.credit
-        if self.knobs.out_of_credit or (credit is not None and self._spent + cost > credit):
-            raise RefusalError(402, "not enough points", messages=len(asked.recipients))
+    def _paid(self, good: list[str], *, asked: Submission) -> list[str]:
+        """Return the first of the good numbers, as far as the credit goes.
+
+        Raises:
+            RefusalError: it goes not far enough for any, or not for all while only all or none are accepted.
+        """
+        spent = accumulate((_points(number, parts=asked.parts) for number in good), initial=self._spent)
+        n_paid = sum(points <= self._limit_of_credit() for points in list(spent)[1:])
+        if n_paid == len(good) or (n_paid and self.knobs.credit_stops == "within"):
+            return good[:n_paid]
+        raise RefusalError(402, _NO_CREDIT, messages=len(asked.recipients))
+
+    def _limit_of_credit(self) -> float:
+        if self.knobs.out_of_credit:
+            return 0.0
+        return math.inf if self.knobs.credit is None else self.knobs.credit
+
+    def _with_group(self, given: dict[str, Any]) -> dict[str, Any]:
+        return given | {"to": self._contacts.numbers(given["to_group"])} if "to_group" in given else given
 
     def _accept(self, number: str, *, asked: Submission) -> dict[str, Any]:
         self.book.accept(
@@ -202,13 +227,15 @@ class Cpsms(Gateway):
         self._logged_at_s[user] = now_s
         from_s = max(unix_seconds(given.get("fromDate", 0)), now_s - _LOG_BACK_S)
         to_s = unix_seconds(given.get("toDate", 0)) or now_s
-        rows = self._rows(str(given.get("to", "")).removeprefix("+"), now_s=now_s)
-        wanted = (row for row in rows if from_s <= row["timeSent"] <= to_s)
-        return JsonReply(await asyncio.to_thread(list, wanted))  # a long log must not stop the sends
+        number = str(given.get("to", "")).removeprefix("+")
+        rows = self._rows(self.book.lines(), number=number, now_s=now_s)
+        wanted = (encoded(row) for row in rows if from_s <= row["timeSent"] <= to_s)
+        # Row by row in a thread: a long log must not stop the sends.
+        return Response(await asyncio.to_thread(_listed, wanted), media_type="application/json")
 
-    def _rows(self, number: str, *, now_s: float) -> Iterator[dict[str, Any]]:
+    def _rows(self, lines: Iterator[bytes], *, number: str, now_s: float) -> Iterator[dict[str, Any]]:
         wanted = f'"+{number}"'.encode() if number else b""
-        for line in self.book.lines():
+        for line in lines:
             if wanted in line:
                 row = json.loads(line)
                 send_at_s = max([row["time"], *self._scheduled.get(row["reference"], [])])
@@ -255,6 +282,10 @@ def _path_names(call: Call) -> tuple[str, ...]:
         raise RefusalError(404, "the method is unknown")
     # getlog/<to> has one segment, and then it is the last of its names
     return names[-1:] if call.path[0] == "getlog" and len(call.path) == 2 else names  # noqa: PLR2004 - two segments
+
+
+def _listed(rows: Iterator[bytes]) -> bytes:
+    return b"[" + b",".join(rows) + b"]"
 
 
 def _points(number: str, *, parts: int) -> float:

@@ -82,24 +82,24 @@ def submission(given: dict[str, Any], *, knobs: Knobs) -> Submission:
     Raises:
         RefusalError: a parameter is missing or beyond its limit.
     """
-    recipients = _recipients(given, knobs=knobs)
-    try:
-        return _checked(given, recipients=recipients, knobs=knobs)
-    except RefusalError as error:
-        raise RefusalError(error.status, error.text, messages=len(recipients)) from None
-
-
-def _recipients(given: dict[str, Any], *, knobs: Knobs) -> list[str]:
-    to = given.get("to", [])
-    numbers = [str(number).removeprefix("+") for number in (to if isinstance(to, list) else [to])]
+    numbers = recipients(given)
     if not numbers:
         raise RefusalError(400, "the parameter to is missing")
+    try:
+        return _checked(given, numbers=numbers, knobs=knobs)
+    except RefusalError as error:
+        raise RefusalError(error.status, error.text, messages=len(numbers)) from None
+
+
+def recipients(given: dict[str, Any]) -> list[str]:
+    """Return the numbers of the parameters as they are, without the plus."""
+    to = given.get("to", [])
+    return [str(number).removeprefix("+") for number in (to if isinstance(to, list) else [to])]
+
+
+def _checked(given: dict[str, Any], *, numbers: list[str], knobs: Knobs) -> Submission:
     if len(numbers) > knobs.max_recipients:
-        raise RefusalError(400, "there are too many recipients", messages=len(numbers))
-    return numbers
-
-
-def _checked(given: dict[str, Any], *, recipients: list[str], knobs: Knobs) -> Submission:
+        raise RefusalError(400, "there are too many recipients")
     is_unicode = str(given.get("format", "GSM")).upper() == "UNICODE"
     text = str(given.get("message", ""))
     text = text if is_unicode else only_gsm(text)
@@ -116,7 +116,7 @@ def _checked(given: dict[str, Any], *, recipients: list[str], knobs: Knobs) -> S
     if parts > _MAX_PARTS:
         raise RefusalError(400, "the message is too long")
     return Submission(
-        recipients=recipients,
+        recipients=numbers,
         text=text,
         sender=sender,
         reference=reference,

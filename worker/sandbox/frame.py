@@ -43,6 +43,7 @@ class Frame:
             await _write(answer, scope=scope, receive=receive, send=send)
             return
         counts["sends"] += 1
+        counts["arrived"] += self._gateway.messages(call)
         counts["at_once"] += 1
         counts["at_once_most"] = max(counts["at_once"], counts["at_once_most"])
         try:

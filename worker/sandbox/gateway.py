@@ -18,12 +18,17 @@ REFUSED_USER = "bad"
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
+def encoded(content: object) -> bytes:
+    """Write JSON in ASCII: what it echoes may hold half of a surrogate pair, which UTF-8 cannot carry."""
+    return _encode(content).encode()
+
+
 class JsonReply(JSONResponse):
-    """JSON in ASCII: what it echoes may hold half of a surrogate pair, which UTF-8 cannot carry."""
+    """An answer in JSON."""
 
     def render(self, content: object) -> bytes:
         """Encode the content."""
-        return _encode(content).encode()
+        return encoded(content)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,6 +75,10 @@ class Gateway(abc.ABC):
     @abc.abstractmethod
     def sends(self, call: Call) -> bool:
         """Say whether the call asks to send messages."""
+
+    @abc.abstractmethod
+    def messages(self, call: Call) -> int:
+        """Count the messages that a call asks to send; 0 where that cannot be read."""
 
     @abc.abstractmethod
     async def answer(self, call: Call) -> Response:

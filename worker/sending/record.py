@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from worker import retry
 from worker.errors import NotSent, OutcomeUnknown, TooLate
 from worker.gateways.base import Outcome, Verdict
-from worker.ledger.values import Marked, MessageOutcome, SubmissionResult
+from worker.ledger.values import DueRow, Marked, MessageOutcome, SubmissionResult
 from worker.states import MessageState, SubmissionOutcome
 
-UNREACHABLE_PAUSE_S = 5.0
 THROTTLED_PAUSE_S = 1.0
-TROUBLE_PAUSE_S = 60.0
 TOO_LATE_DELAY_MS = 1000  # a machine that is so slow is given a breath
 
 Reply = Mapping[str, Outcome] | NotSent | OutcomeUnknown
@@ -25,21 +24,25 @@ _STATES: Mapping[Verdict, MessageState] = {
     Verdict.CAMPAIGN: MessageState.REJECTED,
     Verdict.ACCOUNT: MessageState.QUEUED,
     Verdict.RETRY: MessageState.QUEUED,
+    Verdict.THROTTLED: MessageState.QUEUED,
     Verdict.SPLIT: MessageState.QUEUED,
     Verdict.AMBIGUOUS: MessageState.UNKNOWN,
     Verdict.BUG: MessageState.QUEUED,
 }
 
+_UNCOUNTED = frozenset({Verdict.ACCOUNT, Verdict.THROTTLED, Verdict.SPLIT, Verdict.BUG})
+"""A try that the gateway did not judge as such does not count as an attempt."""
 
 _SILENCE = Outcome(verdict=Verdict.AMBIGUOUS, code="not_named")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Hold:
-    """Nothing may leave through the account for so long, and why."""
+    """Nothing may leave through the account, and why."""
 
-    pause_s: float
     reason: str
+    pause_s: float | None = None  # so long; None: until a check succeeds
+    is_away: bool = False  # a check costs nothing and is worth making at once
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,24 +52,83 @@ class Ended:
     result: SubmissionResult
     hold: Hold | None = None
     refusal: str | None = None  # why the campaign as a whole was refused
+    has_taken: bool = False  # the gateway accepted a message
 
     @property
     def is_clear(self) -> bool:
         """Whether the gateway's answer, or that there was none to expect, is beyond doubt."""
         return self.result.outcome is not SubmissionOutcome.UNKNOWN
 
-
-def ended(marked: Marked, reply: Reply) -> Ended:
-    """Judge one request. A try that the gateway never judged does not count as an attempt."""
-    if isinstance(reply, NotSent):
-        return _not_sent(marked, reply)
-    if isinstance(reply, OutcomeUnknown):
-        outcomes = {row.msisdn: Outcome(verdict=Verdict.AMBIGUOUS, code="no_answer") for row in marked.rows}
-        return Ended(result=_result(marked, outcomes, SubmissionOutcome.UNKNOWN))
-    return Ended(result=_result(marked, reply, _outcome(reply)), hold=_hold(reply), refusal=_refusal(reply))
+    @property
+    def is_answered(self) -> bool:
+        """Whether the gateway gave an answer that could be read."""
+        return self.result.outcome is SubmissionOutcome.ANSWERED
 
 
-def _not_sent(marked: Marked, reason: NotSent) -> Ended:
+@dataclass(frozen=True, kw_only=True)
+class Judge:
+    """Judges requests by one policy of retries."""
+
+    policy: retry.Policy
+    random: Callable[[], float]
+
+    def ended(self, marked: Marked, reply: Reply) -> Ended:
+        """Judge one request."""
+        if isinstance(reply, NotSent):
+            hold = None if isinstance(reply, TooLate) else unreachable(reply)
+            return Ended(result=not_sent(marked, reply), hold=hold)
+        if isinstance(reply, OutcomeUnknown):
+            silence = Outcome(verdict=Verdict.AMBIGUOUS, code="no_answer")
+            reply = dict.fromkeys((row.msisdn for row in marked.rows), silence)
+        return Ended(
+            result=self._result(marked, reply),
+            hold=_hold(reply),
+            refusal=_refusal(reply),
+            has_taken=any(each.verdict is Verdict.ACCEPTED for each in reply.values()),
+        )
+
+    def _result(self, marked: Marked, reply: Mapping[str, Outcome]) -> SubmissionResult:
+        messages = (
+            self._message(row, reply.get(row.msisdn, _SILENCE), size=len(marked.rows)) for row in marked.rows
+        )
+        worst = next((each for each in reply.values() if each.verdict is not Verdict.ACCEPTED), None)
+        return SubmissionResult(
+            reference=marked.reference,
+            outcome=_outcome(reply),
+            messages=tuple(messages),
+            provider_ref=next((each.provider_ref for each in reply.values() if each.provider_ref), None),
+            code=worst.code if worst else None,
+            detail=worst.detail if worst else None,
+        )
+
+    def _message(self, row: DueRow, outcome: Outcome, *, size: int) -> MessageOutcome:
+        delay_s = self._delay_s(row, outcome) if outcome.verdict is Verdict.RETRY else 0.0
+        return MessageOutcome(
+            message_id=row.id,
+            state=_STATES[outcome.verdict],
+            delay_ms=int(1000 * (delay_s or 0.0)),
+            gives_up=delay_s is None,
+            keeps_attempt=outcome.verdict not in _UNCOUNTED,
+            group_limit=max(1, size // 2) if outcome.verdict is Verdict.SPLIT else None,
+            provider_ref=outcome.provider_ref,
+            billed_parts=outcome.parts,
+            billed_cost=outcome.cost,
+            code=outcome.code,
+            detail=outcome.detail,
+        )
+
+    def _delay_s(self, row: DueRow, outcome: Outcome) -> float | None:
+        return retry.delay_s(
+            self.policy,
+            attempts=row.attempts + 1,  # this one
+            random=self.random,
+            retry_after_s=outcome.retry_after_s,
+            leave_in_s=None if row.leave_in_ms is None else row.leave_in_ms / 1000,
+        )
+
+
+def not_sent(marked: Marked, reason: NotSent) -> SubmissionResult:
+    """Say that nothing of a request has left: its messages are queued as they were."""
     delay_ms = TOO_LATE_DELAY_MS if isinstance(reason, TooLate) else 0
     messages = tuple(
         MessageOutcome(
@@ -79,19 +141,18 @@ def _not_sent(marked: Marked, reason: NotSent) -> Ended:
         )
         for row in marked.rows
     )
-    result = SubmissionResult(
-        submission_id=marked.submission_id,
+    return SubmissionResult(
+        reference=marked.reference,
         outcome=SubmissionOutcome.NOT_SENT,
         messages=messages,
         code="not_sent",
         detail=str(reason),
     )
-    return Ended(result=result, hold=None if isinstance(reason, TooLate) else unreachable(reason))
 
 
 def unreachable(reason: NotSent) -> Hold:
-    """Let the account wait a little: what refuses connections is tried gently."""
-    return Hold(pause_s=reason.retry_after_s or UNREACHABLE_PAUSE_S, reason=str(reason))
+    """Close the account until the gateway can be reached: what refuses connections is tried gently."""
+    return Hold(pause_s=reason.retry_after_s, reason=str(reason), is_away=True)
 
 
 def _outcome(reply: Mapping[str, Outcome]) -> SubmissionOutcome:
@@ -99,46 +160,16 @@ def _outcome(reply: Mapping[str, Outcome]) -> SubmissionOutcome:
     return SubmissionOutcome.UNKNOWN if unclear else SubmissionOutcome.ANSWERED
 
 
-def _result(marked: Marked, reply: Mapping[str, Outcome], outcome: SubmissionOutcome) -> SubmissionResult:
-    messages = tuple(
-        _message(row.id, reply.get(row.msisdn, _SILENCE), size=len(marked.rows)) for row in marked.rows
-    )
-    worst = next((each for each in reply.values() if each.verdict is not Verdict.ACCEPTED), None)
-    return SubmissionResult(
-        submission_id=marked.submission_id,
-        outcome=outcome,
-        messages=messages,
-        provider_ref=next((each.provider_ref for each in reply.values() if each.provider_ref), None),
-        code=worst.code if worst else None,
-        detail=worst.detail if worst else None,
-    )
-
-
-def _message(message_id: int, outcome: Outcome, *, size: int) -> MessageOutcome:
-    state = _STATES[outcome.verdict]
-    return MessageOutcome(
-        message_id=message_id,
-        state=state,
-        keeps_attempt=state is not MessageState.QUEUED,
-        group_limit=max(1, size // 2) if outcome.verdict is Verdict.SPLIT else None,
-        provider_ref=outcome.provider_ref,
-        billed_parts=outcome.parts,
-        billed_cost=outcome.cost,
-        code=outcome.code,
-        detail=outcome.detail,
-    )
-
-
 def _hold(reply: Mapping[str, Outcome]) -> Hold | None:
+    """Return the hold that lasts longest."""
     holds = [hold for outcome in reply.values() if (hold := _hold_for(outcome)) is not None]
-    return max(holds, key=lambda hold: hold.pause_s, default=None)
+    return max(holds, key=lambda hold: (hold.pause_s is None, hold.pause_s), default=None)
 
 
 def _hold_for(outcome: Outcome) -> Hold | None:
     if outcome.verdict in {Verdict.ACCOUNT, Verdict.BUG}:
-        said = f"the gateway answered {outcome.code}: {outcome.detail or 'nothing more'}"
-        return Hold(pause_s=TROUBLE_PAUSE_S, reason=said)
-    if outcome.verdict is Verdict.RETRY:
+        return Hold(reason=f"the gateway answered {outcome.code}: {outcome.detail or 'nothing more'}")
+    if outcome.verdict is Verdict.THROTTLED:
         pause_s = outcome.retry_after_s or THROTTLED_PAUSE_S
         return Hold(pause_s=pause_s, reason="the gateway asked for a pause")
     return None

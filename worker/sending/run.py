@@ -8,48 +8,31 @@ import secrets
 import string
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from collections.abc import Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, Engine
-
 from worker.clock import Stamp
-from worker.errors import InputError, LedgerError, NotSent, TooLate
-from worker.ledger import accounts, batches, campaigns, control, intent, outcomes
+from worker.errors import InputError, LedgerError, NotSent, OutcomeUnknown, TooLate
+from worker.ledger import accounts, batches, campaigns, control, intent
 from worker.ledger.engine import LedgerUnavailableError, reading, writing
 from worker.ledger.values import DueRow, Intention, Marked, Stop
-from worker.sending.permits import Permits
+from worker.sending.books import Books
+from worker.sending.desk import Desk
 from worker.sending.plan import group_rows, parts_differ
-from worker.sending.record import TROUBLE_PAUSE_S, Ended, Hold, Reply, ended, unreachable
-from worker.sending.submit import Gateway
-from worker.settings import Timers
-from worker.states import SubmissionOutcome
+from worker.sending.record import Ended, Reply, not_sent, unreachable
 from worker.waiting import within
 
 _log = logging.getLogger(__name__)
 _ALPHABET = string.ascii_lowercase + string.digits
 _REFERENCE_LENGTH = 20  # 36 ** 20 is above 2 ** 103: 100 random bits and more
 _LEDGER_RETRY_S = 1.0
+_LOOK_S = 0.25  # how often a wait looks whether it is to end
 
 
 def new_reference() -> str:
     """Return a fresh reference for a submission: 20 lower-case letters and digits."""
     return "".join(secrets.choice(_ALPHABET) for _ in range(_REFERENCE_LENGTH))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Desk:
-    """What a worker process needs to send for one account."""
-
-    engine: Engine
-    owner: str
-    gateway: Gateway
-    pool: ThreadPoolExecutor  # as many threads as there are permits
-    permits: Permits
-    max_recipients: int
-    timers: Timers
-    should_stop: Callable[[], bool]
 
 
 def send_batch(desk: Desk, batch_id: int) -> int:
@@ -60,10 +43,14 @@ def send_batch(desk: Desk, batch_id: int) -> int:
     lease_ms = int(desk.timers.lease * 1000)
     with writing(desk.engine) as connection:
         held = batches.lease(connection, batch_id, owner=desk.owner, lease_ms=lease_ms)
-        trouble = accounts.trouble_of(connection, held.provider) if held else accounts.Trouble()
-    if held is None:
-        return 0
-    work = _Work(desk=desk, held=held, lease_ms=lease_ms, trouble=trouble, is_probe=trouble.is_braked)
+        if held is None:
+            return 0
+        intent.fail_late(connection, held)
+        trouble = accounts.trouble_of(connection, held.provider)
+    books = Books(
+        engine=desk.engine, keep=desk.keep, timers=desk.timers, held=held, is_counting=trouble.is_counting
+    )
+    work = _Work(desk=desk, held=held, lease_ms=lease_ms, books=books, is_probe=trouble.is_braked)
     try:
         work.run()
     finally:
@@ -75,12 +62,12 @@ def send_batch(desk: Desk, batch_id: int) -> int:
 
 @dataclass(kw_only=True)
 class _Work:
-    """The state of working one lease: what is planned, and what is out."""
+    """The state of working one lease: what is planned, what is out, and what is known of it."""
 
     desk: Desk
     held: batches.Lease
     lease_ms: int
-    trouble: accounts.Trouble  # of the account when the batch was leased
+    books: Books
     is_probe: bool  # the account is braked: one message, and then see
     n_requests: int = 0
     planned: deque[tuple[DueRow, ...]] = field(default_factory=deque)
@@ -92,20 +79,22 @@ class _Work:
         """Keep as many requests out as there are permits, recording what came back in between."""
         while True:
             self._send_more()
-            if not self.out:
+            if not (self.out or self.books.unsaved):
                 return
             self._record_some()
 
     def finish(self) -> None:
         """Record what is still out and give the batch back, whatever else fails."""
         try:
-            while self.out:
+            while self.out or (self.books.unsaved and not self.desk.should_stop()):
                 self._record_some()
         finally:
             wait(self.out)
             self.desk.permits.give_back(len(self.out))
             self.out.clear()
-            self._release()
+            self.books.save()
+            if not self.books.unsaved:  # else they are on disk, and the sweep opens the batch
+                self._release()
 
     def _release(self) -> None:
         try:
@@ -114,10 +103,12 @@ class _Work:
         except LedgerError as error:  # the sweep opens it when the lease has run out
             _log.warning("batch not released", extra={"batch_id": self.held.batch_id, "reason": str(error)})
 
+    # --- out
+
     def _send_more(self) -> None:
         """Open connections and mark a good handful of requests in one commit, when permits are to be had."""
         most = 1 if self.is_probe else self.desk.permits.total
-        if self.stopped or self._should_rest() or 2 * len(self.out) > most:
+        if self.books.unsaved or self.stopped or self._should_rest() or 2 * len(self.out) > most:
             return
         if not (self.planned or self._plan()):
             return
@@ -137,7 +128,7 @@ class _Work:
                     self.desk.gateway.submit, self.held, each, still_ours=still_ours
                 )
             except RuntimeError:  # no thread is to be had
-                self._save([ended(each, TooLate("there was no thread to send with"))])
+                self.books.add([self.desk.judge.ended(each, TooLate("there was no thread to send with"))])
                 continue
             self.out[future] = each
             self.n_requests += 1
@@ -189,90 +180,68 @@ class _Work:
             self.desk.gateway.open(n=n, pool=self.desk.pool)
         except NotSent as reason:
             self.stopped = True
-            self._hold(unreachable(reason))
+            self.books.hold(unreachable(reason))
             return False
         return True
 
     def _mark(self, requests: Sequence[tuple[DueRow, ...]]) -> tuple[list[Marked], Stamp]:
         """Mark, and tell when the commit was sent: from then on the time to the first byte is short."""
         intentions = [Intention(reference=new_reference(), rows=rows) for rows in requests]
-        with writing(self.desk.engine) as connection:
-            marked = intent.mark(connection, self.held, intentions, lease_ms=self.lease_ms)
-            marked_at = Stamp.now()
+        try:
+            with writing(self.desk.engine) as connection:
+                marked = intent.mark(connection, self.held, intentions, lease_ms=self.lease_ms)
+                marked_at = Stamp.now()
+        except LedgerUnavailableError as error:
+            self._take_back(intentions, reason=str(error))
+            return [], Stamp.now()
         if isinstance(marked, Stop):
             self.stopped = True
             _log.info("mark refused", extra={"batch_id": self.held.batch_id, "reason": marked.value})
             return [], marked_at
         return marked, marked_at
 
+    def _take_back(self, intentions: Sequence[Intention], *, reason: str) -> None:
+        """Say that nothing has left of requests whose mark may stand in the ledger: its answer was lost."""
+        self.stopped = True
+        _log.warning("mark not answered", extra={"batch_id": self.held.batch_id, "reason": reason})
+        unsent = TooLate("the ledger did not answer")
+        marked = [Marked(reference=each.reference, rows=each.rows) for each in intentions]
+        self.books.add([Ended(result=not_sent(each, unsent)) for each in marked])
+        self.books.miss()
+
+    # --- back
+
     def _record_some(self) -> None:
         """Wait for an answer and write it with what else has come; nothing is forgotten before that."""
-        done, _ = wait(self.out, return_when=FIRST_COMPLETED)
-        answered = [future for future in self.out if future in done]
-        ends = [ended(self.out[future], future.result()) for future in answered]
-        self._save(ends)
-        for future in answered:
-            del self.out[future]
-        self.desk.permits.give_back(len(answered))
-        self._note(ends)
-        holds = [end.hold for end in ends if end.hold is not None]
-        if holds:
-            self._hold(max(holds, key=lambda hold: hold.pause_s))
+        self.books.add(self._answers())
+        ends = self.books.save()
+        if self.books.was_refused:
+            self.stopped = True
+        if self.is_probe and any(end.is_answered for end in ends):  # well again: go on at once, as before
+            self.is_probe = False
+            self.planned.clear()
         refusal = next((end.refusal for end in ends if end.refusal), None)
         if refusal and not self.stopped:
             self._pause(refusal)
 
-    def _save(self, ends: Sequence[Ended]) -> None:
-        """Write outcomes together; one that the ledger refuses takes no other with it."""
-        try:
-            self._write(lambda connection: outcomes.record(connection, [end.result for end in ends]))
-        except LedgerError as error:
-            if len(ends) > 1:
-                for end in ends:
-                    self._save([end])
-                return
-            self.stopped = True  # its rows become UNKNOWN when the lease has run out
-            _log.error("outcome refused", extra={"batch_id": self.held.batch_id, "reason": str(error)})
-            self._hold(
-                Hold(pause_s=TROUBLE_PAUSE_S, reason="the ledger refuses outcomes: see the worker's log")
-            )
+    def _answers(self) -> list[Ended]:
+        """Wait for the next answer; while the ledger is away, only until it is to be tried again."""
+        if not self.out:
+            within(_LEDGER_RETRY_S if self.books.is_away else 0.0, self.desk.should_stop, every_s=_LOOK_S)
+            return []
+        done: set[Future[Reply]] = set()
 
-    def _note(self, ends: Sequence[Ended]) -> None:
-        """Count what could not be read; look at the account only when there is something to count."""
-        written = [end for end in ends if end.result.outcome is not SubmissionOutcome.NOT_SENT]
-        if len(written) < len(ends):
-            _log.warning("requests not sent", extra={"n_requests": len(ends) - len(written)})
-        clear = [end.is_clear for end in written]
-        if self.is_probe and clear and clear[-1]:  # the gateway is well again: go on at once, as before
-            self.is_probe = False
-            self.planned.clear()
-        if self.trouble.is_counting or not all(clear):
-            self.trouble = accounts.Trouble(is_counting=True)
-            self._write(lambda connection: accounts.note_answers(connection, self.held.provider, clear))
+        def has_come() -> bool:
+            done.update(wait(self.out, timeout=_LOOK_S, return_when=FIRST_COMPLETED).done)
+            return bool(done) or self.desk.should_hurry()
 
-    def _hold(self, hold: Hold) -> None:
-        """Let the account wait, on every host: nothing is marked for it before the pause is over."""
-        provider, pause_ms = self.held.provider, int(hold.pause_s * 1000)
-        try:
-            self._write(
-                lambda connection: accounts.hold_account(
-                    connection, provider, pause_ms=pause_ms, reason=hold.reason
-                )
-            )
-        except LedgerError as error:
-            _log.error("provider not held", extra={"provider": provider, "reason": str(error)})
-            return
-        facts = {"provider": provider, "pause_ms": pause_ms, "reason": hold.reason}
-        _log.warning("provider held", extra=facts)
+        within(_LEDGER_RETRY_S, has_come, every_s=0.0)
+        ended = [future for future in self.out if future in done or self.desk.should_hurry()]
+        return [self._judged(future) for future in ended]
 
-    def _write(self, change: Callable[[Connection], object]) -> None:
-        """Write what is known; while the database is away it is kept, and nothing else is marked."""
-        while True:
-            try:
-                with writing(self.desk.engine) as connection:
-                    change(connection)
-            except LedgerUnavailableError:
-                _log.warning("outcomes wait for the ledger", extra={"batch_id": self.held.batch_id})
-                time.sleep(_LEDGER_RETRY_S)
-            else:
-                return
+    def _judged(self, future: Future[Reply]) -> Ended:
+        """Judge a request that has ended; of one that is not waited for nobody knows."""
+        reply = future.result() if future.done() else OutcomeUnknown("stopped in a hurry")
+        marked = self.out.pop(future)
+        self.desk.permits.give_back(1)
+        return self.desk.judge.ended(marked, reply)

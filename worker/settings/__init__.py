@@ -6,7 +6,7 @@ Only programs read settings; everything else gets values as arguments.
 from worker.settings.idle import idle_settings
 from worker.settings.load import CONFIG_VARIABLE, load_settings
 from worker.settings.secret import read_secret
-from worker.settings.shape import DEFAULT_FILE, Provider, Rate, Receipts, Settings, Timers
+from worker.settings.shape import DEFAULT_FILE, Provider, Rate, Receipts, Retries, Settings, Timers
 
 __all__ = [
     "CONFIG_VARIABLE",
@@ -14,6 +14,7 @@ __all__ = [
     "Provider",
     "Rate",
     "Receipts",
+    "Retries",
     "Settings",
     "Timers",
     "idle_settings",

@@ -1,8 +1,7 @@
-import threading
-from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
-from sqlalchemy import Engine, text, update
+from sqlalchemy import Engine, update
 
 from tests import ledgers
 from tests.ledgers import (
@@ -12,6 +11,7 @@ from tests.ledgers import (
     cancel,
     due_rows,
     import_campaign,
+    importer_of,
     lease,
     mark,
     pause,
@@ -22,17 +22,12 @@ from tests.ledgers import (
     try_lease,
 )
 from worker.errors import InputError, LedgerError
-from worker.ledger import accounts, campaigns, hints, messages, reports
+from worker.ledger import accounts, campaigns, hints, interrupted, messages, reports
 from worker.ledger.engine import reading, writing
 from worker.ledger.models import CAMPAIGNS
 from worker.states import MessageState
 
 COUNTS = campaigns.SourceCounts(rows=5, duplicates=1, refused=2)
-
-
-def create(engine: Engine, name: str = "spring") -> int:
-    with writing(engine) as connection:
-        return campaigns.create(connection, a_campaign(name))
 
 
 def report(engine: Engine, campaign_id: int) -> reports.CampaignReport:
@@ -50,6 +45,11 @@ def let_importer_die(engine: Engine) -> None:
         connection.execute(update(CAMPAIGNS).values(importing_until=0))
 
 
+def take_over(engine: Engine) -> campaigns.Importer:
+    with writing(engine) as connection:
+        return interrupted.take_over(connection, 1)[0]
+
+
 def test_nothing_is_due_while_importing(engine: Engine) -> None:
     batch_id = only_batch(engine, import_campaign(engine))
 
@@ -61,10 +61,11 @@ def test_nothing_is_due_while_importing(engine: Engine) -> None:
 
 
 def test_a_released_campaign_reports_its_rows_and_runs(engine: Engine) -> None:
-    campaign_id = import_campaign(engine, 2)
+    importer = importer_of(engine, 2)
+    campaign_id = importer.campaign_id
 
     with writing(engine) as connection:
-        campaigns.release(connection, campaign_id, COUNTS)
+        campaigns.release(connection, importer, COUNTS)
 
     found = report(engine, campaign_id)
     assert (found.rows, found.duplicates, found.refused, found.messages) == (5, 1, 2, 2)
@@ -73,108 +74,62 @@ def test_a_released_campaign_reports_its_rows_and_runs(engine: Engine) -> None:
     assert_counts(engine)
 
 
-@pytest.mark.parametrize("step", [run_campaign, import_campaign])
-def test_the_same_campaign_is_refused_while_it_lives(engine: Engine, step: Callable[[Engine], int]) -> None:
-    step(engine)
-
-    with pytest.raises(InputError, match="as campaign 1") as caught:
-        create(engine)
-
-    assert caught.value.code == "repeated_send"
-
-
-def test_the_campaign_of_a_dead_importer_gives_way(engine: Engine) -> None:
-    first = import_campaign(engine)
+def test_an_importer_whose_place_was_taken_adds_nothing_and_releases_nothing(engine: Engine) -> None:
+    first = importer_of(engine)
     let_importer_die(engine)
+    take_over(engine)
 
-    second = create(engine)
-
-    assert [report(engine, number).state for number in (first, second)] == ["discarded", "importing"]
-
-
-def test_an_importer_that_was_taken_for_dead_adds_nothing_and_releases_nothing(engine: Engine) -> None:
-    first = import_campaign(engine)
-    let_importer_die(engine)
-    create(engine)
-
-    with pytest.raises(LedgerError, match="was discarded while it was imported"), writing(engine) as late:
+    with pytest.raises(LedgerError, match="put away, or taken over"), writing(engine) as late:
         campaigns.add_batch(late, first, some_messages(1))
 
-    with pytest.raises(LedgerError, match="cannot become running"), writing(engine) as late:
+    with pytest.raises(LedgerError, match="put away, or taken over"), writing(engine) as late:
         campaigns.release(late, first, COUNTS)
 
 
+def test_an_importer_whose_place_was_taken_puts_nothing_away(engine: Engine) -> None:
+    first = importer_of(engine)
+    let_importer_die(engine)
+    take_over(engine)
+
+    with writing(engine) as late:
+        is_ours = campaigns.abandon(late, replace(first, until=0))
+        campaigns.let_go(late, replace(first, until=0))
+
+    assert not is_ours
+    assert (report(engine, 1).state, report(engine, 1).is_interrupted) == ("importing", False)
+
+
 def test_a_batch_keeps_its_importer_alive(engine: Engine) -> None:
-    campaign_id = create(engine)
+    importer = replace(importer_of(engine), until=0)
     let_importer_die(engine)
     with writing(engine) as connection:
-        campaigns.add_batch(connection, campaign_id, some_messages(1))
+        campaigns.add_batch(connection, importer, some_messages(1))
 
     with pytest.raises(InputError, match="is being imported at this moment"):
-        create(engine)
+        take_over(engine)
 
 
-def test_a_discarded_campaign_may_be_sent_again(engine: Engine) -> None:
-    campaign_id = import_campaign(engine)
+def test_an_importer_puts_away_what_it_began_though_its_last_commit_is_news_to_it(engine: Engine) -> None:
+    first = importer_of(engine)
     with writing(engine) as connection:
-        campaigns.discard(connection, campaign_id)
+        campaigns.add_batch(connection, first, some_messages(1))
 
-    run_campaign(engine)
+    with writing(engine) as connection:
+        assert campaigns.abandon(connection, first)
 
-    assert report(engine, campaign_id).state == "discarded"
-
-
-def test_a_running_campaign_is_not_discarded(engine: Engine) -> None:
-    run_campaign(engine)
-
-    with pytest.raises(LedgerError, match="cannot become discarded"), writing(engine) as connection:
-        campaigns.discard(connection, 1)
+    assert report(engine, 1).state == "discarded"
 
 
-def test_of_two_who_send_the_same_at_once_one_is_refused(engine: Engine) -> None:
-    start, said = threading.Barrier(2), []
+def test_the_price_at_the_fallback_is_kept_only_where_the_campaign_has_one(engine: Engine) -> None:
+    priced = [replace(some_messages(1)[0], fallback_micros=40_000, fallback_currency="GBP")]
+    for fallback in ("acme-uk", None):
+        with writing(engine) as connection:
+            importer = campaigns.create(connection, replace(a_campaign(), fallback=fallback))
+            campaigns.add_batch(connection, importer, priced)
 
-    def send() -> None:
-        start.wait()
-        try:
-            create(engine)
-            said.append("created")
-        except InputError as error:
-            said.append(error.code)
+    kept = [(row["fallback_micros"], row["fallback_currency"]) for row in ledgers.rows(engine)]
 
-    threads = [threading.Thread(target=send) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-    assert sorted(said) == ["created", "repeated_send"]
-
-
-@pytest.mark.postgres
-def test_one_who_waits_for_the_other_is_refused_as_a_repeat(postgres_engine: Engine) -> None:
-    said = []
-
-    def send() -> None:
-        with pytest.raises(InputError) as caught:
-            create(postgres_engine)
-        said.append(caught.value.code)
-
-    second = threading.Thread(target=send)
-    with writing(postgres_engine) as connection:
-        campaigns.create(connection, a_campaign())
-        second.start()
-        while not waits(postgres_engine):
-            pass
-    second.join()
-
-    assert said == ["repeated_send"]
-
-
-def waits(engine: Engine) -> bool:
-    """Say whether some statement waits for another transaction."""
-    with reading(engine) as connection:
-        return bool(connection.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")))
+    assert kept == [(40_000, "GBP"), (None, None)]
 
 
 def test_a_campaign_is_done_when_no_row_can_leave_and_not_before(engine: Engine) -> None:

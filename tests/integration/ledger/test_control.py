@@ -6,6 +6,7 @@ from sqlalchemy import Connection, Engine
 from tests.ledgers import (
     assert_counts,
     batch,
+    change_batch,
     due_rows,
     import_campaign,
     lease,
@@ -119,6 +120,12 @@ def test_a_campaign_that_is_not_there_is_named(engine: Engine, give: Callable[[E
         give(engine)
 
 
+@pytest.mark.parametrize("number", [10**30, -(10**30)])
+def test_a_number_that_no_campaign_can_have_is_named(engine: Engine, number: int) -> None:
+    with pytest.raises(InputError, match=f"no campaign {number}"), writing(engine) as connection:
+        control.pause(connection, number, reason="wrong text", author="ann")
+
+
 @pytest.mark.parametrize("give", [pause, resume, cancel])
 def test_a_campaign_that_is_being_imported_takes_no_orders(
     engine: Engine, give: Callable[[Engine], None]
@@ -127,6 +134,55 @@ def test_a_campaign_that_is_being_imported_takes_no_orders(
 
     with pytest.raises(InputError, match="importing"):
         give(engine)
+
+
+def reopen_held(engine: Engine) -> list[int]:
+    """Open what is held, batch by batch; return how many messages wait in each."""
+    opened: list[int] = []
+    while True:
+        with writing(engine) as connection:
+            n_queued = control.reopen_held(connection, 1)
+        if n_queued is None:
+            return opened
+        opened.append(n_queued)
+
+
+def hold_batch(engine: Engine, batch_id: int) -> None:
+    change_batch(engine, batch_id, state="held", reason="lost", lost_leases=3, next_due_at=2**60, n_hints=3)
+
+
+def test_a_batch_that_was_held_is_tried_again_after_a_resume(engine: Engine) -> None:
+    batch_id = run_campaign(engine)
+    hold_batch(engine, batch_id)
+
+    resume(engine)
+    opened = reopen_held(engine)
+
+    assert opened == [2]
+    assert state_of(engine) == ("running", None)
+    assert batch(engine, batch_id)["lost_leases"] == batch(engine, batch_id)["n_hints"] == 0
+    assert try_lease(engine, batch_id) is not None
+    assert_counts(engine)
+
+
+def test_a_batch_that_was_held_without_a_queued_message_is_done(engine: Engine) -> None:
+    held = lease(engine, run_campaign(engine))
+    mark(engine, held)
+    hold_batch(engine, held.batch_id)
+
+    reopen_held(engine)
+
+    assert batch(engine, held.batch_id)["state"] == "done"
+
+
+def test_held_batches_of_a_paused_campaign_stay_held(engine: Engine) -> None:
+    batch_id = run_campaign(engine)
+    hold_batch(engine, batch_id)
+    pause(engine)
+
+    resume(engine)
+
+    assert batch(engine, batch_id)["state"] == "held"
 
 
 def test_a_running_campaign_cannot_be_resumed(engine: Engine) -> None:

@@ -63,10 +63,11 @@ def test_a_mark_writes_its_submission_and_moves_its_rows(engine: Engine) -> None
 
     one, two = mark(engine, held, [first, second], [third])
 
-    assert [row["submission_id"] for row in rows(engine)] == [
-        one.submission_id,
-        one.submission_id,
-        two.submission_id,
+    names = {row["id"]: row["reference"] for row in submissions(engine)}
+    assert [names[row["submission_id"]] for row in rows(engine)] == [
+        one.reference,
+        one.reference,
+        two.reference,
     ]
     assert [(row["state"], row["attempts"]) for row in rows(engine)] == [("submitting", 1)] * 3
     assert [(each["n_messages"], each["cost"], each["outcome"]) for each in submissions(engine)] == [
@@ -163,7 +164,7 @@ def test_the_second_mark_keeps_the_first_submission_and_the_first_mark_keeps_non
 
     (row,) = rows(engine)
     assert after_first == []
-    assert earlier(engine) == [(row["id"], first.submission_id)]
+    assert earlier(engine) == [(row["id"], submissions(engine)[0]["id"])]
     assert row["attempts"] == 2
 
 

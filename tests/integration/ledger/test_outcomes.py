@@ -59,7 +59,7 @@ def test_the_outcome_of_the_current_submission_counts(engine: Engine, state: Mes
 def test_a_submission_keeps_how_it_ended(engine: Engine) -> None:
     _, marked = one_out(engine)
     ended = SubmissionResult(
-        submission_id=marked.submission_id, outcome=SubmissionOutcome.NOT_SENT, messages=(), code="x"
+        reference=marked.reference, outcome=SubmissionOutcome.NOT_SENT, messages=(), code="x"
     )
 
     record(engine, ended)
@@ -73,7 +73,7 @@ def test_an_answer_is_not_overwritten_by_a_later_doubt(engine: Engine) -> None:
     _, marked = one_out(engine)
     record(engine, result(marked, M.ACCEPTED))
     doubt = SubmissionResult(
-        submission_id=marked.submission_id, outcome=SubmissionOutcome.UNKNOWN, messages=()
+        reference=marked.reference, outcome=SubmissionOutcome.UNKNOWN, messages=()
     )
 
     record(engine, doubt)
@@ -273,7 +273,7 @@ def test_an_outcome_of_a_message_that_is_gone_is_left_alone(engine: Engine) -> N
     _, marked = one_out(engine)
     gone = MessageOutcome(message_id=999, state=M.ACCEPTED)
     ended = SubmissionResult(
-        submission_id=marked.submission_id, outcome=SubmissionOutcome.ANSWERED, messages=(gone,)
+        reference=marked.reference, outcome=SubmissionOutcome.ANSWERED, messages=(gone,)
     )
 
     assert record(engine, ended) == 0

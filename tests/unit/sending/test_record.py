@@ -3,24 +3,29 @@ import pytest
 from worker.errors import NotSent, OutcomeUnknown
 from worker.gateways.base import Outcome, Verdict
 from worker.ledger.values import DueRow, Marked, MessageOutcome
-from worker.sending.record import (
-    THROTTLED_PAUSE_S,
-    TROUBLE_PAUSE_S,
-    UNREACHABLE_PAUSE_S,
-    Ended,
-    ended,
-)
+from worker.retry import Policy
+from worker.sending.record import THROTTLED_PAUSE_S, Ended, Hold, Judge
 from worker.states import MessageState, SubmissionOutcome
 
+JUDGE = Judge(policy=Policy(attempts=3, first_s=8, longest_s=600), random=lambda: 0.5)
 NUMBERS = ["+4520304050", "+4520304051", "+4520304052", "+4520304053"]
 
 
-def marked(n: int) -> Marked:
+def marked(n: int, *, attempts: int = 0, leave_in_ms: int | None = None) -> Marked:
     rows = [
-        DueRow(id=i, msisdn=msisdn, text="a", encoding="gsm7", parts=1, attempts=0, group_limit=None)
+        DueRow(
+            id=i,
+            msisdn=msisdn,
+            text="a",
+            encoding="gsm7",
+            parts=1,
+            attempts=attempts,
+            group_limit=None,
+            leave_in_ms=leave_in_ms,
+        )
         for i, msisdn in enumerate(NUMBERS[:n])
     ]
-    return Marked(submission_id=7, reference="r", rows=tuple(rows))
+    return Marked(reference="r", rows=tuple(rows))
 
 
 def answered(*verdicts: Verdict, retry_after_s: float | None = None) -> Ended:
@@ -28,7 +33,7 @@ def answered(*verdicts: Verdict, retry_after_s: float | None = None) -> Ended:
         Outcome(verdict=verdict, code=f"c-{verdict}", detail="words", retry_after_s=retry_after_s)
         for verdict in verdicts
     ]
-    return ended(marked(len(verdicts)), dict(zip(NUMBERS, outcomes, strict=False)))
+    return JUDGE.ended(marked(len(verdicts)), dict(zip(NUMBERS, outcomes, strict=False)))
 
 
 def states(end: Ended) -> list[MessageState]:
@@ -36,28 +41,35 @@ def states(end: Ended) -> list[MessageState]:
 
 
 @pytest.mark.parametrize(
-    ("verdict", "state", "keeps_attempt", "pause_s"),
+    ("verdict", "state", "keeps_attempt", "hold"),
     [
         (Verdict.ACCEPTED, MessageState.ACCEPTED, True, None),
         (Verdict.RECIPIENT, MessageState.REJECTED, True, None),
         (Verdict.OPTED_OUT, MessageState.SUPPRESSED, True, None),
         (Verdict.CAMPAIGN, MessageState.REJECTED, True, None),
-        (Verdict.ACCOUNT, MessageState.QUEUED, False, TROUBLE_PAUSE_S),
-        (Verdict.RETRY, MessageState.QUEUED, False, THROTTLED_PAUSE_S),
+        (Verdict.ACCOUNT, MessageState.QUEUED, False, "closed"),
+        (Verdict.RETRY, MessageState.QUEUED, True, None),
+        (Verdict.THROTTLED, MessageState.QUEUED, False, "pause"),
         (Verdict.SPLIT, MessageState.QUEUED, False, None),
         (Verdict.AMBIGUOUS, MessageState.UNKNOWN, True, None),
-        (Verdict.BUG, MessageState.QUEUED, False, TROUBLE_PAUSE_S),
+        (Verdict.BUG, MessageState.QUEUED, False, "closed"),
     ],
 )
-def test_each_verdict_means_a_state_and_perhaps_a_pause(
-    verdict: Verdict, state: MessageState, *, keeps_attempt: bool, pause_s: float | None
+def test_each_verdict_means_a_state_and_perhaps_a_hold(
+    verdict: Verdict, state: MessageState, *, keeps_attempt: bool, hold: str | None
 ) -> None:
     end = answered(verdict)
 
     (message,) = end.result.messages
     assert (message.message_id, message.state, message.keeps_attempt) == (0, state, keeps_attempt)
     assert (message.code, message.detail) == (f"c-{verdict}", "words")
-    assert (end.hold.pause_s if end.hold else None) == pause_s
+    assert kind(end.hold) == hold
+
+
+def kind(hold: Hold | None) -> str | None:
+    if hold is None:
+        return None
+    return "closed" if hold.pause_s is None else "pause"
 
 
 def test_every_verdict_is_judged() -> None:
@@ -82,7 +94,7 @@ def test_a_submission_is_unknown_when_all_of_its_messages_are(
 def test_a_submission_keeps_the_first_words_that_are_no_acceptance() -> None:
     result = answered(Verdict.ACCEPTED, Verdict.RECIPIENT, Verdict.AMBIGUOUS).result
 
-    assert (result.submission_id, result.code) == (7, "c-recipient")
+    assert (result.reference, result.code) == ("r", "c-recipient")
 
 
 def test_what_an_accepted_submission_says_is_nothing_special() -> None:
@@ -90,13 +102,13 @@ def test_what_an_accepted_submission_says_is_nothing_special() -> None:
 
 
 def test_nobody_answered_for_is_taken_for_accepted_or_refused() -> None:
-    end = ended(marked(2), {NUMBERS[0]: Outcome(verdict=Verdict.ACCEPTED)})
+    end = JUDGE.ended(marked(2), {NUMBERS[0]: Outcome(verdict=Verdict.ACCEPTED)})
 
     assert states(end) == [MessageState.ACCEPTED, MessageState.UNKNOWN]
 
 
 def test_an_answer_for_nobody_is_unknown() -> None:
-    end = ended(marked(2), {})
+    end = JUDGE.ended(marked(2), {})
 
     assert states(end) == [MessageState.UNKNOWN] * 2
     assert end.result.outcome is SubmissionOutcome.UNKNOWN
@@ -115,25 +127,54 @@ def test_only_a_split_limits_a_group() -> None:
 
 @pytest.mark.parametrize(("asked_s", "pause_s"), [(None, THROTTLED_PAUSE_S), (7.5, 7.5)])
 def test_the_pause_is_the_one_that_was_asked_for(asked_s: float | None, pause_s: float) -> None:
-    hold = answered(Verdict.RETRY, retry_after_s=asked_s).hold
+    hold = answered(Verdict.THROTTLED, retry_after_s=asked_s).hold
 
     assert hold is not None
     assert hold.pause_s == pause_s
 
 
-@pytest.mark.parametrize("verdicts", [(Verdict.RETRY, Verdict.ACCOUNT), (Verdict.ACCOUNT, Verdict.RETRY)])
-def test_the_longest_pause_counts(verdicts: tuple[Verdict, ...]) -> None:
+@pytest.mark.parametrize(
+    "verdicts", [(Verdict.THROTTLED, Verdict.ACCOUNT), (Verdict.ACCOUNT, Verdict.THROTTLED)]
+)
+def test_trouble_counts_for_more_than_a_pause(verdicts: tuple[Verdict, ...]) -> None:
     hold = answered(*verdicts).hold
 
     assert hold is not None
-    assert (hold.pause_s, hold.reason) == (TROUBLE_PAUSE_S, "the gateway answered c-account: words")
+    assert (hold.pause_s, hold.reason) == (None, "the gateway answered c-account: words")
 
 
-@pytest.mark.parametrize(("asked_s", "pause_s"), [(None, UNREACHABLE_PAUSE_S), (2.0, 2.0)])
-def test_what_was_not_sent_is_queued_again_and_the_account_waits(
-    asked_s: float | None, pause_s: float
+@pytest.mark.parametrize(("attempts", "delay_ms"), [(0, 4_000), (1, 8_000)])
+def test_what_is_refused_for_now_waits_longer_each_time(attempts: int, delay_ms: int) -> None:
+    end = JUDGE.ended(marked(1, attempts=attempts), {NUMBERS[0]: Outcome(verdict=Verdict.RETRY)})
+
+    (message,) = end.result.messages
+    assert (message.delay_ms, message.gives_up) == (delay_ms, False)
+
+
+@pytest.mark.parametrize(("attempts", "leave_in_ms"), [(2, None), (0, 0)])
+def test_a_message_is_given_up_after_its_last_attempt_or_its_time(
+    attempts: int, leave_in_ms: int | None
 ) -> None:
-    end = ended(marked(2), NotSent("no connection", retry_after_s=asked_s))
+    tried = marked(1, attempts=attempts, leave_in_ms=leave_in_ms)
+
+    end = JUDGE.ended(tried, {NUMBERS[0]: Outcome(verdict=Verdict.RETRY)})
+
+    (message,) = end.result.messages
+    assert (message.state, message.gives_up) == (MessageState.QUEUED, True)
+
+
+@pytest.mark.parametrize("verdict", [each for each in Verdict if each is not Verdict.RETRY])
+def test_only_a_refusal_for_now_gives_a_message_up(verdict: Verdict) -> None:
+    end = JUDGE.ended(marked(1, attempts=99), {NUMBERS[0]: Outcome(verdict=verdict)})
+
+    assert not end.result.messages[0].gives_up
+
+
+@pytest.mark.parametrize(("asked_s", "pause_s"), [(None, None), (2.0, 2.0)])
+def test_what_was_not_sent_is_queued_again_and_the_account_waits(
+    asked_s: float | None, pause_s: float | None
+) -> None:
+    end = JUDGE.ended(marked(2), NotSent("no connection", retry_after_s=asked_s))
 
     expected = [
         MessageOutcome(
@@ -152,7 +193,7 @@ def test_what_was_not_sent_is_queued_again_and_the_account_waits(
 
 
 def test_what_nobody_answered_is_unknown_and_counts_as_an_attempt() -> None:
-    end = ended(marked(2), OutcomeUnknown("reset"))
+    end = JUDGE.ended(marked(2), OutcomeUnknown("reset"))
 
     assert [(m.state, m.keeps_attempt, m.code) for m in end.result.messages] == [
         (MessageState.UNKNOWN, True, "no_answer")

@@ -12,7 +12,7 @@ depends_on = None
 def upgrade() -> None:
     """Take the step."""
     for column in (
-        sa.Column("trial_until", sa.BigInteger(), nullable=False, server_default="0"),
+        sa.Column("trial_batch_id", sa.BigInteger(), nullable=True),
         sa.Column("check_at", sa.BigInteger(), nullable=True),
         sa.Column("check_ms", sa.BigInteger(), nullable=False, server_default="0"),
         sa.Column("closed_since", sa.BigInteger(), nullable=True),
@@ -29,7 +29,9 @@ def upgrade() -> None:
     op.add_column("submissions", sa.Column("n_missing", sa.Integer(), nullable=False, server_default="0"))
     op.add_column("messages", sa.Column("fallback_micros", sa.BigInteger(), nullable=True))
     op.add_column("messages", sa.Column("fallback_currency", sa.String(), nullable=True))
-    op.add_column("messages", sa.Column("is_doubled", sa.Boolean(), nullable=False, server_default=sa.false()))
+    op.add_column(
+        "messages", sa.Column("is_doubled", sa.Boolean(), nullable=False, server_default=sa.false())
+    )
     op.create_table(
         "claims",
         sa.Column("claim", sa.String(), nullable=False),

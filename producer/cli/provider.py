@@ -1,0 +1,176 @@
+"""`bulksend provider`: the configured accounts, and orders to them."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+import click
+from sqlalchemy import Engine
+
+from producer.cli import EXIT_PARTLY
+from producer.cli.opening import ready_ledger
+from producer.cli.output import echo_json, echo_table
+from producer.reports import iso
+from worker import doctor
+from worker.errors import ConfigError
+from worker.ledger import accounts, settling, tally
+from worker.ledger.accounts import AccountStanding
+from worker.ledger.engine import reading, writing
+from worker.ledger.findings import age
+from worker.providers import Account, account_named, accounts_of
+from worker.settings import Settings, load_settings
+from worker.states import MessageState
+
+_M = MessageState
+
+
+@click.group()
+def provider() -> None:
+    """See the configured providers, and give them orders."""
+
+
+@provider.command("list")
+@click.option("--json", "as_json", is_flag=True, help="A JSON list on standard output.")
+def list_(*, as_json: bool) -> None:
+    """List providers: how each stands, and what of it is queued, in flight and unknown."""
+    settings = load_settings()
+    with reading(ready_ledger(settings)) as connection:
+        standings = accounts.standings(connection)
+        counts = tally.counts_by_provider(connection)
+        unknown = settling.ages(connection)
+        now = tally.now_of(connection)
+    names = settings.providers.keys() | standings.keys() | counts.keys()
+    found = [
+        provider_facts(
+            name,
+            settings,
+            standing=standings.get(name),
+            counts=counts.get(name, {}),
+            unknown_ms=now - unknown[name][1] if name in unknown else None,
+        )
+        for name in sorted(names)
+    ]
+    if as_json:
+        echo_json(found)
+    else:
+        _echo(found)
+
+
+def provider_facts(
+    name: str,
+    settings: Settings,
+    *,
+    standing: AccountStanding | None = None,
+    counts: Mapping[MessageState, int] = MappingProxyType({}),
+    unknown_ms: int | None = None,
+) -> dict[str, Any]:
+    """Give a provider as the listing prints it; ``unknown_ms`` is the age of the oldest unknown message."""
+    configured = settings.providers.get(name)
+    standing = standing or AccountStanding(provider=name, state="open")
+    return {
+        "name": name,
+        "gateway": configured.gateway if configured else None,
+        "state": standing.state,
+        "reason": standing.reason,
+        "since": iso(standing.since),
+        "until": iso(standing.until),
+        "author": standing.author,
+        "queued": counts.get(_M.QUEUED, 0),
+        "in_flight": counts.get(_M.SUBMITTING, 0),
+        "unknown": counts.get(_M.UNKNOWN, 0),
+        "oldest_unknown_s": None if unknown_ms is None else unknown_ms / 1000,
+        "counts": {state.value: counts.get(state, 0) for state in MessageState},
+    }
+
+
+def _echo(found: list[dict[str, Any]]) -> None:
+    names = ("name", "gateway", "state", "queued", "in_flight", "unknown")
+    headers = ["provider", "gateway", "state", "queued", "in flight", "unknown", "oldest", "until", "because"]
+    rows = (
+        [
+            *(row[name] for name in names),
+            None if row["oldest_unknown_s"] is None else age(int(row["oldest_unknown_s"] * 1000)),
+            row["until"],
+            row["reason"] or (None if row["gateway"] else "it is not in the settings"),
+        ]
+        for row in found
+    )
+    echo_table(headers, rows)
+
+
+@provider.command()
+@click.argument("name")
+@click.option("--reason", default="paused by hand", show_default=True, help="Shown with the provider.")
+def pause(name: str, *, reason: str) -> None:
+    """Let nothing leave through a provider: what is not on its way to the gateway stays queued."""
+    settings = load_settings()
+    engine = ready_ledger(settings)
+    with writing(engine) as connection:
+        _require_known(name, settings, accounts.standings(connection))
+        accounts.pause_account(connection, name, reason=reason, author=getpass.getuser())
+    click.echo(f"Provider {name} is paused; `bulksend provider resume {name}` undoes it", err=True)
+
+
+@provider.command()
+@click.argument("name")
+def resume(name: str) -> None:
+    """Open a provider again, whatever closed it: a pause, trouble, or answers that could not be read."""
+    settings = load_settings()
+    engine = ready_ledger(settings)
+    with writing(engine) as connection:
+        _require_known(name, settings, accounts.standings(connection))
+        accounts.resume_account(connection, name)
+    click.echo(f"Provider {name} goes on", err=True)
+
+
+@provider.command()
+@click.argument("name", required=False)
+@click.option("--json", "as_json", is_flag=True, help="A JSON list on standard output.")
+@click.pass_context
+def check(ctx: click.Context, /, name: str | None, *, as_json: bool) -> None:
+    """Ask the gateways how the accounts stand: login, address and credit; nothing is sent.
+
+    A provider that was closed for trouble and is well again goes on at once. Exit code 3 when one is not.
+    """
+    settings = load_settings()
+    accounts_asked = [account_named(settings, name)] if name else list(accounts_of(settings).values())
+    engine = ready_ledger(settings)
+    found = [_checked(engine, account) for account in accounts_asked]
+    if as_json:
+        echo_json(found)
+    else:
+        echo_table(["provider", "well", "balance", "because"], map(_check_words, found))
+    ctx.exit(EXIT_PARTLY if any(row["is_well"] is False for row in found) else 0)
+
+
+def _checked(engine: Engine, account: Account) -> dict[str, Any]:
+    """Check an account; lift its trouble when it is well."""
+    standing = doctor.check(account)
+    if standing is None:
+        return {"name": account.name, "is_well": None, "reason": None, "balance": None}
+    if standing.is_well:
+        with writing(engine) as connection:
+            accounts.note_check(connection, account.name, trouble=None)
+    balance = None if standing.balance is None else str(standing.balance)
+    return {
+        "name": account.name,
+        "is_well": standing.is_well,
+        "reason": standing.reason,
+        "balance": balance,
+    }
+
+
+def _check_words(row: Mapping[str, Any]) -> list[str | None]:
+    well = {True: "yes", False: "no", None: "the gateway has no check"}[row["is_well"]]
+    return [row["name"], well, row["balance"], row["reason"]]
+
+
+def _require_known(name: str, settings: Settings, standings: Mapping[str, AccountStanding]) -> None:
+    """Refuse a name that neither the settings nor the ledger know: a pause of it would hold nothing."""
+    known = sorted(settings.providers.keys() | standings.keys())
+    if name not in known:
+        words = ", ".join(known) or "none yet: add a section [providers.NAME] to bulksend.toml"
+        raise ConfigError(f"There is no provider {name}; known are: {words}")

@@ -1,0 +1,167 @@
+"""`bulksend unknown`: messages of which nobody knows whether the gateway has them, for a person to settle."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Mapping
+from typing import Any
+
+import click
+from sqlalchemy import Engine
+
+from producer.cli.opening import ready_ledger
+from producer.cli.output import ask, echo_json, echo_table
+from producer.reports import iso
+from worker.ledger import reports, settling
+from worker.ledger.engine import reading, writing
+from worker.ledger.findings import age
+from worker.ledger.settling import UnknownMessage
+from worker.providers import accounts_of
+from worker.settings import Settings, load_settings
+from worker.states import MessageState
+
+_RISK = (
+    "The gateway may have sent every one of these messages already: up to {n} people may get theirs twice, "
+    "and you may pay twice."
+)
+
+
+@click.group()
+def unknown() -> None:
+    """See and settle messages of which nobody knows whether the gateway has them."""
+
+
+@unknown.command("list")
+@click.option("--campaign", "campaign_id", metavar="ID", type=int, help="Only this campaign.")
+@click.option(
+    "--limit", default=50, show_default=True, type=click.IntRange(1, 1_000_000), help="Oldest so many."
+)
+@click.option("--json", "as_json", is_flag=True, help="A JSON list on standard output.")
+def list_(*, campaign_id: int | None, limit: int, as_json: bool) -> None:
+    """List unknown messages, oldest first."""
+    settings = load_settings()
+    patience_ms = int(settings.timers.patience * 1000)
+    with reading(ready_ledger(settings)) as connection:
+        found = settling.unknown(connection, campaign_id=campaign_id, limit=limit, patience_ms=patience_ms)
+    asked = _asked_by_itself(settings)
+    rows = [_facts(each, is_asked=each.provider in asked and not each.is_final) for each in found]
+    if as_json:
+        echo_json(rows)
+    else:
+        _echo(rows)
+
+
+def _asked_by_itself(settings: Settings) -> set[str]:
+    """Return the providers whose gateway can be asked what became of a request."""
+    accounts = accounts_of(settings)
+    return {name for name, account in accounts.items() if account.capabilities.lookup is not None}
+
+
+def _facts(message: UnknownMessage, *, is_asked: bool) -> dict[str, Any]:
+    return {
+        "id": message.id,
+        "campaign": message.campaign_id,
+        "provider": message.provider,
+        "msisdn": message.msisdn,
+        "line": message.line,
+        "since": iso(message.since),
+        "age_s": message.age_ms / 1000,
+        "final": message.is_final,
+        "reference": message.reference,
+        "code": message.code,
+        "detail": message.detail,
+        "asked_at": iso(message.asked_at),
+        "asked": is_asked,
+    }
+
+
+def _echo(rows: list[dict[str, Any]]) -> None:
+    if not rows:
+        click.echo("Nothing is unknown", err=True)
+        return
+    headers = ["id", "campaign", "provider", "number", "since", "age", "reference", "gateway", "because"]
+    names = ("id", "campaign", "provider", "msisdn", "since")
+    echo_table(
+        headers,
+        (
+            [
+                *(row[name] for name in names),
+                age(int(row["age_s"] * 1000)),
+                row["reference"],
+                _outlook(row),
+                " ".join(word for word in (row["code"], row["detail"]) if word),
+            ]
+            for row in rows
+        ),
+    )
+
+
+def _outlook(row: Mapping[str, Any]) -> str:
+    """Say who settles a message."""
+    if row["final"]:
+        return "final: for you"
+    return "is asked by itself" if row["asked"] else "cannot be asked: for you"
+
+
+@unknown.command()
+@click.argument("message_ids", metavar="[MESSAGE_ID]...", nargs=-1, type=click.IntRange(min=1))
+@click.option("--campaign", "campaign_id", metavar="ID", type=int, help="All that is unknown of a campaign.")
+@click.option("--as", "verdict", type=click.Choice(["accepted", "failed"]), help="What became of them.")
+@click.option("--resend", is_flag=True, help="Send them again, at the risk of sending them twice.")
+@click.option("--yes", is_flag=True, help="Answer the question with yes.")
+def settle(
+    message_ids: tuple[int, ...],
+    *,
+    campaign_id: int | None,
+    verdict: str | None,
+    resend: bool,
+    yes: bool,
+) -> None:
+    """Settle unknown messages: as accepted, as failed, or by sending them again.
+
+    Ask the gateway or look into its panel first: only --resend can make somebody get a message twice.
+    """
+    if resend == (verdict is not None):
+        raise click.UsageError("Give one of --as accepted, --as failed and --resend")
+    if bool(message_ids) == (campaign_id is not None):
+        raise click.UsageError("Give ids of messages, or --campaign")
+    engine = ready_ledger(load_settings())
+    n_unknown = _n_unknown(engine, message_ids, campaign_id)
+    if resend and n_unknown:
+        click.echo(_RISK.format(n=n_unknown), err=True)
+        ask("Send them again?", yes=yes)
+    n_settled = _settle(engine, message_ids, campaign_id, target=MessageState(verdict or MessageState.QUEUED))
+    became = f"count as {verdict} now" if verdict else "are queued again, unless their campaign is cancelled"
+    click.echo(f"{n_settled} messages {became}" if n_settled else "Nothing was unknown any more", err=True)
+
+
+def _n_unknown(engine: Engine, message_ids: tuple[int, ...], campaign_id: int | None) -> int:
+    """Count what is to be settled.
+
+    Raises:
+        InputError: a message is not unknown, or there is no such campaign.
+    """
+    with reading(engine) as connection:
+        if campaign_id is not None:
+            return reports.report(connection, campaign_id).counts[MessageState.UNKNOWN]
+        settling.require_unknown(connection, message_ids)
+        return len(set(message_ids))
+
+
+def _settle(
+    engine: Engine, message_ids: tuple[int, ...], campaign_id: int | None, *, target: MessageState
+) -> int:
+    """Settle batch by batch, so that nobody waits long for the ledger."""
+    author, n_settled = getpass.getuser(), 0
+    while True:
+        with writing(engine) as connection:
+            n_moved = settling.settle(
+                connection,
+                target,
+                author=author,
+                campaign_id=campaign_id,
+                message_ids=message_ids or None,
+            )
+        if not n_moved:
+            return n_settled
+        n_settled += n_moved

@@ -1,0 +1,101 @@
+"""The judge of a fault test: compares what the simulator counted with what the ledger says."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import click
+
+from producer.cli import cli
+from tests.fault import books
+from tests.fault.arena import CONNECTIONS, Arena
+from tests.ledgers import assert_counts
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """The figures of one run, and what is wrong with it."""
+
+    messages: int
+    accepted: int  # by the simulator
+    unknown: int
+    most_unknown: int  # the recipients of requests that were at risk
+    duplicates: int
+    kills: int
+    seconds: float
+    problems: tuple[str, ...]
+
+
+def judge(arena: Arena, *, n_ambiguous: int = 0, workers: int = 1) -> Verdict:
+    """Wait until a run has converged, and judge it.
+
+    Args:
+        arena: the run.
+        n_ambiguous: requests that the simulator left without a readable answer.
+        workers: how many worker nodes held connections at a time.
+    """
+    has_converged = arena.converges()
+    engine = arena.place.engine
+    found, unclear = books.states(engine), books.unclear_requests(engine)
+    most = arena.at_risk + books.Marked(requests=n_ambiguous, rows=sum(unclear[:n_ambiguous]))
+    stats = arena.gateway.stats()
+    problems = [
+        *([] if has_converged else [f"it did not converge: {dict(found)}"]),
+        *_states(arena, found),
+        *_sent(arena),
+        *_risk(found["unknown"], requests=len(unclear), most=most),
+    ]
+    if arena.most_open > 2 * CONNECTIONS * workers:
+        problems.append(f"{arena.most_open} requests were marked at once")
+    return Verdict(
+        messages=arena.n_messages,
+        accepted=stats["accepted"],
+        unknown=found["unknown"],
+        most_unknown=most.rows,
+        duplicates=stats["duplicates"]["text"],
+        kills=arena.n_kills,
+        seconds=round(arena.seconds, 1),
+        problems=(*problems, *_doctor(arena)),
+    )
+
+
+def _states(arena: Arena, found: Counter[str]) -> Iterator[str]:
+    """Nothing is lost: every message is in one state, and in none that nobody asked for."""
+    if found.total() != arena.n_messages:
+        yield f"{found.total()} messages in the ledger"
+    if set(found) - {"queued", "submitting", "accepted", "unknown"}:
+        yield f"states: {dict(found)}"
+    try:
+        assert_counts(arena.place.engine)
+    except AssertionError:
+        yield "the counters of the batches are not their rows"
+
+
+def _sent(arena: Arena) -> Iterator[str]:
+    """Nothing is sent twice, and what the ledger calls accepted is what the gateway accepted."""
+    engine, stats = arena.place.engine, arena.gateway.stats()
+    if stats["duplicates"] != {"reference": 0, "text": 0}:
+        yield f"accepted twice: {stats['duplicates']}"
+    at_gateway = Counter((row["msisdn"], row["text"]) for row in arena.gateway.accepted())
+    proven = books.proven(engine)
+    if proven - at_gateway:
+        yield f"{(proven - at_gateway).total()} accepted in the ledger, and not at the gateway"
+    if at_gateway - proven - books.unknown(engine):
+        yield f"{(at_gateway - proven - books.unknown(engine)).total()} accepted at the gateway only"
+    if books.doubled(engine):
+        yield f"{books.doubled(engine)} messages are called doubled"
+
+
+def _risk(unknown: int, *, requests: int, most: books.Marked) -> Iterator[str]:
+    """What cannot be known is bounded by what was at risk."""
+    if unknown > most.rows or requests > most.requests:
+        yield f"{unknown} messages in {requests} requests are unknown; at risk were {most}"
+
+
+def _doctor(arena: Arena) -> Iterator[str]:
+    """The product's own judge agrees."""
+    if "doctor" not in cli.list_commands(click.Context(cli)):
+        return
+    done = arena.place.run("doctor", "--json", code=None)
+    if done.code:
+        yield f"doctor: exit code {done.code}: {done.out}{done.err}"

@@ -1,0 +1,131 @@
+"""The ledger's database is away, restarted, locked or full: what was obtained is not forgotten."""
+
+import signal
+import sqlite3
+from contextlib import closing
+
+import pytest
+
+from tests.fault import books
+from tests.fault.arena import Arena
+from tests.fault.conftest import Judged
+from tests.fault.servers import OwnPostgres
+
+pytestmark = [pytest.mark.fault, pytest.mark.redis, pytest.mark.timeout(300)]
+AWAY_S = 20.0
+
+
+def is_in_flight(arena: Arena) -> bool:
+    """Wait until answers have come and requests are under way."""
+    return arena.sees(1) and arena.waits_for(lambda: books.marked(arena.place.engine).requests > 0)
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGQUIT], ids=["fast", "immediate"])
+def test_postgres_is_restarted(
+    postgres_arena: Arena, cluster: OwnPostgres, judged: Judged, number: signal.Signals
+) -> None:
+    arena = postgres_arena
+    arena.gateway.set_faults(latency_ms=500)
+    arena.start()
+    arena.send()
+
+    assert is_in_flight(arena)
+    cluster.stop(number)
+    cluster.start()
+
+    assert not judged(arena)
+
+
+@pytest.mark.postgres
+def test_postgres_is_away_for_twenty_seconds(
+    postgres_arena: Arena, cluster: OwnPostgres, judged: Judged
+) -> None:
+    arena = postgres_arena
+    arena.gateway.set_faults(latency_ms=500)
+    arena.start()
+    arena.send()
+
+    assert is_in_flight(arena)
+    cluster.stop()
+    arena.let_pass(AWAY_S)
+    cluster.start()
+
+    assert not judged(arena)
+
+
+@pytest.mark.postgres
+def test_a_worker_is_killed_while_its_outcomes_wait_for_postgres(
+    postgres_arena: Arena, cluster: OwnPostgres, judged: Judged
+) -> None:
+    arena = postgres_arena
+    arena.gateway.set_faults(latency_ms=500)
+    worker = arena.start()
+    arena.send()
+
+    assert is_in_flight(arena)
+    cluster.stop()
+    assert arena.is_answered()
+    arena.let_pass(2)
+    arena.kill(arena.processes(worker), costs=False)
+    cluster.start()
+    arena.start()
+
+    assert not judged(arena)
+
+
+@pytest.mark.parametrize("seconds", [5, 25])
+def test_sqlite_is_locked_by_another_program(sqlite_arena: Arena, judged: Judged, seconds: float) -> None:
+    arena = sqlite_arena
+    arena.gateway.set_faults(latency_ms=500)
+    arena.start()
+    arena.send()
+
+    assert is_in_flight(arena)
+    with closing(other_program(arena)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        arena.let_pass(seconds)
+        connection.execute("ROLLBACK")
+
+    assert not judged(arena)
+
+
+def test_a_worker_is_killed_while_its_outcomes_wait_for_sqlite(sqlite_arena: Arena, judged: Judged) -> None:
+    arena = sqlite_arena
+    arena.gateway.set_faults(latency_ms=500)
+    worker = arena.start()
+    arena.send()
+
+    assert is_in_flight(arena)
+    with closing(other_program(arena)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        assert arena.is_answered()
+        arena.let_pass(2)
+        arena.kill(arena.processes(worker), costs=False)
+        connection.execute("ROLLBACK")
+    arena.start()
+
+    assert not judged(arena)
+
+
+def test_sqlite_has_no_room_left_for_a_while(sqlite_arena: Arena, judged: Judged) -> None:
+    arena = sqlite_arena
+    arena.gateway.set_faults(latency_ms=300)
+    worker = arena.start()
+    arena.send()
+
+    assert is_in_flight(arena)
+    with arena.full_disk():
+        arena.let_pass(10)
+        n_before = arena.gateway.stats()["sends"]
+        arena.let_pass(5)
+        n_after = arena.gateway.stats()["sends"]
+
+    assert n_before == n_after
+    assert "SQLITE_FULL" in worker.said
+    assert not judged(arena)
+
+
+def other_program(arena: Arena) -> sqlite3.Connection:
+    """Open the ledger as somebody else's program does."""
+    return sqlite3.connect(arena.place.folder / "bulksend.db", isolation_level=None)

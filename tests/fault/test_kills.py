@@ -1,0 +1,109 @@
+"""kill -9 of children, workers and dispatchers at random moments; workers stopped and continued."""
+
+import pytest
+
+from tests.fault.arena import Arena
+from tests.fault.conftest import Judged
+from worker.waiting import within
+
+pytestmark = [pytest.mark.fault, pytest.mark.redis, pytest.mark.timeout(600)]
+LEASE_S = 8.0
+DEFAULT_TIMERS = ""
+
+
+def test_children_are_killed_at_random_moments(arena: Arena, judged: Judged) -> None:
+    arena.gateway.set_faults(latency_ms=300)
+    worker = arena.start()
+    arena.send(singles=200, grouped=4000)
+
+    assert arena.sees(1)
+    for _ in range(6):
+        arena.let_pass(0.7)
+        arena.kill_a_child(worker)
+    arena.gateway.set_faults(latency_ms=0)
+
+    assert not judged(arena)
+
+
+def test_the_whole_worker_is_killed_and_another_goes_on(arena: Arena, judged: Judged) -> None:
+    arena.gateway.set_faults(latency_ms=300)
+    worker = arena.start()
+    arena.send()
+
+    for n_accepted in (1, 300):
+        assert arena.sees(n_accepted)
+        arena.kill_worker(worker)
+        worker = arena.start()
+
+    assert not judged(arena)
+
+
+def test_with_the_default_timers_a_child_is_killed(arena: Arena, judged: Judged) -> None:
+    arena.configure(timers=DEFAULT_TIMERS)
+    arena.order("kill", "after_mark", "grouped")
+    arena.start()
+
+    arena.send()
+    arena.fired()
+
+    assert not judged(arena)
+
+
+def test_the_dispatcher_is_killed_and_another_takes_its_place(arena: Arena, judged: Judged) -> None:
+    arena.gateway.set_faults(latency_ms=300)
+    arena.start("worker", "--no-tick")
+    dispatcher = arena.start("dispatcher")
+    arena.send()
+
+    for _ in range(3):
+        arena.let_pass(0.5)
+        arena.kill_worker(dispatcher)
+        dispatcher = arena.start("dispatcher")
+
+    assert not judged(arena)
+
+
+def test_two_workers_with_their_dispatchers_share_the_work(arena: Arena, judged: Judged) -> None:
+    arena.gateway.set_faults(latency_ms=100)
+    for _ in range(2):
+        arena.start()
+
+    arena.send()
+
+    assert not judged(arena, workers=2)
+
+
+def test_a_whole_worker_is_stopped_for_longer_than_its_lease(arena: Arena, judged: Judged) -> None:
+    arena.gateway.set_faults(latency_ms=300)
+    worker = arena.start()
+    arena.send()
+
+    assert arena.sees(1)
+    with arena.stopped(worker):
+        arena.start()
+        arena.let_pass(LEASE_S + 2)
+
+    assert not judged(arena, workers=2)
+
+
+@pytest.mark.slow
+def test_thirty_kills_over_twenty_thousand_messages(arena: Arena, judged: Judged) -> None:
+    arena.gateway.set_faults(latency_ms=200)
+    worker = arena.start()
+    arena.send(singles=2000, grouped=18_000)
+
+    def kill() -> bool:
+        nonlocal worker
+        if arena.n_kills % 6 == 5:
+            arena.kill_worker(worker)
+            worker = arena.start()
+        else:
+            arena.kill_a_child(worker)
+        return arena.n_kills >= 30
+
+    assert arena.sees(1)
+    assert within(300, kill, every_s=0.5)
+    assert not arena.is_done()
+    arena.gateway.set_faults(latency_ms=0)
+
+    assert not judged(arena)

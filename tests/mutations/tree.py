@@ -1,0 +1,79 @@
+"""A copy of the project in which one protection is switched off, and its tests run."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+LONGEST_S = 400
+FAILED = 1  # pytest's exit codes: what it collected was run, and some of it failed
+
+
+@dataclass(frozen=True, kw_only=True)
+class Protection:
+    """One line of code that keeps a promise, and the tests that notice when it is gone."""
+
+    name: str
+    file: str
+    old: str  # found exactly once
+    new: str
+    killers: tuple[str, ...]  # as pytest takes them; each must fail
+
+
+@contextmanager
+def copied_tree() -> Iterator[Path]:
+    """Give a copy of all files that are tracked, or new and not ignored."""
+    with tempfile.TemporaryDirectory(prefix="bs-mutant-") as folder:
+        for name in _names():
+            target = Path(folder) / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, target)
+        yield Path(folder)
+
+
+def _names() -> list[str]:
+    words = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    found = subprocess.run(words, cwd=ROOT, capture_output=True, check=True).stdout
+    return [name for name in found.decode().split("\0") if name and (ROOT / name).is_file()]
+
+
+def problem_of(protection: Protection, *, tree: Path) -> str | None:
+    """Say what keeps a protection from being switched off in a tree."""
+    path = tree / protection.file
+    n_found = path.read_text(encoding="utf-8").count(protection.old) if path.is_file() else 0
+    return None if n_found == 1 else f"the old text is {n_found} times in {protection.file}"
+
+
+def switch_off(protection: Protection, *, tree: Path) -> None:
+    """Replace the old text by the new."""
+    path = tree / protection.file
+    path.write_text(path.read_text(encoding="utf-8").replace(protection.old, protection.new), encoding="utf-8")
+
+
+def run_tests(tests: Sequence[str], *, tree: Path) -> tuple[int, str]:
+    """Run tests in a tree; return pytest's exit code and the end of what it said."""
+    words = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "--no-header", *tests]
+    environment = {**os.environ, "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"}
+    with subprocess.Popen(
+        words,
+        cwd=tree,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        try:
+            said, _ = process.communicate(timeout=LONGEST_S)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            return -1, f"longer than {LONGEST_S} s"
+    return process.returncode, said[-2000:]

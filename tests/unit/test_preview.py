@@ -1,0 +1,206 @@
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from producer.cli.order import most_words, require_within
+from producer.preview import Order, Preview, preview
+from worker.errors import ConfigError, InputError
+from worker.ledger.campaigns import NewMessage
+from worker.providers import Account, account_named
+from worker.settings import Settings
+from worker.text.segments import Encoding
+
+FILE = "msisdn,first_name\n+4520000001,Ann\n+4520000002,Bo\n"
+
+
+def account(name: str, price: str | dict[str, str] | None = "0.35 DKK") -> Account:
+    provider = {"gateway": "cpsms", "username": name, "secret": "env:KEY", "price": price}
+    return account_named(Settings.model_validate({"providers": {name: provider}}), name)
+
+
+@pytest.fixture
+def order(tmp_path: Path) -> Order:
+    path = tmp_path / "members.csv"
+    path.write_text(FILE, encoding="utf-8")
+    acme = account("acme")
+    return Order(path=path, template="Hi {{ first_name }}", account=acme, sender="ACME", name="members")
+
+
+def moved(order: Order) -> Order:
+    path = order.path.parent / "elsewhere.csv"
+    path.write_bytes(order.path.read_bytes())
+    return replace(order, path=path)
+
+
+def with_file(order: Order, text: str) -> Order:
+    order.path.write_text(text, encoding="utf-8")
+    return order
+
+
+# --- what is the same
+
+
+Change = Callable[[Order], Order]
+
+SAME_CONTENT: Mapping[str, Change] = {
+    "another name": lambda order: replace(order, name="other"),
+    "another place of the file": moved,
+    "another price": lambda order: replace(order, account=account("acme", "0.40 DKK")),
+    "a fallback": lambda order: replace(order, fallback=account("acme-uk")),
+    "a row that is no recipient": lambda order: with_file(order, FILE + "none,Cy\n"),
+}
+
+OTHER_CONTENT: Mapping[str, Change] = {
+    "another template": lambda order: replace(order, template="Hi  {{ first_name }}"),
+    "another sender": lambda order: replace(order, sender="ACME2"),
+    "another provider": lambda order: replace(order, account=account("acme2")),
+    "another option": lambda order: replace(order, options={"flash": "true"}),
+    "another number": lambda order: with_file(order, FILE.replace("0002", "0003")),
+    "another value": lambda order: with_file(order, FILE.replace("Bo", "Cy")),
+    "one recipient more": lambda order: with_file(order, FILE + "+4520000003,Cy\n"),
+}
+
+SAME_IMPORT = {name: SAME_CONTENT[name] for name in ("another name", "another place of the file")}
+OTHER_IMPORT = {**OTHER_CONTENT, **{name: SAME_CONTENT[name] for name in SAME_CONTENT.keys() - SAME_IMPORT}}
+
+
+@pytest.mark.parametrize("change", SAME_CONTENT.values(), ids=SAME_CONTENT)
+def test_the_content_is_the_same_with(order: Order, change: Change) -> None:
+    before = preview(order)
+
+    assert preview(change(order)).content == before.content
+
+
+@pytest.mark.parametrize("change", OTHER_CONTENT.values(), ids=OTHER_CONTENT)
+def test_the_content_is_another_with(order: Order, change: Change) -> None:
+    before = preview(order)
+
+    assert preview(change(order)).content != before.content
+
+
+@pytest.mark.parametrize("change", SAME_IMPORT.values(), ids=SAME_IMPORT)
+def test_the_import_is_the_same_with(order: Order, change: Change) -> None:
+    before = preview(order)
+
+    assert preview(change(order)).fingerprint == before.fingerprint
+
+
+@pytest.mark.parametrize("change", OTHER_IMPORT.values(), ids=OTHER_IMPORT)
+def test_the_import_is_another_with(order: Order, change: Change) -> None:
+    before = preview(order)
+
+    assert preview(change(order)).fingerprint != before.fingerprint
+
+
+# --- the fallback
+
+
+def taking(fallback: Account, order: Order) -> tuple[Preview, list[NewMessage]]:
+    messages: list[NewMessage] = []
+    found = preview(replace(order, fallback=fallback), on_message=lambda message, _: messages.append(message))
+    return found, messages
+
+
+def test_a_fallback_that_carries_everything_gives_each_message_its_price_there(order: Order) -> None:
+    found, messages = taking(account("acme-uk", "0.04 GBP"), order)
+
+    assert (found.fallback, found.no_fallback) == ("acme-uk", None)
+    assert found.cost_fallback.render() == {"GBP": "0.08"}
+    assert [(each.fallback_micros, each.fallback_currency) for each in messages] == [(40_000, "GBP")] * 2
+
+
+def test_without_a_fallback_nothing_is_said_of_one(order: Order) -> None:
+    found = preview(order)
+
+    assert (found.fallback, found.no_fallback, found.cost_fallback.render()) == (None, None, {})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unfit:
+    """What a fallback cannot do, and what is said of it."""
+
+    says: str
+    changes: Mapping[str, object] = field(default_factory=dict)
+    template: str = "Hi {{ first_name }}"
+    sender: str = "ACME"
+
+
+UNFIT = {
+    "encoding": Unfit(
+        says="does not take ucs2", changes={"encodings": frozenset({Encoding.GSM_7})}, template="Привет"
+    ),
+    "parts": Unfit(says="takes 1 parts", changes={"max_parts": 1}, template="x" * 161),
+}
+
+
+@pytest.mark.parametrize("unfit", UNFIT.values(), ids=UNFIT)
+def test_a_fallback_that_cannot_carry_every_message_takes_none(order: Order, unfit: Unfit) -> None:
+    sound = account("acme-uk", "0.04 GBP")
+    fallback = replace(sound, capabilities=replace(sound.capabilities, **unfit.changes))
+
+    found, _ = taking(fallback, replace(order, template=unfit.template, sender=unfit.sender))
+
+    assert (found.fallback, found.cost_fallback.render()) == (None, {})
+    assert found.no_fallback is not None
+    assert found.no_fallback.startswith("acme-uk cannot take over from acme: ")
+    assert unfit.says in found.no_fallback
+
+
+def test_one_message_that_the_fallback_cannot_carry_is_enough(order: Order) -> None:
+    sound = account("acme-uk", "0.04 GBP")
+    one_part = replace(sound, capabilities=replace(sound.capabilities, max_parts=1))
+    long = with_file(order, f"{FILE}+4520000003,{'x' * 160}\n")
+
+    found, messages = taking(one_part, long)
+
+    assert found.fallback is None
+    assert [message.parts for message in messages] == [1, 1, 2]
+
+
+def test_a_fallback_whose_settings_do_not_fit_the_order_says_so(order: Order) -> None:
+    sound = account("acme-uk")
+    provider = sound.provider.model_copy(update={"options": {"nonsense": "1"}})
+
+    found, _ = taking(replace(sound, provider=provider), order)
+
+    assert found.fallback is None
+    assert "nonsense" in str(found.no_fallback)
+
+
+# --- what it costs
+
+
+def priced(order: Order, fallback_price: str | dict[str, str] | None) -> Preview:
+    return taking(account("acme-uk", fallback_price), order)[0]
+
+
+@pytest.mark.parametrize(
+    ("price", "words"),
+    [
+        ("0.35 DKK", "0.70 DKK"),
+        ("0.30 DKK", "0.70 DKK"),
+        ("0.50 DKK", "0.70 DKK; at most 1.00 DKK if acme-uk takes over"),
+        ("0.04 GBP", "0.70 DKK; at most 0.08 GBP if acme-uk takes over"),
+    ],
+)
+def test_what_it_costs_at_most_is_said_where_the_fallback_is_dearer(
+    order: Order, price: str, words: str
+) -> None:
+    assert most_words(priced(order, price)) == words
+
+
+def test_the_most_it_may_cost_holds_for_the_fallback_too(order: Order) -> None:
+    with pytest.raises(InputError, match=r"1\.00 DKK by its fallback, acme-uk, more than --max-cost 0.99"):
+        require_within(priced(order, "0.50 DKK"), Decimal("0.99"))
+
+
+def test_the_most_it_may_cost_is_enough(order: Order) -> None:
+    require_within(priced(order, "0.50 DKK"), Decimal("1.00"))
+
+
+def test_a_limit_needs_the_prices_of_the_fallback(order: Order) -> None:
+    with pytest.raises(ConfigError, match="2 messages have no price; set price = for the fallback, acme-uk"):
+        require_within(priced(order, None), Decimal(1))

@@ -1,0 +1,132 @@
+"""Retrying on a person's order: what was rejected or failed is queued again, as if it had never been tried.
+
+Not what a gateway may have accepted: that is a resend with its risk, and settled elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, Connection, case, func, or_, select, update
+
+from worker.ledger.control import refusal, stored_id
+from worker.ledger.engine import now_ms
+from worker.ledger.models import BATCHES, CAMPAIGNS, EARLIER_SUBMISSIONS, MESSAGES, SUBMISSIONS
+from worker.ledger.outcomes import reopen
+from worker.states import CampaignState, MessageState, SubmissionOutcome
+
+RETRIABLE = frozenset({MessageState.REJECTED, MessageState.FAILED})
+
+_GOES_ON = (CampaignState.RUNNING, CampaignState.PAUSED)
+_MAY_HAVE_IT = (SubmissionOutcome.OPEN, SubmissionOutcome.UNKNOWN)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Retriable:
+    """How many messages of a campaign can be tried again, and how many a gateway may have accepted."""
+
+    n: int
+    n_risky: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Retried:
+    """One batch that was gone through, and how many of its messages are queued again."""
+
+    batch_id: int
+    n: int
+
+
+def retriable(connection: Connection, campaign_id: int, states: Collection[MessageState]) -> Retriable:
+    """Count what a retry would concern.
+
+    Raises:
+        InputError: the campaign is not there, is being imported, or is over for good.
+    """
+    _require_going_on(connection, campaign_id)
+    query = select(func.count(), func.count(case((_is_risky(), 1)))).where(
+        MESSAGES.c.campaign_id == stored_id(campaign_id), MESSAGES.c.state.in_(sorted(states))
+    )
+    n_all, n_risky = connection.execute(query).one()
+    return Retriable(n=n_all - n_risky, n_risky=n_risky)
+
+
+def retry_batch(
+    connection: Connection, campaign_id: int, states: Collection[MessageState], *, after: int
+) -> Retried | None:
+    """Queue the messages of the next batch again, due at once; one transaction for each call.
+
+    Args:
+        connection: of an open transaction.
+        campaign_id: whose messages.
+        states: some of ``RETRIABLE``.
+        after: the batch that the last call went through, 0 at first: what fails again meanwhile stays so.
+
+    Returns:
+        what was done, None when there is no further batch.
+
+    Raises:
+        InputError: the campaign is not there, is being imported, or is over for good.
+    """
+    _require_going_on(connection, campaign_id)  # locked: it cannot be cancelled before we have committed
+    batch = (
+        select(BATCHES.c.id)
+        .where(BATCHES.c.campaign_id == stored_id(campaign_id), BATCHES.c.id > after)
+        .where(or_(*(BATCHES.c[state.value] > 0 for state in sorted(states))))
+    )
+    batch_id = connection.scalar(batch.order_by(BATCHES.c.id).limit(1).with_for_update())
+    if batch_id is None:
+        return None
+    rows = select(MESSAGES.c.id, MESSAGES.c.state).where(
+        MESSAGES.c.batch_id == batch_id, MESSAGES.c.state.in_(sorted(states)), ~_is_risky()
+    )
+    found = connection.execute(rows.order_by(MESSAGES.c.id).with_for_update()).all()
+    if found:
+        _queue(connection, batch_id, [row.id for row in found])
+        _count(connection, batch_id, Counter(row.state for row in found))
+    return Retried(batch_id=batch_id, n=len(found))
+
+
+def _require_going_on(connection: Connection, campaign_id: int) -> None:
+    query = select(CAMPAIGNS.c.state).where(CAMPAIGNS.c.id == stored_id(campaign_id))
+    if connection.scalar(query.with_for_update(read=True)) not in _GOES_ON:
+        raise refusal(connection, campaign_id, "retried")
+
+
+def _is_risky() -> ColumnElement[bool]:
+    """Say, as SQL, that a request with the message may have been accepted, whatever a person made of it."""
+    earlier = select(EARLIER_SUBMISSIONS.c.submission_id).where(
+        EARLIER_SUBMISSIONS.c.message_id == MESSAGES.c.id
+    )
+    doubtful = select(SUBMISSIONS.c.id).where(
+        SUBMISSIONS.c.outcome.in_(_MAY_HAVE_IT),
+        or_(SUBMISSIONS.c.id == MESSAGES.c.submission_id, SUBMISSIONS.c.id.in_(earlier)),
+    )
+    is_settled = func.coalesce(MESSAGES.c.code, "") == "settled"  # its request may have an answer for others
+    return or_(is_settled, doubtful.exists())
+
+
+def _queue(connection: Connection, batch_id: int, message_ids: list[int]) -> None:
+    now = connection.execute(select(now_ms())).scalar_one()
+    connection.execute(
+        update(MESSAGES)
+        .where(MESSAGES.c.id.in_(message_ids))
+        .values(
+            state=MessageState.QUEUED,
+            due_at=now,
+            changed_at=now,
+            attempts=0,
+            group_limit=None,
+            code=None,
+            detail=None,
+        )
+    )
+    reopen(connection, batch_id, due_at=now)
+
+
+def _count(connection: Connection, batch_id: int, moved: Counter[str]) -> None:
+    fewer = {state: BATCHES.c[state] - n for state, n in moved.items()}
+    values = {**fewer, "queued": BATCHES.c.queued + moved.total()}
+    connection.execute(update(BATCHES).where(BATCHES.c.id == batch_id).values(values))

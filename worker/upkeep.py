@@ -1,0 +1,173 @@
+"""Upkeep of one account, beside the tick: checks it while it is closed, and asks what became of requests.
+
+Any number may run at once, on any host: the ledger says whose turn it is.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import Engine
+
+from worker.clock import elapsed_s
+from worker.errors import ConfigError, LedgerError, NotSent, OutcomeUnknown
+from worker.gateways.base import Adapter, Lookup, Outcome, Question
+from worker.gateways.http import LOOKUP_BODY_LIMIT, Client
+from worker.ledger import accounts, outcomes, settling
+from worker.ledger.engine import reading, writing
+from worker.ledger.settling import Asked
+from worker.ledger.values import MessageOutcome, SubmissionResult
+from worker.providers import Account, standing_of
+from worker.settings import Timers
+from worker.states import MessageState, SubmissionOutcome
+
+_log = logging.getLogger(__name__)
+_SPAN_MS = 600_000  # a call that covers a span of time asks for no longer one
+
+Heard = Mapping[str, Mapping[str, Outcome]]
+"""By reference, then by number: what the gateway says it has."""
+
+
+@dataclass(kw_only=True)
+class Upkeep:
+    """The upkeep of one account."""
+
+    provider: str
+    engine: Engine
+    adapter: Adapter
+    client: Client
+    timers: Timers
+    _settle_at_s: float = field(default=-math.inf)
+
+    def round(self) -> None:
+        """Do what is due; a ledger that is away is for the next round."""
+        try:
+            self.check()
+            if elapsed_s() >= self._settle_at_s:
+                self._settle_at_s = elapsed_s() + self.timers.check
+                self.settle()
+        except LedgerError as error:
+            _log.warning("upkeep failed", extra={"provider": self.provider, "reason": str(error)})
+
+    def check(self) -> bool:
+        """Check the account if that is due, and open it when it is well; return whether a check was made."""
+        with reading(self.engine) as connection:
+            if not accounts.is_check_due(connection, self.provider):
+                return False
+        with writing(self.engine) as connection:
+            if not accounts.claim_check(connection, self.provider):
+                return False
+        standing = standing_of(self.adapter, self.client)
+        trouble = None if standing.is_well else standing.reason or "the check failed"
+        with writing(self.engine) as connection:
+            accounts.note_check(connection, self.provider, trouble=trouble)
+        facts = {"provider": self.provider, "is_well": standing.is_well, "reason": standing.reason}
+        _log.info("provider checked", extra=facts)
+        return True
+
+    def settle(self) -> int:
+        """Ask about unknown requests if that is due; return how many messages were settled."""
+        lookup = self.adapter.capabilities.lookup
+        if lookup is None:
+            return 0
+        interval_ms = _ms(self.timers.lookup or lookup.interval_s)
+        settle_ms = _ms(self.timers.settle)
+        with reading(self.engine) as connection:
+            asked = settling.to_ask(connection, self.provider, settle_ms=settle_ms, interval_ms=interval_ms)
+        if not asked:
+            return 0
+        return self._settle(_in_one_call(asked, lookup), lookup, interval_ms=interval_ms)
+
+    def _settle(self, asked: Sequence[Asked], lookup: Lookup, *, interval_ms: int) -> int:
+        """Make one call about some requests, unless somebody made one a moment ago."""
+        with writing(self.engine) as connection:
+            if not settling.claim_look_up(connection, self.provider, interval_ms=interval_ms):
+                return 0
+            settling.note_asked(connection, [each.submission_id for each in asked])
+        with reading(self.engine) as connection:
+            control = settling.known_control(connection, self.provider) if lookup.is_proof else []
+        heard = self._hear([*asked, *control])
+        if heard is None:
+            return 0
+        found = [_found(each, heard[each.reference]) for each in asked if each.reference in heard]
+        missing = [each for each in asked if each.reference not in heard]
+        is_proof = any(each.reference in heard for each in control)
+        with writing(self.engine) as connection:
+            n_settled = outcomes.record(connection, found) if found else 0
+            if missing and is_proof:
+                quarantine_ms = _ms(self.timers.quarantine)
+                n_settled += settling.note_missing(connection, missing, quarantine_ms=quarantine_ms)
+        facts = {"provider": self.provider, "n_asked": len(asked), "n_found": len(found)}
+        _log.info("gateway asked", extra={**facts, "n_settled": n_settled})
+        return n_settled
+
+    def _hear(self, asked: Sequence[Asked]) -> Heard | None:
+        questions = [
+            Question(reference=each.reference, recipients=tuple(each.messages), sent_at_s=each.sent_at / 1000)
+            for each in asked
+        ]
+        try:
+            reply = self.client.exchange(self.adapter.ask(questions), body_limit=LOOKUP_BODY_LIMIT)
+        except (ConfigError, NotSent, OutcomeUnknown) as error:
+            _log.info("gateway not asked", extra={"provider": self.provider, "reason": str(error)})
+            return None
+        return self.adapter.hear(questions, reply)
+
+
+def _in_one_call(asked: Sequence[Asked], lookup: Lookup) -> Sequence[Asked]:
+    """Return what one call can carry, beginning with what was not asked about for longest.
+
+    There is room for the one that is known to be accepted; the others are for the calls that follow.
+    """
+    if lookup.most_references is not None:
+        return asked[: max(1, lookup.most_references - 1)]
+    return [each for each in asked if abs(each.sent_at - asked[0].sent_at) <= _SPAN_MS]
+
+
+def _found(asked: Asked, heard: Mapping[str, Outcome]) -> SubmissionResult:
+    messages = tuple(
+        MessageOutcome(
+            message_id=asked.messages[msisdn],
+            state=MessageState.ACCEPTED,
+            provider_ref=outcome.provider_ref,
+            billed_parts=outcome.parts,
+            billed_cost=outcome.cost,
+            code="found",
+            detail="the gateway had it when it was asked",
+        )
+        for msisdn, outcome in heard.items()
+        if msisdn in asked.messages
+    )
+    is_whole = len(messages) == len(asked.messages)
+    outcome = SubmissionOutcome.ANSWERED if is_whole else SubmissionOutcome.UNKNOWN
+    return SubmissionResult(reference=asked.reference, outcome=outcome, messages=messages)
+
+
+def start_upkeep(
+    accounts_: Sequence[Account], *, engine: Engine, timers: Timers, wait: Callable[[float], bool]
+) -> None:
+    """Look after every account in a thread of its own: one that hangs is no matter of the others."""
+    for account in accounts_:
+        keeper = threading.Thread(
+            target=_run, args=(account, engine, timers, wait), name=f"upkeep-{account.name}", daemon=True
+        )
+        keeper.start()
+
+
+def _run(account: Account, engine: Engine, timers: Timers, wait: Callable[[float], bool]) -> None:
+    try:
+        adapter, client = account.open(connections=1)
+    except ConfigError as error:
+        _log.error("provider not looked after", extra={"provider": account.name, "reason": str(error)})
+        return
+    upkeep = Upkeep(provider=account.name, engine=engine, adapter=adapter, client=client, timers=timers)
+    while not wait(timers.tick):
+        upkeep.round()
+
+
+def _ms(seconds: float) -> int:
+    return int(1000 * seconds)
