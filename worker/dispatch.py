@@ -25,7 +25,7 @@ from worker.settings import Settings, Timers
 
 _log = logging.getLogger(__name__)
 _HINTS_PER_CHILD = 4
-_TAKEN_S = 1.0  # a worker that took a hint has leased its batch by then
+_TAKEN_S = 2.0  # a worker that took a hint has leased its batch by then
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,6 +3,7 @@ import signal
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -233,3 +234,19 @@ def test_whoever_asked_hears_how_often_a_role_has_ended_in_a_row() -> None:
 
 def test_variables_of_a_role_are_not_shown_by_its_text() -> None:
     assert "hunter2" not in repr(Role(name="worker", argv=["true"], env={"KEY": "hunter2"}))
+
+
+def test_a_stop_that_is_hurried_kills_what_does_not_end_within_moments() -> None:
+    supervisor = Supervisor([role(STUBBORN, ready="sleeper")], grace_s=600)
+    supervisor.start()
+    process = process_of(supervisor)
+
+    with ThreadPoolExecutor(1) as pool:
+        stopping = pool.submit(supervisor.stop)
+        waited = not within(0.5, stopping.done)
+        supervisor.hurry()
+        is_stopped = within(DEADLINE_S, stopping.done)
+
+    assert waited
+    assert is_stopped
+    assert is_over(process)

@@ -9,7 +9,6 @@ from worker.settings.shape import Settings
 _WHY = {
     "rate": "is checked but not kept yet: Bulksend sends as fast as `connections` allows",
     "unit": "has no effect yet: it counts for `rate`, which is not kept",
-    "fallback": "has no effect yet: nothing is handed to another provider",
 }
 
 
