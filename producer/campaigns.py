@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -55,17 +56,18 @@ def create(engine: Engine, order: Order, prepared: Prepared, *, on_messages: OnM
         InputError: the same order was sent before.
         LedgerError: the ledger is away; nothing was released and the same command may be repeated.
     """
-    with writing(engine) as connection:
-        claims.require_new(connection, prepared.identity)
-        importer = campaigns.create(connection, _new(order, prepared))
-        claims.take(connection, prepared.identity, importer.campaign_id)
-    import_ = _Import(engine, importer)
-    try:
-        import_.add(prepared.messages, on_messages=on_messages)
-        import_.release(prepared)
-    except BaseException:
-        import_.abandon()
-        raise
+    with _interrupts_held_back() as check:
+        with writing(engine) as connection:
+            claims.require_new(connection, prepared.identity)
+            importer = campaigns.create(connection, _new(order, prepared))
+            claims.take(connection, prepared.identity, importer.campaign_id)
+        import_ = _Import(engine, importer, check=check)
+        try:
+            import_.add(prepared.messages, on_messages=on_messages)
+            import_.release(prepared)
+        except BaseException:
+            import_.abandon()
+            raise
     return importer.campaign_id
 
 
@@ -87,12 +89,14 @@ def _new(order: Order, prepared: Prepared) -> campaigns.NewCampaign:
 class _Import:
     """An import under way, and the lease that each batch renews."""
 
-    def __init__(self, engine: Engine, importer: campaigns.Importer) -> None:
+    def __init__(self, engine: Engine, importer: campaigns.Importer, *, check: Callable[[], None]) -> None:
         self._engine = engine
         self._importer = importer
+        self._check = check
 
     def add(self, messages: Iterable[campaigns.NewMessage], *, on_messages: OnMessages | None) -> None:
         for chunk in campaigns.batched(messages):
+            self._check()
             with writing(self._engine) as connection:
                 renewed = campaigns.add_batch(connection, self._importer, chunk)
             self._importer = renewed
@@ -100,6 +104,7 @@ class _Import:
                 on_messages(len(chunk))
 
     def release(self, prepared: Prepared) -> None:
+        self._check()
         found = prepared.found
         counts = campaigns.SourceCounts(rows=found.rows, duplicates=found.duplicates, refused=found.refused)
         with writing(self._engine) as connection:
@@ -120,6 +125,35 @@ class _Import:
             campaigns.let_go(connection, self._importer)
 
 
+@contextlib.contextmanager
+def _interrupts_held_back() -> Iterator[Callable[[], None]]:
+    """Give a check that raises what Ctrl-C would have raised before; a second Ctrl-C is not held back.
+
+    A transaction that it tears apart keeps its locks as long as the traceback lives, and nothing could be put
+    away. One that comes during the release comes too late.
+    """
+    came: list[int] = []
+
+    def note(number: int, _frame: object) -> None:
+        came.append(number)
+        if len(came) > 1:
+            raise KeyboardInterrupt
+
+    def check() -> None:
+        if came:
+            raise KeyboardInterrupt
+
+    former = signal.getsignal(signal.SIGINT)
+    is_ours = former is signal.default_int_handler  # not where somebody ignores it, as nohup does
+    if is_ours:
+        signal.signal(signal.SIGINT, note)
+    try:
+        yield check
+    finally:
+        if is_ours:
+            signal.signal(signal.SIGINT, former)
+
+
 # --- what was interrupted
 
 
@@ -135,18 +169,19 @@ def finish(
         InputError: another program is finishing it, or has; or what would be sent is not what was previewed.
         LedgerError: the ledger is away; nothing was released.
     """
-    with writing(engine) as connection:
-        _require_same(interrupted.find(connection, campaign_id), prepared.found, campaign_id)
-        importer, n_there = interrupted.take_over(connection, campaign_id)
-    import_ = _Import(engine, importer)
-    try:
-        if on_messages:
-            on_messages(n_there)
-        import_.add(islice(prepared.messages, n_there, None), on_messages=on_messages)
-        import_.release(prepared)
-    except BaseException:
-        import_.let_go()
-        raise
+    with _interrupts_held_back() as check:
+        with writing(engine) as connection:
+            _require_same(interrupted.find(connection, campaign_id), prepared.found, campaign_id)
+            importer, n_there = interrupted.take_over(connection, campaign_id)
+        import_ = _Import(engine, importer, check=check)
+        try:
+            if on_messages:
+                on_messages(n_there)
+            import_.add(islice(prepared.messages, n_there, None), on_messages=on_messages)
+            import_.release(prepared)
+        except BaseException:
+            import_.let_go()
+            raise
 
 
 def _require_same(kept: campaigns.NewCampaign, found: Preview, campaign_id: int) -> None:

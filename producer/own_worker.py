@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
+from worker.folder import folder_of
 from worker.roles import Supervisor
 from worker.settings import Settings
-from worker.folder import folder_of
 from worker.station import Presence, broker_of, worker_roles
 
 _ENDS_TO_SAY = 2  # the first end may be an accident

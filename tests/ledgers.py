@@ -1,25 +1,38 @@
 """Campaigns, leases and outcomes for tests of the ledger, and what must hold in it at any moment."""
 
 import itertools
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from sqlalchemy import Connection, Engine, Select, case, func, literal, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, Select, case, func, literal, select, update
 
 from worker.ledger import accounts, batches, campaigns, control, intent, outcomes, values
 from worker.ledger.engine import now_ms, reading, writing
-from worker.ledger.models import BATCHES, MESSAGES, SUBMISSIONS
+from worker.ledger.models import ACCOUNTS, BATCHES, EARLIER_SUBMISSIONS, MESSAGES, SUBMISSIONS
 from worker.states import BatchState, MessageState, SubmissionOutcome
 
 PROVIDER = "acme"
+FALLBACK = "other"
 TEXT = "Hello"
 LEASE_MS = 30_000
 SHORT_MS = 200  # a lease that a test lets run out
 
 _references = itertools.count()
 
+P = ParamSpec("P")
+T = TypeVar("T")
 
-def a_campaign(name: str = "spring", *, text: str | None = TEXT) -> campaigns.NewCampaign:
+
+def do(engine: Engine, call: Callable[Concatenate[Connection, P], T], *given: P.args, **named: P.kwargs) -> T:
+    """Call something of the ledger in a transaction of its own."""
+    with writing(engine) as connection:
+        return call(connection, *given, **named)
+
+
+def a_campaign(
+    name: str = "spring", *, text: str | None = TEXT, fallback: str | None = None
+) -> campaigns.NewCampaign:
     """Make a campaign whose fingerprint is its name."""
     return campaigns.NewCampaign(
         name=name,
@@ -30,6 +43,7 @@ def a_campaign(name: str = "spring", *, text: str | None = TEXT) -> campaigns.Ne
         text=text,
         options={},
         source="recipients.csv",
+        fallback=fallback,
     )
 
 
@@ -45,32 +59,49 @@ def some_messages(n: int, *, text: str | None = None) -> list[campaigns.NewMessa
             parts=1,
             price_micros=350_000,
             currency="DKK",
+            fallback_micros=400_000,
+            fallback_currency="EUR",
         )
         for index in range(n)
     ]
 
 
 def import_campaign(
-    engine: Engine, n: int = 2, *, name: str = "spring", messages: Sequence[campaigns.NewMessage] = ()
+    engine: Engine,
+    n: int = 2,
+    *,
+    name: str = "spring",
+    messages: Sequence[campaigns.NewMessage] = (),
+    fallback: str | None = None,
 ) -> int:
     """Write a campaign of one batch that is not released yet; return its id."""
-    return importer_of(engine, n, name=name, messages=messages).campaign_id
+    return importer_of(engine, n, name=name, messages=messages, fallback=fallback).campaign_id
 
 
 def importer_of(
-    engine: Engine, n: int = 2, *, name: str = "spring", messages: Sequence[campaigns.NewMessage] = ()
+    engine: Engine,
+    n: int = 2,
+    *,
+    name: str = "spring",
+    messages: Sequence[campaigns.NewMessage] = (),
+    fallback: str | None = None,
 ) -> campaigns.Importer:
     """Write a campaign of one batch that is not released yet; return its importer."""
     with writing(engine) as connection:
-        importer = campaigns.create(connection, a_campaign(name))
+        importer = campaigns.create(connection, a_campaign(name, fallback=fallback))
         return campaigns.add_batch(connection, importer, messages or some_messages(n))
 
 
 def run_campaign(
-    engine: Engine, n: int = 2, *, name: str = "spring", messages: Sequence[campaigns.NewMessage] = ()
+    engine: Engine,
+    n: int = 2,
+    *,
+    name: str = "spring",
+    messages: Sequence[campaigns.NewMessage] = (),
+    fallback: str | None = None,
 ) -> int:
     """Write and release a campaign of one batch; return the batch's id."""
-    importer = importer_of(engine, n, name=name, messages=messages)
+    importer = importer_of(engine, n, name=name, messages=messages, fallback=fallback)
     counts = campaigns.SourceCounts(rows=n, duplicates=0, refused=0)
     with writing(engine) as connection:
         campaigns.release(connection, importer, counts)
@@ -143,6 +174,25 @@ def result(
     )
 
 
+def unclear(marked: values.Marked) -> values.SubmissionResult:
+    """Make the end of a request of which nobody knows."""
+    return _ended(marked, MessageState.UNKNOWN, SubmissionOutcome.UNKNOWN)
+
+
+def not_sent(marked: values.Marked) -> values.SubmissionResult:
+    """Make the end of a request of which no byte was written."""
+    return _ended(marked, MessageState.QUEUED, SubmissionOutcome.NOT_SENT, keeps_attempt=False)
+
+
+def _ended(
+    marked: values.Marked,
+    state: MessageState,
+    outcome: SubmissionOutcome,
+    **facts: Any,  # noqa: ANN401 - of several types
+) -> values.SubmissionResult:
+    return replace(result(marked, state, code=outcome, **facts), outcome=outcome, code=outcome)
+
+
 def record(engine: Engine, *results: values.SubmissionResult) -> int:
     """Record ends of requests; return how many messages changed."""
     with writing(engine) as connection:
@@ -185,12 +235,37 @@ def cancel(engine: Engine, campaign_id: int) -> None:
         control.cancel(connection, campaign_id, author="operator")
 
 
+def ago(ms: int) -> ColumnElement[int]:
+    """Say, as SQL, a moment of the past; a negative number means the future."""
+    return now_ms() - literal(ms)
+
+
+def change_account(engine: Engine, provider: str = PROVIDER, **values: object) -> None:
+    """Change an account behind the ledger's back."""
+    with writing(engine) as connection:
+        accounts.make_sure_of(connection, provider)
+        connection.execute(update(ACCOUNTS).where(ACCOUNTS.c.provider == provider).values(**values))
+
+
+def account(engine: Engine, provider: str = PROVIDER) -> dict[str, Any]:
+    """Return an account of which something is noted, with the database's time as `now`."""
+    query = select(ACCOUNTS, now_ms().label("now")).where(ACCOUNTS.c.provider == provider)
+    with reading(engine) as connection:
+        return dict(connection.execute(query).mappings().one())
+
+
 def change_messages(engine: Engine, *, wait_ms: int | None = None, **values: object) -> None:
     """Change all messages behind the ledger's back; ``wait_ms`` makes them due so long from now."""
     with writing(engine) as connection:
         if wait_ms is not None:
             values["due_at"] = now_ms() + literal(wait_ms)
         connection.execute(update(MESSAGES).values(**values))
+
+
+def change_submissions(engine: Engine, **values: object) -> None:
+    """Change all submissions behind the ledger's back."""
+    with writing(engine) as connection:
+        connection.execute(update(SUBMISSIONS).values(**values))
 
 
 def change_batch(engine: Engine, batch_id: int, **values: object) -> None:
@@ -218,6 +293,13 @@ def submissions(engine: Engine) -> list[dict[str, object]]:
         return [dict(row) for row in found]
 
 
+def earlier(engine: Engine) -> list[tuple[int, int]]:
+    """Return the messages with the submissions that carried them before, in the order of these."""
+    with reading(engine) as connection:
+        links = connection.execute(select(EARLIER_SUBMISSIONS).order_by(EARLIER_SUBMISSIONS.c.submission_id))
+        return [(message, submission) for message, submission in links]
+
+
 def batch(engine: Engine, batch_id: int) -> dict[str, object]:
     """Return a batch."""
     with reading(engine) as connection:
@@ -241,7 +323,8 @@ def _counters(connection: Connection) -> list[dict[str, int]]:
 
 def _recounted(connection: Connection) -> list[dict[str, int]]:
     counts = [func.count(case((MESSAGES.c.state == state, 1))).label(state.value) for state in MessageState]
-    query = select(MESSAGES.c.batch_id.label("id"), *counts).group_by(MESSAGES.c.batch_id)
+    every_batch = BATCHES.outerjoin(MESSAGES, MESSAGES.c.batch_id == BATCHES.c.id)
+    query = select(BATCHES.c.id, *counts).select_from(every_batch).group_by(BATCHES.c.id)
     return [dict(row) for row in connection.execute(query).mappings()]
 
 

@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 
 from worker import embedded
 from worker.embedded.server import OLDEST
-from worker.errors import ConfigError, LedgerError, NotSent, OutcomeUnknown
+from worker.errors import ConfigError, LedgerError
 from worker.folder import folder_of
 from worker.gateways.base import Standing
 from worker.ledger.audit import Audit, audit
@@ -22,11 +22,10 @@ from worker.ledger.engine import open_ledger, reading
 from worker.ledger.findings import Finding, note, problem
 from worker.ledger.schema import SCHEMA, version
 from worker.ledger.tally import snapshot
-from worker.providers import Account, accounts_of
+from worker.providers import accounts_of
 from worker.settings import Settings
 from worker.states import MessageState
-from worker.station import _redis_address as redis_address
-from worker.station import check_broker
+from worker.station import check_broker, redis_address
 
 OnStep = Callable[[str], None]
 
@@ -47,7 +46,7 @@ class Examination:
     audit: Audit | None = None
     schema: str | None = None
     redis: str | None = None  # version of the one that runs
-    checks: Mapping[str, Standing] = field(default_factory=dict)  # of the gateways that can be asked
+    checks: Mapping[str, Standing] = field(default_factory=dict)  # by provider
 
     @property
     def problems(self) -> list[Finding]:
@@ -200,25 +199,6 @@ def _numbers(server: str) -> tuple[int, ...]:
 # --- providers
 
 
-def check(account: Account) -> Standing | None:
-    """Ask the gateway, with a call that changes nothing, how an account stands.
-
-    Returns:
-        None where the gateway has no such call; whatever keeps it from an answer is a reason.
-    """
-    try:
-        adapter, client = account.open(connections=1)
-    except ConfigError as error:
-        return Standing(is_well=False, reason=str(error), balance=None)
-    try:
-        request = adapter.check()
-        return None if request is None else adapter.read_check(client.exchange(request))
-    except (NotSent, OutcomeUnknown) as error:
-        return Standing(is_well=False, reason=str(error), balance=None)
-    finally:
-        client.close()
-
-
 def _look_at_providers(
     settings: Settings, findings: list[Finding], *, on_step: OnStep
 ) -> dict[str, Standing]:
@@ -235,12 +215,9 @@ def _look_at_providers(
     for name, account in accounts.items():
         on_step(f"gateway of {name}")
         try:
-            account.secret()
+            standing = account.check_standing()
         except ConfigError as error:
             findings.append(problem("secret", str(error), "workers do not start without it"))
-            continue
-        standing = check(account)
-        if standing is None:
             continue
         checks[name] = standing
         if not standing.is_well:

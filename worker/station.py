@@ -52,12 +52,12 @@ def check_broker(url: str) -> None:
     if url.startswith("sentinel://"):  # redis-py has no such addresses
         return
     try:
-        redis.ConnectionPool.from_url(_redis_address(url))
+        redis.ConnectionPool.from_url(redis_address(url))
     except ValueError:
         raise ConfigError('broker: write "redis://HOST:PORT/DB"') from None
 
 
-def _redis_address(url: str) -> str:
+def redis_address(url: str) -> str:
     """Write an address of Celery's as redis-py has it."""
     if not url.startswith("redis+socket://"):
         return url
@@ -86,7 +86,7 @@ def _require_answer(url: str) -> None:
     if url.startswith("sentinel://"):
         return
     try:
-        with redis.Redis.from_url(_redis_address(url), socket_connect_timeout=3, socket_timeout=3) as client:
+        with redis.Redis.from_url(redis_address(url), socket_connect_timeout=3, socket_timeout=3) as client:
             client.ping()
     except (redis.RedisError, OSError) as error:
         raise BrokerError(

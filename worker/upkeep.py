@@ -75,9 +75,14 @@ class Upkeep:
         if lookup is None:
             return 0
         interval_ms = _ms(self.timers.lookup or lookup.interval_s)
-        settle_ms = _ms(self.timers.settle)
         with reading(self.engine) as connection:
-            asked = settling.to_ask(connection, self.provider, settle_ms=settle_ms, interval_ms=interval_ms)
+            asked = settling.to_ask(
+                connection,
+                self.provider,
+                settle_ms=_ms(self.timers.settle),
+                interval_ms=interval_ms,
+                patience_ms=_ms(self.timers.patience),
+            )
         if not asked:
             return 0
         return self._settle(_in_one_call(asked, lookup), lookup, interval_ms=interval_ms)

@@ -14,7 +14,6 @@ from producer.cli import EXIT_PARTLY
 from producer.cli.opening import ready_ledger
 from producer.cli.output import echo_json, echo_table
 from producer.reports import iso
-from worker import doctor
 from worker.errors import ConfigError
 from worker.ledger import accounts, settling, tally
 from worker.ledger.accounts import AccountStanding
@@ -143,14 +142,15 @@ def check(ctx: click.Context, /, name: str | None, *, as_json: bool) -> None:
         echo_json(found)
     else:
         echo_table(["provider", "well", "balance", "because"], map(_check_words, found))
-    ctx.exit(EXIT_PARTLY if any(row["is_well"] is False for row in found) else 0)
+    ctx.exit(EXIT_PARTLY if not all(row["is_well"] for row in found) else 0)
 
 
 def _checked(engine: Engine, account: Account) -> dict[str, Any]:
     """Check an account; lift its trouble when it is well."""
-    standing = doctor.check(account)
-    if standing is None:
-        return {"name": account.name, "is_well": None, "reason": None, "balance": None}
+    try:
+        standing = account.check_standing()
+    except ConfigError as error:
+        return {"name": account.name, "is_well": False, "reason": str(error), "balance": None}
     if standing.is_well:
         with writing(engine) as connection:
             accounts.note_check(connection, account.name, trouble=None)
@@ -164,8 +164,7 @@ def _checked(engine: Engine, account: Account) -> dict[str, Any]:
 
 
 def _check_words(row: Mapping[str, Any]) -> list[str | None]:
-    well = {True: "yes", False: "no", None: "the gateway has no check"}[row["is_well"]]
-    return [row["name"], well, row["balance"], row["reason"]]
+    return [row["name"], "yes" if row["is_well"] else "no", row["balance"], row["reason"]]
 
 
 def _require_known(name: str, settings: Settings, standings: Mapping[str, AccountStanding]) -> None:

@@ -137,6 +137,19 @@ BAD = {
     "text is not UTF-8": Bad(code=1, words=sends(text=NOT_UTF_8), says="U+DCE6"),
     "file name is not UTF-8": Bad(code=2, words=["send", NOT_UTF_8, *SEND[2:]], says="name of the file"),
     "control character in the sender": Bad(code=2, words=sends(sender="AC\x07ME"), says="sender"),
+    "empty key": Bad(code=2, words=sends(key=""), says="--key"),
+    "key too long": Bad(code=2, words=sends(key="k" * 101), says="1 to 100"),
+    "control character in the key": Bad(code=2, words=sends(key="a\nb"), says="--key"),
+    "key is not UTF-8": Bad(code=2, words=sends(key=NOT_UTF_8), says="--key"),
+    "discard of an unknown campaign": Bad(
+        code=1, words=["campaign", "discard", "77", "--yes"], says="campaign list"
+    ),
+    "resume of an unknown campaign": Bad(code=1, words=["campaign", "resume", "77"], says="campaign list"),
+    "retry of an unknown campaign": Bad(code=1, words=["campaign", "retry", "77"], says="campaign list"),
+    "discard without a yes": Bad(code=1, words=["campaign", "discard", "1"], says="--yes"),
+    "huge negative id of a retry": Bad(
+        code=1, words=["campaign", "retry", "--", f"-{HUGE}"], says="campaign list"
+    ),
     "huge limit": Bad(code=2, words=["campaign", "list", "--limit", HUGE], says="--limit"),
     "huge id": Bad(code=1, words=["campaign", "show", HUGE], says="campaign list"),
     "huge negative id": Bad(code=1, words=["campaign", "show", "--", f"-{HUGE}"], says="campaign list"),

@@ -10,9 +10,8 @@ import redis
 
 from tests.e2e.place import SECRET, Done, Place
 from tests.e2e.warm import Warm
+from tests.ledgers import run_campaign
 from tests.sandbox.running import Sandbox
-
-ORDER = ("send", "members.csv", "--text", "Hi {{ first_name }}", "--via", "acme")
 
 
 def codes(done: Done, kind: str = "problems") -> list[str]:
@@ -26,7 +25,7 @@ def damage(place: Place, statement: str) -> None:
 
 def test_after_a_campaign_everything_adds_up(place: Place, warm: Warm) -> None:
     place.write_numbers("members.csv", 30)
-    place.run(*ORDER, "--wait")
+    place.run("send", "members.csv", "--text", "Hi {{ first_name }}", "--via", "acme", "--wait")
 
     found = warm.run(place, "doctor", "--json")
     for_people = warm.run(place, "doctor")
@@ -45,8 +44,7 @@ def test_after_a_campaign_everything_adds_up(place: Place, warm: Warm) -> None:
 
 
 def test_what_does_not_add_up_is_named_with_exit_code_3(place: Place, warm: Warm) -> None:
-    place.write_numbers("members.csv", 3)
-    warm.run(place, *ORDER)
+    run_campaign(place.engine, 3)
     damage(place, "DELETE FROM messages WHERE id = 2")
 
     found = warm.run(place, "doctor", "--json")
@@ -177,8 +175,7 @@ def test_a_redis_that_throws_hints_away_is_a_problem(place: Place, warm: Warm, e
 
 
 def test_messages_of_a_provider_that_left_the_settings_are_noted(place: Place, warm: Warm) -> None:
-    place.write_numbers("members.csv", 3)
-    warm.run(place, *ORDER)
+    run_campaign(place.engine, 3)
     settings = place.folder / "bulksend.toml"
     settings.write_text(settings.read_text().replace("[providers.acme]", "[providers.other]"))
 

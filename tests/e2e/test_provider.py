@@ -7,12 +7,11 @@ import pytest
 
 from tests.e2e.place import DEADLINE_S, Done, Place
 from tests.e2e.warm import Warm
+from tests.ledgers import run_campaign
 from tests.sandbox.running import Sandbox
 from worker.ledger import accounts
 from worker.ledger.engine import reading, writing
 from worker.waiting import within
-
-ORDER = ("send", "members.csv", "--text", "Hi {{ first_name }}", "--via", "acme")
 
 
 def listed(done: Done) -> list[dict[str, Any]]:
@@ -21,8 +20,7 @@ def listed(done: Done) -> list[dict[str, Any]]:
 
 
 def test_a_provider_is_listed_with_what_waits_for_it(place: Place, warm: Warm) -> None:
-    place.write_numbers("members.csv", 3)
-    warm.run(place, *ORDER)
+    run_campaign(place.engine, 3)
 
     (found,) = listed(warm.run(place, "provider", "list", "--json"))
     for_people = warm.run(place, "provider", "list")
@@ -35,8 +33,7 @@ def test_a_provider_is_listed_with_what_waits_for_it(place: Place, warm: Warm) -
 def test_what_is_queued_waits_for_a_paused_provider_and_goes_on_with_a_resumed_one(
     place: Place, gateway: Sandbox, warm: Warm
 ) -> None:
-    place.write_numbers("members.csv", 30)
-    warm.run(place, *ORDER)
+    run_campaign(place.engine, 30)
     paused = warm.run(place, "provider", "pause", "acme", "--reason", "price talks")
     shown = warm.run(place, "provider", "list")
     with place.started("worker") as worker:
@@ -89,6 +86,17 @@ def test_a_check_that_finds_nobody_says_so_with_exit_code_3(lone_place: Place, w
 
     assert done.code == 3
     assert "check base_url" in done.out
+
+
+def test_a_check_without_a_secret_says_what_is_missing_with_exit_code_3(
+    lone_place: Place, warm: Warm
+) -> None:
+    del lone_place.environment["ACME_KEY"]
+
+    done = warm.run(lone_place, "provider", "check")
+
+    assert done.code == 3
+    assert "ACME_KEY is missing" in done.out
 
 
 def in_trouble(place: Place) -> None:

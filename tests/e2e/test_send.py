@@ -128,7 +128,7 @@ def test_the_same_send_again_is_refused_and_names_the_campaign(sent: Sent, warm:
     done = warm.run(sent.place, "send", *ORDER, "--wait")
 
     assert done.code == 1
-    assert "campaign 1" in done.err
+    assert "campaign 1 (members), which is done" in done.err
     assert sent.place.n_campaigns() == 1
 
 

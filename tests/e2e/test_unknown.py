@@ -7,23 +7,17 @@ import pytest
 
 from tests.e2e.place import Done, Place
 from tests.e2e.warm import Warm
-from tests.ledgers import due_rows, lease, mark, only_batch, record, release, result
-from worker.ledger.engine import reading
+from tests.ledgers import due_rows, lease, mark, record, release, result, run_campaign
 from worker.states import MessageState
 
-ORDER = ("send", "members.csv", "--text", "Hi {{ first_name }}", "--via", "acme")
 ONE_ORDER = "Give one of --as accepted, --as failed and --resend"
 ONE_TARGET = "Give ids of messages, or --campaign"
 
 
 @pytest.fixture
-def left(lone_place: Place, warm: Warm) -> Place:
+def left(lone_place: Place) -> Place:
     """Give a place with a campaign of which messages 1 and 2 are unknown, 3 is queued."""
-    lone_place.write_numbers("members.csv", 3)
-    warm.run(lone_place, *ORDER)
-    with reading(lone_place.engine) as connection:
-        batch_id = only_batch(connection, 1)
-    held = lease(lone_place.engine, batch_id)
+    held = lease(lone_place.engine, run_campaign(lone_place.engine, 3))
     rows = due_rows(lone_place.engine, held)
     for marked in mark(lone_place.engine, held, rows[:1], rows[1:2]):
         record(lone_place.engine, result(marked, MessageState.UNKNOWN, code="502", detail="Bad Gateway"))
@@ -45,7 +39,7 @@ def test_unknown_messages_are_listed_with_what_was_said(left: Place, warm: Warm)
     for_people = warm.run(left, "unknown", "list")
 
     assert (first["id"], first["campaign"], first["provider"], second["id"]) == (1, 1, "acme", 2)
-    assert (first["msisdn"], first["line"]) == ("+4520000000", 2)
+    assert (first["msisdn"], first["line"]) == ("+4520304000", 2)
     assert (first["code"], first["detail"], len(first["reference"])) == ("502", "Bad Gateway", 20)
     assert (first["final"], first["asked"]) == (False, True)
     assert 0 <= first["age_s"] < 60

@@ -13,7 +13,8 @@ from tests.e2e.place import ROOT, Done, Place
 
 _PROGRAM = """
 import json, os, sys
-import producer.cli, producer.cli.campaign, producer.cli.message, producer.cli.preview, producer.cli.send
+import producer.cli, producer.cli.campaign, producer.cli.doctor, producer.cli.message, producer.cli.preview
+import producer.cli.provider, producer.cli.send, producer.cli.unknown
 
 for line in sys.stdin:
     run = json.loads(line)

@@ -13,6 +13,7 @@ from tests.fault.servers import OwnPostgres
 
 pytestmark = [pytest.mark.fault, pytest.mark.redis, pytest.mark.timeout(300)]
 AWAY_S = 20.0
+WAITING = "outcomes wait for the ledger"
 
 
 def is_in_flight(arena: Arena) -> bool:
@@ -66,6 +67,7 @@ def test_a_worker_is_killed_while_its_outcomes_wait_for_postgres(
     assert is_in_flight(arena)
     cluster.stop()
     assert arena.is_answered()
+    assert worker.says(WAITING)
     arena.let_pass(2)
     arena.kill(arena.processes(worker), costs=False)
     cluster.start()
@@ -100,6 +102,7 @@ def test_a_worker_is_killed_while_its_outcomes_wait_for_sqlite(sqlite_arena: Are
     with closing(other_program(arena)) as connection:
         connection.execute("BEGIN IMMEDIATE")
         assert arena.is_answered()
+        assert worker.says(WAITING)  # after the time for which SQLite itself waits
         arena.let_pass(2)
         arena.kill(arena.processes(worker), costs=False)
         connection.execute("ROLLBACK")

@@ -1,14 +1,19 @@
 """kill -9 of children, workers and dispatchers at random moments; workers stopped and continued."""
 
+from contextlib import suppress
+
 import pytest
 
-from tests.fault.arena import Arena
+from tests.fault import books
+from tests.fault.arena import START_S, Arena, order
 from tests.fault.conftest import Judged
+from worker.errors import LedgerError
 from worker.waiting import within
 
 pytestmark = [pytest.mark.fault, pytest.mark.redis, pytest.mark.timeout(600)]
 LEASE_S = 8.0
 DEFAULT_TIMERS = ""
+N_LARGE = 30_000
 
 
 def test_children_are_killed_at_random_moments(arena: Arena, judged: Judged) -> None:
@@ -107,3 +112,29 @@ def test_thirty_kills_over_twenty_thousand_messages(arena: Arena, judged: Judged
     arena.gateway.set_faults(latency_ms=0)
 
     assert not judged(arena)
+
+
+def test_the_importer_is_killed_and_its_campaign_is_finished(arena: Arena, judged: Judged) -> None:
+    arena.start()
+    arena.place.write_numbers("large.csv", N_LARGE)
+    with arena.place.started(*order("large.csv", "Hello everybody")) as importer:
+        assert within(START_S, lambda: _is_importing(arena), every_s=0.005)
+        importer.process.kill()
+        importer.process.wait(10)
+    n_imported = books.states(arena.place.engine).total()
+
+    arena.send()
+    assert arena.sees(arena.n_messages)
+    n_early = sum(row["text"] == "Hello everybody" for row in arena.gateway.accepted())
+    arena.n_messages += N_LARGE
+    assert within(60, lambda: arena.place.run("campaign", "resume", "1", code=None).code == 0, every_s=2)
+
+    assert 0 < n_imported < N_LARGE
+    assert n_early == 0
+    assert not judged(arena)
+
+
+def _is_importing(arena: Arena) -> bool:
+    with suppress(LedgerError):
+        return books.states(arena.place.engine).total() > 0
+    return False

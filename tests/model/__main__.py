@@ -1,4 +1,4 @@
-"""Print what the searches find: the scenes that hold, and the shortest way to harm without each protection."""
+"""Print what the searches find: which scenes hold, and the shortest way to harm without each protection."""
 
 from __future__ import annotations
 

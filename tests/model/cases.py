@@ -1,4 +1,4 @@
-"""The scenes that are searched, and the protections that are switched off, each with the law that then breaks.
+"""The scenes that are searched, and the protections that are switched off, with the law that then breaks.
 
 The whole product explodes, so that each scene has a few features; a protection is shown in the smallest scene
 that needs it.
@@ -46,6 +46,14 @@ SCENES = (
         features=frozenset({"groups"}),
         n_messages=2,
         n_workers=1,
+    ),
+    Scene(
+        name="partial answers and failover",
+        budget=Budget(orders=1, holds=1),
+        features=frozenset({"groups", "failover"}),
+        n_messages=2,
+        n_workers=1,
+        n_leases=1,
     ),
     Scene(
         name="failover",
@@ -142,6 +150,12 @@ PROTECTIONS = (
     _p("alarm_late", "operator", "alarmed", "a second proof alarms after the first one too"),
     _p("retry_certain", "operator", "sent once", "a retry passes over what may have been accepted"),
     _p("doubt_by_message", "partial answers", "sent once", "doubt is looked up by message, not by request"),
+    _p(
+        "doubt_by_message",
+        "partial answers and failover",
+        "certain hop",
+        "what a partial answer left out does not fail over",
+    ),
     _p("cancelled", "control", "cancelled for good", "in a cancelled campaign a way back ends in CANCELLED"),
     _p("judge_lock", "control", "cancelled for good", "the campaign is locked while an outcome is judged"),
     _p("group_limit", "splitting", "split once", "the limit of a split is kept"),

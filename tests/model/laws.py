@@ -97,14 +97,14 @@ def _limited(world: World, scene: Scene) -> bool:
 
 
 def _split_once(world: World, scene: Scene) -> bool:  # noqa: ARG001
-    """A request that was refused because of one of its numbers is not made again as it was.
+    """What an account refused because of one of its numbers is not given to it again as it was.
 
     A resend that is ordered before the refusal is recorded may do so once more.
     """
-    if any(row.n_resends for row in world.rows):
-        return True
     whole = [request for request in world.requests if len(request.rows) > 1]
-    return not any(SPLIT in earlier.said for earlier, _ in pairwise(whole))
+    return any(row.n_resends for row in world.rows) or not any(
+        SPLIT in earlier.said and earlier.account == later.account for earlier, later in pairwise(whole)
+    )
 
 
 LAWS: Mapping[str, Callable[[World, Scene], bool]] = {

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tests.model.outcomes import hopped, is_cancelled, may_hop, queued, recorded, was_unknown
-from tests.model.working import Move, rest_of
+from tests.model.outcomes import hopped, is_cancelled, may_hop, queued, recorded_of, was_unknown
+from tests.model.working import rest_of
 from tests.model.world import (
     CANCELLED,
     CANCELLING,
@@ -27,6 +27,7 @@ from tests.model.world import (
     RUNNING,
     SUBMITTING,
     UNKNOWN,
+    Move,
     Request,
     Scene,
     World,
@@ -81,7 +82,7 @@ def settling(world: World, scene: Scene) -> Iterator[Move]:
         asked = request.account if scene.keeps("ask_sender") else world.batches[row.batch].account
         is_found = m in request.taken and asked == request.account and not world.is_detoured
         if is_found:
-            yield f"look m{m} up: found", _said(world, row.current, m, OK, scene)
+            yield f"look m{m} up: found", recorded_of(world, row.current, m, OK, scene)
         if is_found and world.budget.slips:
             yield f"look m{m} up: overlooked", _missing(spent(world, slips=1), m, scene)
         if not is_found and _counts(world, request, scene):
@@ -98,22 +99,11 @@ def _counts(world: World, request: Request, scene: Scene) -> bool:
     return request.phase != CHECKED or not scene.keeps("quarantine")
 
 
-def _said(world: World, i: int, m: int, answer: str, scene: Scene) -> World:
-    """Record one word about one message of a submission."""
-    request = world.requests[i]
-    alone = request._replace(rows=(m,), said=(said_of(request, m),))
-    world = changed_request(world, i, rows=alone.rows, said=alone.said)
-    world = recorded(world, i, (answer,), scene, cancelled=is_cancelled(world))
-    word = world.requests[i].said[0]
-    said = tuple(word if n == m else old for n, old in zip(request.rows, request.said, strict=True))
-    return changed_request(world, i, rows=request.rows, said=said)
-
-
 def _missing(world: World, m: int, scene: Scene) -> World:
     row = world.rows[m]
     if row.n_never + 1 < (2 if scene.keeps("twice") else 1):
         return changed_row(world, m, n_never=row.n_never + 1)
-    return _said(world, row.current, m, NEVER, scene)
+    return recorded_of(world, row.current, m, NEVER, scene)
 
 
 def receiving(world: World, scene: Scene) -> Iterator[Move]:
@@ -123,7 +113,7 @@ def receiving(world: World, scene: Scene) -> Iterator[Move]:
     for i, request in enumerate(world.requests):
         for m in request.taken:
             if request.is_marked and said_of(request, m) != OK:
-                yield f"receipt for m{m} of s{i}", _said(world, i, m, OK, scene)
+                yield f"receipt for m{m} of s{i}", recorded_of(world, i, m, OK, scene)
 
 
 def deciding(world: World, scene: Scene) -> Iterator[Move]:
@@ -149,7 +139,7 @@ def _may_be_retried(world: World, m: int, scene: Scene) -> bool:
         return False
     if not scene.keeps("retry_certain"):
         return True
-    return not was_unknown(world, m, by_request=not scene.keeps("doubt_by_message"))
+    return not was_unknown(world, m, scene)
 
 
 def ordering(world: World, scene: Scene) -> Iterator[Move]:

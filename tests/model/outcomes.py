@@ -8,6 +8,7 @@ from tests.model.world import (
     ACCEPTED,
     CANCELLING,
     DONE,
+    ELSEWHERE,
     ENDED,
     FAILED,
     IN_DOUBT,
@@ -36,6 +37,7 @@ from worker.states import MessageState, after_outcome, is_doubled
 _TARGETS = {
     OK: ACCEPTED,
     LATER: QUEUED,
+    ELSEWHERE: QUEUED,
     NO: REJECTED,
     SPLIT: QUEUED,
     UNSENT: QUEUED,
@@ -64,35 +66,29 @@ def is_cancelled(world: World) -> bool:
     return world.campaign in {CANCELLING, ENDED}
 
 
-def recorded(
-    world: World, i: int, answers: tuple[str, ...], scene: Scene, *, hops: bool = False, cancelled: bool
-) -> World:
+def recorded(world: World, i: int, answers: tuple[str, ...], scene: Scene) -> World:
     """Return the world after the outcomes of a submission were written in one transaction.
 
-    A submission that the ledger does not know changes nothing. ``hops``: what is refused for now goes to the
-    fallback instead of being tried again.
+    A submission that the ledger does not know changes nothing.
     """
-    if not world.requests[i].is_marked:
-        return world
-    for m, answer in zip(world.requests[i].rows, answers, strict=True):
-        world = _one(world, i, m, answer, scene=scene, hops=hops, cancelled=cancelled)
+    if world.requests[i].is_marked:
+        for m, answer in zip(world.requests[i].rows, answers, strict=True):
+            world = recorded_of(world, i, m, answer, scene)
     return world
 
 
-def _one(world: World, i: int, m: int, answer: str, *, scene: Scene, hops: bool, cancelled: bool) -> World:
+def recorded_of(world: World, i: int, m: int, answer: str, scene: Scene) -> World:
+    """Return the world after one word about one message of a submission was written."""
     world = _noted(world, i, m, answer)
     row = world.rows[m]
-    is_current = row.current == i
     target = QUEUED if answer == LOST and not scene.keeps("unknown") else _TARGETS[answer]
     if target == ACCEPTED:
         return _proven(world, i, m, scene)
-    counts_as_current = is_current or not scene.keeps("current")
-    after = _AFTER[row.state, target, counts_as_current, cancelled and scene.keeps("cancelled")]
+    is_current = row.current == i or not scene.keeps("current")
+    after = _AFTER[row.state, target, is_current, is_cancelled(world) and scene.keeps("cancelled")]
     if after is None:
         return world
-    if after != QUEUED:
-        return changed_row(world, m, state=after, n_never=0)
-    return _back(world, m, answer, scene, hops=hops)
+    return _back(world, m, answer, scene) if after == QUEUED else changed_row(world, m, state=after)
 
 
 def _noted(world: World, i: int, m: int, answer: str) -> World:
@@ -114,7 +110,7 @@ def _proven(world: World, i: int, m: int, scene: Scene) -> World:
     after = _AFTER[row.state, ACCEPTED, is_current, False]
     if not scene.keeps("proof") and row.state not in _IN_FLIGHT:
         after = None
-    return world if after is None else changed_row(world, m, state=after, current=i, n_never=0)
+    return world if after is None else changed_row(world, m, state=after, current=i)
 
 
 def _is_doubled(row: Row, *, is_current: bool, scene: Scene) -> bool:
@@ -123,14 +119,14 @@ def _is_doubled(row: Row, *, is_current: bool, scene: Scene) -> bool:
     return not is_current and row.state == MessageState.SUBMITTING.value
 
 
-def _back(world: World, m: int, answer: str, scene: Scene, *, hops: bool) -> World:
+def _back(world: World, m: int, answer: str, scene: Scene) -> World:
     """A message is queued again: with an attempt less, singly, elsewhere, or given up."""
     row = world.rows[m]
     if answer in _UNCOUNTED:
         single = row.is_single or (answer == SPLIT and scene.keeps("group_limit"))
-        world = changed_row(world, m, attempts=row.attempts - 1, is_single=single, n_never=0)
+        world = changed_row(world, m, attempts=row.attempts - 1, is_single=single)
         return queued(world, m, scene)
-    if hops and may_hop(world, m, scene):
+    if answer == ELSEWHERE and may_hop(world, m, scene):
         return hopped(world, m, scene)
     if row.attempts >= scene.n_attempts and scene.keeps("attempts"):
         return changed_row(world, m, state=FAILED)
@@ -151,7 +147,7 @@ def may_hop(world: World, m: int, scene: Scene) -> bool:
     account = world.batches[world.rows[m].batch].account
     if account + 1 >= len(world.batches) or (account and scene.keeps("one_hop")):
         return False
-    return not (was_unknown(world, m) and scene.keeps("hop_certain"))
+    return not (was_unknown(world, m, scene) and scene.keeps("hop_certain"))
 
 
 def hopped(world: World, m: int, scene: Scene) -> World:
@@ -160,19 +156,16 @@ def hopped(world: World, m: int, scene: Scene) -> World:
     return queued(changed_row(world, m, batch=there, attempts=0, is_single=False), m, scene)
 
 
-def was_unknown(world: World, m: int, *, by_request: bool = False) -> bool:
+def was_unknown(world: World, m: int, scene: Scene) -> bool:
     """Say whether nobody knows what became of some submission of a message.
 
-    By the message itself; or, coarser, by what is noted of the request as a whole, which counts as answered
-    as soon as the answer named anybody.
+    By the message itself. By the request as a whole, without the protection, it is coarser: that counts as
+    answered as soon as the answer names anybody.
     """
-    return any(
-        request.is_marked
-        and m in request.rows
-        and _is_in_doubt(request.said, said_of(request, m), by_request)
-        for request in world.requests
-    )
-
-
-def _is_in_doubt(said: tuple[str, ...], of_row: str, by_request: bool) -> bool:  # noqa: FBT001 - hot
-    return all(each in IN_DOUBT for each in said) if by_request else of_row in IN_DOUBT
+    by_message = scene.keeps("doubt_by_message")
+    for request in world.requests:
+        if request.is_marked and m in request.rows:
+            said = (said_of(request, m),) if by_message else request.said
+            if all(each in IN_DOUBT for each in said):
+                return True
+    return False

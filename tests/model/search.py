@@ -1,4 +1,4 @@
-"""Look at every world that can be reached, breadth first: the first that breaks a law is one of the nearest."""
+"""Look at every world that can be reached, breadth first: what breaks a law is found on a shortest way."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from collections import deque
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from tests.model import ordering, working
+from tests.model import ordering, sending, working
 from tests.model.laws import CONVERGES, LAWS, is_at_rest
-from tests.model.world import Scene, World
+from tests.model.world import Move, Scene, World
 
 _FAMILIES = (
     working.leasing,
     working.marking,
-    working.writing,
-    working.recording,
+    sending.writing,
+    sending.recording,
     working.leaving,
     ordering.sweeping,
     ordering.settling,
@@ -51,7 +51,7 @@ class _Graph:
         return tuple(reversed(steps))
 
 
-def moves(world: World, scene: Scene) -> Iterator[tuple[str, World]]:
+def moves(world: World, scene: Scene) -> Iterator[Move]:
     """Yield everything that may happen next."""
     for family in _FAMILIES:
         yield from family(world, scene)

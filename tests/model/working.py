@@ -1,36 +1,25 @@
-"""What workers do: lease, mark, write, record, release; and die, freeze and lose answers in between."""
+"""What workers do with batches: lease them, mark rows, release them; or die."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import combinations
 
-from tests.model.outcomes import is_cancelled, recorded
 from tests.model.world import (
     ANSWERED,
     BUSY,
-    CHECKED,
     DONE,
     DOUBTED,
     GONE,
-    JUDGED,
-    LATE,
-    LATER,
     LEASED,
-    LOST,
     MARKED,
-    NO,
-    OK,
     OPEN,
     OPEN_YET,
     QUEUED,
-    RECORDED,
     RUNNING,
-    SILENT,
-    SPLIT,
     SPOOLED,
     SUBMITTING,
-    UNSENT,
+    Move,
     Request,
     Row,
     Scene,
@@ -41,8 +30,6 @@ from tests.model.world import (
     changed_row,
     spent,
 )
-
-Move = tuple[str, World]
 
 
 def leasing(world: World, scene: Scene) -> Iterator[Move]:
@@ -144,110 +131,6 @@ def _marked(world: World, request: Request) -> World:
     if world.batches[request.batch].is_expired:
         world = changed_batch(world, request.batch, is_expired=False)  # the mark renews the lease
     return _with(world, request)
-
-
-def writing(world: World, scene: Scene) -> Iterator[Move]:
-    """Write requests, freeze before it, or see that it is too late; the gateway does what it wants."""
-    for i, request in enumerate(world.requests):
-        if _may_be_written(request, scene):
-            for taken, answers in _replies(request, scene):
-                done = changed_request(world, i, phase=ANSWERED, taken=taken, answers=answers)
-                had = f" (it took {'+'.join(f'm{m}' for m in taken)})" if taken else ""
-                yield f"write s{i}: {', '.join(answers)}{had}", done
-        if request.phase == MARKED and world.budget.freezes:
-            frozen = changed_request(spent(world, freezes=1), i, phase=CHECKED)
-            yield f"freeze s{i} before its first byte", frozen
-        if request.phase in {MARKED, LATE}:
-            yield f"unmark s{i}", _taken_back(world, i, scene)
-        if request.phase == DOUBTED:
-            yield f"take s{i} back", _disowned(world, i, scene)
-
-
-def _may_be_written(request: Request, scene: Scene) -> bool:
-    if request.phase == LATE:
-        return not scene.keeps("write_by")
-    if request.phase == DOUBTED:
-        return not scene.keeps("commit_known")
-    return request.phase in {MARKED, CHECKED}
-
-
-def _replies(request: Request, scene: Scene) -> Iterator[tuple[tuple[int, ...], tuple[str, ...]]]:
-    """What the gateway takes of a request, and what the worker hears of it."""
-    rows, n = request.rows, len(request.rows)
-    yield rows, (OK,) * n
-    yield (), (LATER,) * n
-    yield rows, (LOST,) * n
-    yield (), (LOST,) * n
-    if "refusals" in scene.features:
-        yield (), (NO,) * n
-    if n > 1:
-        yield (), (SPLIT,) * n
-        yield rows[:1], (OK, SILENT)
-        yield rows, (OK, SILENT)
-
-
-def _taken_back(world: World, i: int, scene: Scene) -> World:
-    request = world.requests[i]
-    cancelled = is_cancelled(world)
-    world = recorded(world, i, (UNSENT,) * len(request.rows), scene, cancelled=cancelled)
-    return changed_request(world, i, phase=RECORDED)
-
-
-def _disowned(world: World, i: int, scene: Scene) -> World:
-    """Take a mark back of which nobody knows whether it was committed."""
-    if scene.keeps("by_reference"):
-        return _taken_back(world, i, scene)
-    for m in world.requests[i].rows:
-        if world.rows[m].state == SUBMITTING:
-            world = changed_row(world, m, state=QUEUED)
-    return changed_request(world, i, phase=RECORDED)
-
-
-def recording(world: World, scene: Scene) -> Iterator[Move]:
-    """Record what came back: by the worker whoever has the lease now, or from the spool, even twice."""
-    for i, request in enumerate(world.requests):
-        if request.phase == ANSWERED:
-            yield from _records(world, i, request, scene)
-        elif request.phase == JUDGED:
-            yield f"write down s{i}", _ended(world, i, scene, cancelled=False)
-        elif request.phase == SPOOLED:
-            again = _replayed(world, i, scene)
-            yield f"replay s{i}", changed_request(again, i, phase=RECORDED)
-            yield f"replay s{i}, and keep it", again
-
-
-def _records(world: World, i: int, request: Request, scene: Scene) -> Iterator[Move]:
-    cancelled = is_cancelled(world)
-    if not scene.keeps("judge_lock") and not cancelled:
-        yield f"judge s{i}", changed_request(world, i, phase=JUDGED)
-        return
-    if not scene.keeps("from_anybody") and not _is_leased(world, request):
-        yield f"drop s{i}: the lease is lost", changed_request(world, i, phase=RECORDED)
-        return
-    yield f"record s{i}", _ended(world, i, scene, cancelled=cancelled)
-    if LATER in request.answers and "failover" in scene.features:
-        yield f"record s{i}, to the fallback", _ended(world, i, scene, cancelled=cancelled, hops=True)
-    if "spool" in scene.features:
-        kept = recorded(world, i, request.answers, scene, cancelled=cancelled)
-        yield f"record s{i}, and keep it", changed_request(kept, i, phase=SPOOLED)
-
-
-def _is_leased(world: World, request: Request) -> bool:
-    batch = world.batches[request.batch]
-    return batch.state == LEASED and batch.fence == request.fence
-
-
-def _ended(world: World, i: int, scene: Scene, *, cancelled: bool, hops: bool = False) -> World:
-    answers = world.requests[i].answers
-    world = recorded(world, i, answers, scene, cancelled=cancelled, hops=hops)
-    return changed_request(world, i, phase=RECORDED)
-
-
-def _replayed(world: World, i: int, scene: Scene) -> World:
-    """Record from the spool: keyed by the submission, or else as if it were the message's current one."""
-    request = world.requests[i]
-    target = i if scene.keeps("spool_key") else world.rows[request.rows[0]].current
-    return recorded(world, target, request.answers, scene, cancelled=is_cancelled(world))
 
 
 def leaving(world: World, scene: Scene) -> Iterator[Move]:

@@ -1,7 +1,7 @@
-"""What the model of the protocol remembers: the ledger, the workers, and what gateways have, as plain tuples.
+"""What the model of the protocol remembers: the ledger, the workers, and what gateways have; plain tuples.
 
-The words are those of DESIGN 2. A state is a `World`; everything in it is hashable and small, because a search
-keeps hundreds of thousands of them.
+The words are those of DESIGN 2. A state is a `World`; everything in it is hashable and small, as a
+search keeps tens of thousands of them.
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ BUSY = frozenset({MARKED, CHECKED, LATE, DOUBTED, ANSWERED, JUDGED})
 # What became of one message of a request.
 OK = "ok"
 LATER = "later"  # refused for now
+ELSEWHERE = "elsewhere"  # refused for now, and this account is not to try it again
 NO = "no"  # refused for good
 SPLIT = "split"  # refused because of some number of the request
 UNSENT = "unsent"  # no byte was written
@@ -113,6 +114,9 @@ class Budget(NamedTuple):
     orders: int = 0  # of an operator, about unknown, failed and rejected messages
 
 
+NONE = Budget()
+
+
 class World(NamedTuple):
     """Everything at one moment."""
 
@@ -127,12 +131,16 @@ class World(NamedTuple):
     disobeyed: str = ""  # the order that a mark did not obey
 
 
+Move = tuple[str, World]
+"""What may happen next, in words, and the world after it."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Scene:
     """A configuration: bounds, what may happen, and which protections are switched off."""
 
     name: str
-    budget: Budget = Budget()
+    budget: Budget = NONE
     features: frozenset[str] = frozenset()
     n_messages: int = 1
     n_workers: int = 2

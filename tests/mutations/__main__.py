@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from tests.mutations.protections import PROTECTIONS
-from tests.mutations.tree import FAILED, ROOT, Protection, copied_tree, problem_of, run_tests, switch_off
+from tests.mutations.tree import FAILED, ROOT, Protection, copied_tree, misfits, run_tests, switch_off
 
 README = ROOT / "tests" / "README.md"
 BEGIN, END = "<!-- written by make test-mutations -->", "<!-- end of the list -->"
@@ -34,9 +34,9 @@ def main(words: Sequence[str]) -> int:
 def _problems_of_the_whole(chosen: Sequence[Protection]) -> list[str]:
     """See that each can be switched off, and that all the tests pass while none is."""
     with copied_tree() as tree:
-        misfits = [f"{each.name}: {said}" for each in chosen if (said := problem_of(each, tree=tree))]
-        if misfits:
-            return misfits
+        found = [said for each in chosen for said in misfits(each, tree=tree)]
+        if found:
+            return found
         tests = sorted({killer for each in chosen for killer in each.killers})
         code, said = run_tests(tests, tree=tree)
     return [f"the tests fail with every protection on:\n{said}"] if code else []
@@ -57,7 +57,7 @@ def _survival(protection: Protection) -> str | None:
 
 def _write_list(chosen: Sequence[Protection]) -> None:
     """Put the list between its marks in the README of the tests, or at its end."""
-    rows = [f"| {each.name} | `{each.file}` | {'<br>'.join(map(_link, each.killers))} |" for each in chosen]
+    rows = [f"| {each.name} | {_files(each)} | {', '.join(map(_test, each.killers))} |" for each in chosen]
     lines = [BEGIN, "", "| protection | where | fails without it |", "|---|---|---|", *rows, "", END]
     text = README.read_text(encoding="utf-8") if README.exists() else "# Tests\n\n"
     written = "\n".join(lines)
@@ -68,7 +68,11 @@ def _write_list(chosen: Sequence[Protection]) -> None:
     README.write_text(text, encoding="utf-8")
 
 
-def _link(killer: str) -> str:
+def _files(protection: Protection) -> str:
+    return ", ".join(dict.fromkeys(f"`{edit.file}`" for edit in protection.edits))
+
+
+def _test(killer: str) -> str:
     file, _, test = killer.partition("::")
     return f"`{test or file}`"
 

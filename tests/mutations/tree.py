@@ -16,14 +16,21 @@ LONGEST_S = 400
 FAILED = 1  # pytest's exit codes: what it collected was run, and some of it failed
 
 
-@dataclass(frozen=True, kw_only=True)
-class Protection:
-    """One line of code that keeps a promise, and the tests that notice when it is gone."""
+@dataclass(frozen=True)
+class Edit:
+    """One replacement in one file."""
 
-    name: str
     file: str
     old: str  # found exactly once
     new: str
+
+
+@dataclass(frozen=True)
+class Protection:
+    """What keeps a promise, how it is switched off, and the tests that notice."""
+
+    name: str
+    edits: tuple[Edit, ...]  # more than one where two lines protect from the same
     killers: tuple[str, ...]  # as pytest takes them; each must fail
 
 
@@ -44,17 +51,21 @@ def _names() -> list[str]:
     return [name for name in found.decode().split("\0") if name and (ROOT / name).is_file()]
 
 
-def problem_of(protection: Protection, *, tree: Path) -> str | None:
+def misfits(protection: Protection, *, tree: Path) -> Iterator[str]:
     """Say what keeps a protection from being switched off in a tree."""
-    path = tree / protection.file
-    n_found = path.read_text(encoding="utf-8").count(protection.old) if path.is_file() else 0
-    return None if n_found == 1 else f"the old text is {n_found} times in {protection.file}"
+    for edit in protection.edits:
+        path = tree / edit.file
+        n_found = path.read_text(encoding="utf-8").count(edit.old) if path.is_file() else 0
+        if n_found != 1:
+            yield f"{protection.name}: the old text is {n_found} times in {edit.file}"
 
 
 def switch_off(protection: Protection, *, tree: Path) -> None:
-    """Replace the old text by the new."""
-    path = tree / protection.file
-    path.write_text(path.read_text(encoding="utf-8").replace(protection.old, protection.new), encoding="utf-8")
+    """Replace the old texts by the new."""
+    for edit in protection.edits:
+        path = tree / edit.file
+        text = path.read_text(encoding="utf-8")
+        path.write_text(text.replace(edit.old, edit.new), encoding="utf-8")
 
 
 def run_tests(tests: Sequence[str], *, tree: Path) -> tuple[int, str]:

@@ -1,5 +1,5 @@
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -8,6 +8,7 @@ import pytest
 from producer.cli.order import most_words, require_within
 from producer.preview import Order, Preview, preview
 from worker.errors import ConfigError, InputError
+from worker.gateways.base import Capabilities
 from worker.ledger.campaigns import NewMessage
 from worker.providers import Account, account_named
 from worker.settings import Settings
@@ -123,25 +124,28 @@ class Unfit:
     """What a fallback cannot do, and what is said of it."""
 
     says: str
-    changes: Mapping[str, object] = field(default_factory=dict)
-    template: str = "Hi {{ first_name }}"
-    sender: str = "ACME"
+    limited: Callable[[Capabilities], Capabilities]
+    template: str
 
 
 UNFIT = {
     "encoding": Unfit(
-        says="does not take ucs2", changes={"encodings": frozenset({Encoding.GSM_7})}, template="Привет"
+        says="does not take ucs2",
+        limited=lambda sound: replace(sound, encodings=frozenset({Encoding.GSM_7})),
+        template="Привет",
     ),
-    "parts": Unfit(says="takes 1 parts", changes={"max_parts": 1}, template="x" * 161),
+    "parts": Unfit(
+        says="takes 1 parts", limited=lambda sound: replace(sound, max_parts=1), template="x" * 161
+    ),
 }
 
 
 @pytest.mark.parametrize("unfit", UNFIT.values(), ids=UNFIT)
 def test_a_fallback_that_cannot_carry_every_message_takes_none(order: Order, unfit: Unfit) -> None:
     sound = account("acme-uk", "0.04 GBP")
-    fallback = replace(sound, capabilities=replace(sound.capabilities, **unfit.changes))
+    fallback = replace(sound, capabilities=unfit.limited(sound.capabilities))
 
-    found, _ = taking(fallback, replace(order, template=unfit.template, sender=unfit.sender))
+    found, _ = taking(fallback, replace(order, template=unfit.template))
 
     assert (found.fallback, found.cost_fallback.render()) == (None, {})
     assert found.no_fallback is not None

@@ -280,7 +280,6 @@ def test_the_example_is_sound(tmp_path: Path) -> None:
     [
         ('rate = "50/s"', "providers.acme.rate is checked but not kept yet: Bulksend sends as fast as"),
         ('unit = "parts"', "providers.acme.unit has no effect yet"),
-        ('fallback = "acme"', "providers.acme.fallback has no effect yet"),
         ("[receipts]", "[receipts] has no effect yet"),
     ],
 )

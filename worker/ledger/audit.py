@@ -14,7 +14,8 @@ from sqlalchemy import ColumnElement, Connection, Select, func, select
 from worker.ledger import findings, settling, tally
 from worker.ledger.accounts import AccountStanding, standings
 from worker.ledger.findings import BROKEN, LONG_MS, Finding
-from worker.ledger.models import MESSAGES, SUBMISSIONS
+from worker.ledger.models import EARLIER_SUBMISSIONS, MESSAGES, SUBMISSIONS
+from worker.ledger.settling import RESENT
 from worker.states import PROVEN, BatchState, CampaignState, MessageState, SubmissionOutcome
 
 _NAMED = 5
@@ -202,13 +203,22 @@ def _rules() -> Iterator[_Rule]:
         code="doubled",
         noun="message",
         words="accepted in two requests, or perhaps so",
-        broken=_messages(MESSAGES.c.is_doubled),
+        broken=_messages(MESSAGES.c.is_doubled, ~_was_resent()),
         step="`bulksend message show ID` shows the requests; the recipient may have it twice",
     )
 
 
 def _messages(*conditions: ColumnElement[bool]) -> Select[int]:
     return select(MESSAGES.c.id).where(*conditions)
+
+
+def _was_resent() -> ColumnElement[bool]:
+    """Say, as SQL, that a person ordered the message to be sent again, knowing that it may come twice."""
+    earlier = select(EARLIER_SUBMISSIONS.c.submission_id).where(
+        EARLIER_SUBMISSIONS.c.message_id == MESSAGES.c.id
+    )
+    carried = (SUBMISSIONS.c.id == MESSAGES.c.submission_id) | SUBMISSIONS.c.id.in_(earlier)
+    return select(SUBMISSIONS.c.id).where(SUBMISSIONS.c.code == RESENT, carried).exists()
 
 
 def _requests(*conditions: ColumnElement[bool]) -> Select[int]:

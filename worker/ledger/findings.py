@@ -101,6 +101,9 @@ def of_campaign(campaign: CampaignTally, *, now: int) -> Iterator[Finding]:
     if campaign.state is CampaignState.CANCELLED and n_queued:
         words = f"campaign {number} is cancelled, yet {n_queued} messages of it are queued"
         yield note("cancel_interrupted", words, f"`bulksend campaign cancel {number}` finishes it")
+    if campaign.state is CampaignState.DISCARDED and campaign.messages:
+        words = f"campaign {number} is discarded, yet {campaign.messages} messages of it are there"
+        yield note("discard_interrupted", words, f"`bulksend campaign discard {number}` finishes it")
     if campaign.state is CampaignState.PAUSED and n_queued:
         words = f"campaign {number} is paused: {campaign.reason or 'no reason is kept'}"
         yield note("paused_campaign", words, f"`bulksend campaign resume {number}` lets it go on")

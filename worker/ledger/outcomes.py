@@ -74,7 +74,8 @@ def _end_submissions(connection: Connection, results: Sequence[SubmissionResult]
         connection,
         "UPDATE submissions SET outcome = given.result, ended_at = given.instant, "
         "provider_ref = COALESCE(given.new_ref, provider_ref), "
-        "code = COALESCE(given.new_code, CASE given.result WHEN 'unknown' THEN code END), "
+        "code = CASE WHEN code = 'resent' THEN code "
+        "ELSE COALESCE(given.new_code, CASE given.result WHEN 'unknown' THEN code END) END, "
         "detail = COALESCE(given.new_detail, CASE given.result WHEN 'unknown' THEN detail END) FROM given "
         "WHERE submissions.reference = given.ours AND submissions.outcome IN ('open', 'unknown')",
         columns={"ours": "text", **_ENDED},

@@ -23,6 +23,8 @@ _NEVER_RECEIVED_TO_QUEUE = 2
 _APART_MS = 60_000  # between two answers that a request was never received
 _ASKED_AT_ONCE = 500
 _SETTLED = "settled"  # by a person
+RESENT = "resent"
+"""The code of a request whose messages a person ordered to be sent again: they may arrive twice."""
 _SLOWER = 8  # what has been unknown for 8 hours is asked about every hour
 
 
@@ -39,17 +41,19 @@ class Asked:
     messages: Mapping[str, int]
 
 
-def to_ask(connection: Connection, provider: str, *, settle_ms: int, interval_ms: int) -> list[Asked]:
+def to_ask(
+    connection: Connection, provider: str, *, settle_ms: int, interval_ms: int, patience_ms: int
+) -> list[Asked]:
     """Return requests of a provider that are unknown, oldest first, if any of them is to be asked about now.
 
-    A request is due ``settle_ms`` after it became unknown, then every ``interval_ms``, in time less often.
+    A request is due ``settle_ms`` after it became unknown, then every ``interval_ms``, in time less often,
+    and after ``patience_ms`` no more.
     """
-    due = _requests(provider).where(
-        MESSAGES.c.state == MessageState.UNKNOWN, _is_due(settle_ms=settle_ms, interval_ms=interval_ms)
-    )
+    is_young = now_ms() - MESSAGES.c.changed_at < patience_ms
+    unknown = _requests(provider).where(*_is_unknown(None), is_young)
+    due = unknown.where(_is_due(settle_ms=settle_ms, interval_ms=interval_ms))
     if connection.execute(due.limit(1)).one_or_none() is None:
         return []
-    unknown = _requests(provider).where(BATCHES.c.unknown > 0, MESSAGES.c.state == MessageState.UNKNOWN)
     longest_asked = func.coalesce(SUBMISSIONS.c.asked_at, 0)
     return _grouped(connection.execute(unknown.order_by(longest_asked, SUBMISSIONS.c.id)).mappings())[
         :_ASKED_AT_ONCE
@@ -91,7 +95,7 @@ def _is_due(*, settle_ms: int, interval_ms: int) -> ColumnElement[bool]:
     age = now_ms() - MESSAGES.c.changed_at
     since_asked = now_ms() - SUBMISSIONS.c.asked_at
     again = (since_asked >= interval_ms) & (since_asked * _SLOWER >= age)
-    return (BATCHES.c.unknown > 0) & (age >= settle_ms) & or_(SUBMISSIONS.c.asked_at.is_(None), again)
+    return (age >= settle_ms) & or_(SUBMISSIONS.c.asked_at.is_(None), again)
 
 
 def _grouped(rows: Iterable[RowMapping]) -> list[Asked]:
@@ -152,9 +156,11 @@ def _result(
     reference: str, message_ids: Iterable[int], state: MessageState, *, code: str, detail: str | None = None
 ) -> SubmissionResult:
     """Say the same of messages of one request, which itself stays unknown: no failover follows it."""
+    is_order = code == _SETTLED and state is MessageState.QUEUED
     return SubmissionResult(
         reference=reference,
         outcome=SubmissionOutcome.UNKNOWN,
+        code=RESENT if is_order else None,
         messages=tuple(
             MessageOutcome(
                 message_id=each,

@@ -175,12 +175,19 @@ def test_an_interrupted_import_is_noted_and_claims_no_sums(engine: Engine) -> No
     assert [finding.code for finding in audited(engine).findings] == ["import_interrupted"]
 
 
-def test_an_interrupted_cancel_is_noted(engine: Engine) -> None:
+@pytest.mark.parametrize(
+    ("state", "code", "said"),
+    [
+        ("cancelled", "cancel_interrupted", "2 messages of it are queued"),
+        ("discarded", "discard_interrupted", "2 messages of it are there"),
+    ],
+)
+def test_an_interrupted_end_is_noted(engine: Engine, state: str, code: str, said: str) -> None:
     run_campaign(engine)
 
-    damage(engine, "UPDATE campaigns SET state = 'cancelled'")
+    damage(engine, f"UPDATE campaigns SET state = '{state}'")  # noqa: S608 - a table of ours
 
-    assert "2 messages of it are queued" in notes(engine)["cancel_interrupted"].words
+    assert said in notes(engine)[code].words
 
 
 def test_a_paused_campaign_is_noted_with_its_reason(engine: Engine) -> None:

@@ -1,0 +1,196 @@
+"""kill -9 of `send` in the middle of its import: nothing is sent, and it can be finished or put away."""
+
+import os
+import signal
+
+import pytest
+from sqlalchemy import func, select, update
+
+from tests.e2e.place import DEADLINE_S, Place, Started
+from tests.e2e.warm import Warm
+from tests.sandbox.running import Sandbox
+from worker.ledger.engine import writing
+from worker.ledger.models import BATCHES, CAMPAIGNS
+from worker.waiting import within
+
+N = 12_000  # in 12 batches
+ORDER = ("send", "members.csv", "--text", "See you at 9", "--via", "acme", "--key", "k")
+
+
+def killed(place: Place, *words: str) -> None:
+    """Begin a command that imports, and kill it when it has written some of the batches, not all."""
+    with place.started(*words) as send:
+        assert within(DEADLINE_S, lambda: _is_killed(place, send), every_s=0.002)
+        assert send.wait() == -signal.SIGKILL
+
+
+def _is_killed(place: Place, send: Started) -> bool:
+    """Kill it if there is a batch more than before; the ledger is ours meanwhile, so it writes none."""
+    with writing(place.engine) as connection:
+        n_batches = connection.scalar(select(func.count()).select_from(BATCHES)) or 0
+        if n_batches < 2:
+            return False
+        os.kill(send.process.pid, signal.SIGKILL)
+        return n_batches < N // 1000
+
+
+def forget_importer(place: Place) -> None:
+    """Do as if the half minute had passed after which an importer is taken for dead."""
+    with writing(place.engine) as connection:
+        connection.execute(update(CAMPAIGNS).values(importing_until=0))
+
+
+@pytest.fixture
+def interrupted(place: Place) -> Place:
+    """Give a place with an interrupted import of the first campaign."""
+    place.write_numbers("members.csv", N)
+    killed(place, *ORDER)
+    forget_importer(place)
+    return place
+
+
+def test_an_interrupted_import_says_so_and_nothing_of_it_is_sent(
+    interrupted: Place, gateway: Sandbox, warm: Warm
+) -> None:
+    place = interrupted
+    with place.started("worker") as worker:
+        worker.says("ready", timeout_s=15)
+        within(2, lambda: gateway.stats()["requests"] > 0, every_s=0.2)
+
+    shown = warm.run(place, "campaign", "show", "1", "--json").json
+
+    assert shown["state"] == "importing"
+    assert "`bulksend campaign resume 1` finishes it" in shown["reason"]
+    assert "`bulksend campaign discard 1` puts it away" in shown["reason"]
+    assert 0 < shown["counts"]["queued"] < N
+    assert gateway.stats()["requests"] == 0
+
+
+def test_a_resume_finishes_the_import_and_everything_is_sent_once(
+    interrupted: Place, gateway: Sandbox, warm: Warm
+) -> None:
+    place = interrupted
+
+    resumed = warm.run(place, "campaign", "resume", "1")
+    place.finish_with_a_worker()
+
+    assert (resumed.code, resumed.err.splitlines()[-1]) == (0, f"Campaign 1: {N} messages, {N} parts")
+    assert place.counts() == {"accepted": N}
+    assert gateway.stats()["unique"] == gateway.stats()["accepted"] == N
+    assert (place.report().rows, place.report().messages) == (N, N)
+
+
+def test_a_resume_that_is_killed_too_is_finished_by_another(interrupted: Place, warm: Warm) -> None:
+    place = interrupted
+    before = place.counts()["queued"]
+    with place.started("campaign", "resume", "1") as resume:
+        assert within(DEADLINE_S, lambda: place.counts()["queued"] > before, every_s=0.002)
+        os.kill(resume.process.pid, signal.SIGKILL)
+        resume.wait()
+    forget_importer(place)
+
+    warm.run(place, "campaign", "resume", "1")
+
+    assert place.counts() == {"queued": N}
+    assert place.report().state == "running"
+
+
+def test_of_two_who_resume_at_once_one_is_refused(interrupted: Place) -> None:
+    place = interrupted
+
+    with place.started("campaign", "resume", "1") as one, place.started("campaign", "resume", "1") as two:
+        codes = sorted([one.wait(), two.wait()])
+
+    assert codes == [0, 1]
+    assert place.counts() == {"queued": N}
+
+
+def test_ctrl_c_leaves_a_resumed_import_to_be_resumed_at_once(interrupted: Place, warm: Warm) -> None:
+    place = interrupted
+    before = place.counts()["queued"]
+    with place.started("campaign", "resume", "1") as resume:
+        assert within(DEADLINE_S, lambda: place.counts()["queued"] > before, every_s=0.002)
+        resume.signal(signal.SIGINT)
+        code = resume.wait()
+    state = place.report().state
+
+    again = warm.run(place, "campaign", "resume", "1")
+
+    if state == "importing":  # it was not quicker
+        assert code == 130
+        assert "bulksend campaign resume 1" in resume.said
+        assert again.code == 0
+    assert place.counts() == {"queued": N}
+
+
+def test_a_file_that_was_changed_is_not_imported(interrupted: Place, warm: Warm) -> None:
+    place = interrupted
+    before = place.counts()
+    place.write_numbers("members.csv", N + 1)
+
+    done = warm.run(place, "campaign", "resume", "1")
+
+    assert done.code == 1
+    assert "have changed since campaign 1 was begun" in done.err
+    assert "bulksend campaign discard 1" in done.err
+    assert (place.report().state, place.counts()) == ("importing", before)
+
+
+def test_a_file_that_is_gone_is_said_so(interrupted: Place, warm: Warm) -> None:
+    (interrupted.folder / "members.csv").unlink()
+
+    done = warm.run(interrupted, "campaign", "resume", "1")
+
+    assert done.code == 1
+    assert "members.csv is not there (any more)" in done.err
+
+
+def test_a_discarded_import_is_gone_and_may_be_sent_again(interrupted: Place, warm: Warm) -> None:
+    place = interrupted
+
+    discarded = warm.run(place, "campaign", "discard", "1", "--yes")
+    again = warm.run(place, *ORDER)
+
+    assert (discarded.code, again.code) == (0, 0)
+    assert (place.report(1).state, place.report(1).messages) == ("discarded", 0)
+    assert (place.report(2).state, place.report(2).messages) == ("running", N)
+
+
+def test_the_same_send_again_puts_the_interrupted_one_away_and_says_so(
+    interrupted: Place, warm: Warm
+) -> None:
+    place = interrupted
+
+    again = warm.run(place, *ORDER)
+
+    assert again.code == 0
+    assert "Campaign 1 was discarded" in again.err
+    assert (place.report(1).state, place.report(1).messages) == ("discarded", 0)
+    assert (place.report(2).state, place.report(2).messages) == ("running", N)
+
+
+def test_an_importer_that_may_live_is_left_alone(place: Place, warm: Warm) -> None:
+    place.write_numbers("members.csv", N)
+    killed(place, *ORDER)
+
+    done = [
+        warm.run(place, *words)
+        for words in (("campaign", "resume", "1"), ("campaign", "discard", "1", "--yes"), ORDER)
+    ]
+
+    assert [each.code for each in done] == [1, 1, 1]
+    assert all("is being imported at this moment" in each.err for each in done)
+    assert place.n_campaigns() == 1
+
+
+def test_ctrl_c_in_the_import_of_a_send_leaves_nothing_behind(place: Place, warm: Warm) -> None:
+    place.write_numbers("members.csv", 4 * N)
+    with place.started(*ORDER) as send:
+        assert within(DEADLINE_S, lambda: place.n_campaigns() > 0 and bool(place.counts()), every_s=0.002)
+        send.signal(signal.SIGINT)
+        code = send.wait()
+
+    assert code == 130
+    assert "Nothing was sent" in send.said
+    assert (place.report(1).state, place.report(1).messages) == ("discarded", 0)
+    assert warm.run(place, *ORDER).code == 0
