@@ -34,8 +34,8 @@ def lines() -> list[str]:
 
 def targets() -> list[str]:
     """Give every target of make that the README names, in a block or between backticks."""
-    named = re.findall(r"^\s*(?:\$ )?make ([a-z]+)\b", "\n".join([*SHELL, *INDENTED]), flags=re.MULTILINE)
-    return sorted({*named, *re.findall(r"`make ([a-z]+)", README)})
+    named = re.findall(r"^\s*(?:\$ )?make ([a-z-]+)\b", "\n".join([*SHELL, *INDENTED]), flags=re.MULTILINE)
+    return sorted({*named, *re.findall(r"`make ([a-z-]+)", README)})
 
 
 def test_there_are_commands_to_execute() -> None:

@@ -32,11 +32,12 @@ def _celery() -> None:
 
 def _tick() -> None:
     from worker.dispatch import Dispatcher, run_tick  # noqa: PLC0415 - each process imports what it runs
+    from worker.folder import folder_of  # noqa: PLC0415
     from worker.ledger.engine import open_ledger  # noqa: PLC0415
     from worker.log import configure_logging  # noqa: PLC0415
     from worker.providers import accounts_of  # noqa: PLC0415
     from worker.settings import load_settings  # noqa: PLC0415
-    from worker.upkeep import start_upkeep  # noqa: PLC0415
+    from worker.upkeep import start_replay, start_upkeep  # noqa: PLC0415
 
     configure_logging()
     settings = load_settings()
@@ -46,6 +47,7 @@ def _tick() -> None:
     engine = open_ledger(settings.ledger)
     accounts = list(accounts_of(settings).values())
     start_upkeep(accounts, engine=engine, timers=settings.timers, wait=stop.wait)
+    start_replay(folder_of(settings), engine=engine, timers=settings.timers, wait=stop.wait)
     dispatcher = Dispatcher.of(settings, engine=engine, broker=str(settings.broker))
     run_tick(dispatcher, list(settings.providers), wait=stop.wait)
 

@@ -10,6 +10,7 @@ import math
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from sqlalchemy import Engine
 
@@ -22,6 +23,7 @@ from worker.ledger.engine import reading, writing
 from worker.ledger.settling import Asked
 from worker.ledger.values import MessageOutcome, SubmissionResult
 from worker.providers import Account, standing_of
+from worker.sending.books import replay
 from worker.settings import Timers
 from worker.states import MessageState, SubmissionOutcome
 
@@ -98,9 +100,9 @@ class Upkeep:
         heard = self._hear([*asked, *control])
         if heard is None:
             return 0
-        found = [_found(each, heard[each.reference]) for each in asked if each.reference in heard]
+        found = [_found(each, heard[each.reference]) for each in asked if heard.get(each.reference)]
         missing = [each for each in asked if each.reference not in heard]
-        is_proof = any(each.reference in heard for each in control)
+        is_proof = any(heard.get(each.reference) for each in control)
         with writing(self.engine) as connection:
             n_settled = outcomes.record(connection, found) if found else 0
             if missing and is_proof:
@@ -157,10 +159,23 @@ def start_upkeep(
 ) -> None:
     """Look after every account in a thread of its own: one that hangs is no matter of the others."""
     for account in accounts_:
-        keeper = threading.Thread(
-            target=_run, args=(account, engine, timers, wait), name=f"upkeep-{account.name}", daemon=True
-        )
-        keeper.start()
+        _start(f"upkeep-{account.name}", _run, account, engine, timers, wait)
+
+
+def start_replay(folder: Path, *, engine: Engine, timers: Timers, wait: Callable[[float], bool]) -> None:
+    """Write what killed workers of this machine have kept, again and again, in a thread of its own."""
+
+    def run() -> None:
+        while True:
+            replay(folder, engine)
+            if wait(timers.check):
+                return
+
+    _start("replay", run)
+
+
+def _start(name: str, target: Callable[..., None], *args: object) -> None:
+    threading.Thread(target=target, args=args, name=name, daemon=True).start()
 
 
 def _run(account: Account, engine: Engine, timers: Timers, wait: Callable[[float], bool]) -> None:

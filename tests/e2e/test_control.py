@@ -2,6 +2,7 @@
 
 from tests.e2e.place import DEADLINE_S, Place
 from tests.e2e.warm import Warm
+from tests.ledgers import change_batch, change_messages
 from tests.sandbox.running import Sandbox
 from worker.waiting import within
 
@@ -46,3 +47,36 @@ def test_what_is_queued_of_a_cancelled_campaign_is_never_sent(
     assert "cancelled and cannot be resumed" in again.err
     assert place.counts() == {"cancelled": 20}
     assert gateway.stats()["requests"] == 0
+
+
+def test_what_was_rejected_is_sent_again_after_a_retry(place: Place, gateway: Sandbox, warm: Warm) -> None:
+    place.write_numbers("members.csv", 3)
+    place.run(*ORDER[:-1])
+    change_messages(place.engine, state="rejected", code="7")
+    change_batch(place.engine, 1, queued=0, rejected=3, state="done")
+
+    refused = warm.run(place, "campaign", "retry", "1")
+    retried = warm.run(place, "campaign", "retry", "1", "--rejected", "--yes")
+    place.finish_with_a_worker()
+    none_left = warm.run(place, "campaign", "retry", "1")
+
+    assert (refused.code, retried.code, none_left.code) == (1, 0, 0)
+    assert "--yes" in refused.err
+    assert "3 messages are queued again" in retried.err
+    assert "0 messages are queued again" in none_left.err
+    assert place.counts() == {"accepted": 3}
+    assert gateway.stats()["accepted"] == 3
+
+
+def test_a_batch_that_was_held_is_sent_after_a_resume(place: Place, gateway: Sandbox, warm: Warm) -> None:
+    place.write_numbers("members.csv", 3)
+    place.run(*ORDER[:-1])
+    change_batch(place.engine, 1, state="held", reason="its worker was lost", lost_leases=3)
+
+    resumed = warm.run(place, "campaign", "resume", "1")
+    place.finish_with_a_worker()
+
+    assert resumed.code == 0
+    assert "that were held and are tried again: 1" in resumed.err
+    assert place.counts() == {"accepted": 3}
+    assert gateway.stats()["accepted"] == 3

@@ -83,6 +83,7 @@ class Arena:
         place.environment["PYTHONPATH"] = f"{SABOTAGE}:{ROOT}"
         place.environment["_FAULT_FOLDER"] = str(self._orders)
         self.configure()
+        gateway.set_faults(getlog_interval_s=1)
 
     def configure(self, *, base_url: str | None = None, timers: str = SHORT) -> None:
         """Write the settings."""
@@ -207,8 +208,8 @@ class Arena:
 
     def children(self, worker: Started) -> list[psutil.Process]:
         """Return the processes of a worker that send."""
-        parents = [each for each in self.processes(worker) if each.cmdline()[-1:] == ["celery"]]
-        return [each for each in self.processes(worker) if each.ppid() in {one.pid for one in parents}]
+        parents = [each for each in self.processes(worker) if _words(each)[-1:] == ["celery"]]
+        return [each for each in parents if each.ppid() in {one.pid for one in parents}]
 
     def sees(self, n_accepted: int) -> bool:
         """Wait until the gateway has accepted so many."""
@@ -253,6 +254,13 @@ def kinds(step: str) -> tuple[str, ...]:
 def order(file: str, text: str) -> tuple[str, ...]:
     """Say it as a person would."""
     return ("send", file, "--text", text, "--via", "acme", "--yes")
+
+
+def _words(process: psutil.Process) -> list[str]:
+    """Return a process's command line, which a zombie has not."""
+    with suppress(psutil.Error):
+        return process.cmdline()
+    return []
 
 
 def _is_still(pid: int) -> bool:

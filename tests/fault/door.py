@@ -41,32 +41,31 @@ class Door:
     async def _serve(self) -> None:
         self._done = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._writers: set[asyncio.StreamWriter] = set()
         server = await asyncio.start_server(self._begin, "127.0.0.1", 0)
         self.port = server.sockets[0].getsockname()[1]
         self._open.set()
         await self._done.wait()
         server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for writer in self._writers:
+            writer.transport.abort()
+        await asyncio.wait([asyncio.gather(*self._tasks, return_exceptions=True)], timeout=5)
 
     def _begin(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._writers.add(writer)
         task = self._loop.create_task(self._answer(reader, writer))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            if self.hangs:
-                self.n_hung += 1
-                await self._done.wait()
+        if self.hangs:
+            self.n_hung += 1
+            await self._done.wait()
+        with suppress(OSError):  # one side has gone
             await writer.start_tls(self._tls)
             there_reader, there_writer = await asyncio.open_connection("127.0.0.1", self._gateway_port)
             await asyncio.gather(_carry(reader, there_writer), _carry(there_reader, writer))
-        except OSError:  # one side has gone
-            pass
-        finally:
-            writer.transport.abort()
+        await _close(writer)
 
 
 async def _carry(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
@@ -74,7 +73,13 @@ async def _carry(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> No
         while octets := await source.read(65536):
             sink.write(octets)
             await sink.drain()
-    sink.transport.abort()
+    await _close(sink)
+
+
+async def _close(writer: asyncio.StreamWriter) -> None:
+    writer.transport.abort()
+    with suppress(OSError):
+        await writer.wait_closed()
 
 
 @contextmanager

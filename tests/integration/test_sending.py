@@ -1,7 +1,9 @@
 import json
 import logging
+import shutil
+import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
@@ -9,13 +11,18 @@ from pathlib import Path
 from typing import Protocol
 
 import pytest
-from sqlalchemy import Engine, update
+from sqlalchemy import Engine, select
 
 from tests.conftest import free_port
 from tests.ledgers import (
     PROVIDER,
+    account,
+    ago,
     assert_counts,
     batch,
+    change_batch,
+    change_messages,
+    do,
     lease,
     pause,
     rows,
@@ -25,16 +32,19 @@ from tests.ledgers import (
     submissions,
     try_lease,
 )
+from tests.outages import away
 from tests.sandbox.running import Sandbox
+from worker.clock import elapsed_s
 from worker.gateways import make_adapter
-from worker.gateways.base import HttpReply, HttpRequest
+from worker.gateways.base import HttpReply, HttpRequest, Outcome, Submission, Verdict
+from worker.gateways.cpsms import Cpsms
 from worker.gateways.http import Client
 from worker.ledger import accounts, reports
 from worker.ledger.campaigns import NewMessage
-from worker.ledger.engine import reading, writing
-from worker.ledger.models import ACCOUNTS
+from worker.ledger.engine import now_ms, reading, writing
 from worker.ledger.reports import CampaignReport
 from worker.retry import Policy
+from worker.sending.books import replay
 from worker.sending.desk import Desk
 from worker.sending.keep import Keep
 from worker.sending.permits import Permits
@@ -42,6 +52,7 @@ from worker.sending.record import Judge
 from worker.sending.run import new_reference, send_batch
 from worker.sending.submit import Exchanger, Gateway
 from worker.settings import Timers
+from worker.waiting import within
 
 TIMEOUT_S = 5.0
 PATIENT = Timers.model_validate({"mark_to_write": "5s"})  # a test machine may be slow
@@ -558,3 +569,304 @@ def test_a_batch_that_nobody_waits_for_is_worked_to_its_end(engine: Engine, make
     send_batch(make_desk(width=1, max_recipients=1, timers=SHORT_SLICE), batch_id)
 
     assert states(engine) == ["accepted"] * 4
+
+
+# --- what is refused for now
+
+
+@dataclass(frozen=True, kw_only=True)
+class Busy(Cpsms):
+    """A gateway that says for each recipient: not now."""
+
+    def read(self, submission: Submission, reply: HttpReply) -> Mapping[str, Outcome]:
+        """Find the refusal of a passing kind, and the pause that it asks for."""
+        not_now = Outcome(verdict=Verdict.RETRY, code=str(reply.status), retry_after_s=5.0)
+        return dict.fromkeys(submission.recipients, not_now)
+
+
+def busy(desk: Desk) -> Desk:
+    adapter = Busy(base_url="http://127.0.0.1:1", username="acme", secret="key")
+    return replace(desk, gateway=replace(desk.gateway, adapter=adapter))
+
+
+def make_due(engine: Engine, batch_id: int) -> None:
+    """Have what waits be due."""
+    change_messages(engine, wait_ms=0)
+    change_batch(engine, batch_id, next_due_at=1)
+
+
+def test_what_is_refused_for_now_waits_as_long_as_its_retry_does(engine: Engine, make_desk: MakeDesk) -> None:
+    batch_id = run_campaign(engine, 2)
+
+    send_batch(busy(make_desk(client=Stubborn(503, b""))), batch_id)
+
+    now = account_time(engine)
+    waits_s = {round((int(str(row["due_at"])) - now) / 1000, -1) for row in rows(engine)}
+    assert waits_s == {60}  # what the policy allows at most, and the 5 s that the gateway asked for
+    assert {(row["state"], row["attempts"], row["code"]) for row in rows(engine)} == {("queued", 1, "503")}
+    assert batch(engine, batch_id)["next_due_at"] == rows(engine)[0]["due_at"]
+    assert try_lease(engine, batch_id) is None
+    assert_counts(engine)
+
+
+def account_time(engine: Engine) -> int:
+    """Return the time of the database."""
+    with reading(engine) as connection:
+        return int(connection.execute(select(now_ms())).scalar_one())
+
+
+def test_a_message_is_tried_as_often_as_the_policy_says_and_then_fails(
+    engine: Engine, make_desk: MakeDesk
+) -> None:
+    batch_id = run_campaign(engine, 1)
+    desk = busy(make_desk(client=Stubborn(503, b"")))
+
+    n_requests = []
+    for _ in range(POLICY.attempts + 1):
+        make_due(engine, batch_id)
+        n_requests.append(send_batch(desk, batch_id))
+
+    assert n_requests == [1] * POLICY.attempts + [0]
+    assert [(row["state"], row["attempts"]) for row in rows(engine)] == [("failed", POLICY.attempts)]
+    assert_counts(engine)
+
+
+def test_a_message_is_not_tried_again_when_its_time_would_be_over(
+    engine: Engine, make_desk: MakeDesk
+) -> None:
+    batch_id = run_campaign(engine, 1)
+    change_messages(engine, leave_by=ago(-4000))
+
+    send_batch(busy(make_desk(client=Stubborn(503, b""))), batch_id)
+
+    assert states(engine) == ["failed"]
+
+
+def test_messages_whose_time_to_leave_is_over_fail_and_are_never_sent(
+    engine: Engine, sandbox: Sandbox, make_desk: MakeDesk
+) -> None:
+    batch_id = run_campaign(engine, 2)
+    change_messages(engine, leave_by=ago(1))
+
+    send_batch(make_desk(), batch_id)
+
+    assert [(row["state"], row["code"]) for row in rows(engine)] == [("failed", "validity")] * 2
+    assert sandbox.stats()["requests"] == 0
+    assert batch(engine, batch_id)["state"] == "done"
+    assert_counts(engine)
+
+
+def test_messages_whose_time_to_leave_is_not_over_are_sent(engine: Engine, make_desk: MakeDesk) -> None:
+    batch_id = run_campaign(engine, 2)
+    change_messages(engine, leave_by=ago(-60_000))
+
+    send_batch(make_desk(), batch_id)
+
+    assert states(engine) == ["accepted"] * 2
+
+
+# --- what the account does meanwhile
+
+
+def standing(engine: Engine) -> accounts.AccountStanding:
+    with reading(engine) as connection:
+        return accounts.standings(connection)[PROVIDER]
+
+
+@pytest.mark.parametrize(
+    ("faults", "state"),
+    [({"refuse_429": True, "retry_after_s": 60}, "waiting"), ({"out_of_credit": True}, "trouble")],
+)
+def test_a_refusal_pauses_or_closes_the_account(
+    engine: Engine, sandbox: Sandbox, make_desk: MakeDesk, faults: dict[str, object], state: str
+) -> None:
+    sandbox.set_faults(**faults)
+
+    send_batch(make_desk(), run_campaign(engine, 2))
+
+    assert standing(engine).state == state
+
+
+def test_a_gateway_that_refuses_connections_is_in_trouble_and_checked_at_once(
+    engine: Engine, make_desk: MakeDesk
+) -> None:
+    send_batch(make_desk(port=free_port()), run_campaign(engine, 2))
+
+    found = account(engine)
+    assert standing(engine).state == "trouble"
+    assert found["check_at"] <= found["now"]
+
+
+def test_an_account_that_took_a_message_has_nothing_behind_it(
+    engine: Engine, sandbox: Sandbox, make_desk: MakeDesk
+) -> None:
+    batch_id = run_campaign(engine, 2)
+    sandbox.set_faults(out_of_credit=True)
+    send_batch(make_desk(), batch_id)
+    sandbox.set_faults(out_of_credit=False)
+    do(engine, accounts.note_check, PROVIDER, trouble=None)
+    before = account(engine)["closed_since"]
+
+    send_batch(make_desk(), batch_id)
+
+    assert (before is None, account(engine)["closed_since"]) == (False, None)
+    assert states(engine) == ["accepted"] * 2
+
+
+# --- stopping
+
+
+@dataclass
+class Hanging(Imagined):
+    """A gateway that takes a request and says nothing until the test is over."""
+
+    has_request: threading.Event = field(default_factory=threading.Event)
+    over: threading.Event = field(default_factory=threading.Event)
+
+    def exchange(self, request: HttpRequest, *, before_write: Callable[[], None] | None = None) -> HttpReply:
+        """Say nothing."""
+        assert request.body
+        assert before_write is not None
+        before_write()
+        self.has_request.set()
+        self.over.wait(30)
+        return HttpReply(status=502, headers={}, body=b"")
+
+
+def test_a_worker_in_a_hurry_lets_go_of_what_is_out_and_gives_the_batch_back(
+    engine: Engine, make_desk: MakeDesk
+) -> None:
+    gateway = Hanging()
+    batch_id = run_campaign(engine, 5)
+    told = gateway.has_request.is_set
+    desk = make_desk(client=gateway, width=1, max_recipients=2, should_stop=told)
+
+    try:
+        send_batch(replace(desk, should_hurry=told), batch_id)
+
+        assert not gateway.over.is_set()
+        assert states(engine) == ["unknown"] * 2 + ["queued"] * 3
+        assert batch(engine, batch_id)["state"] == "open"
+        assert [each["outcome"] for each in submissions(engine)] == ["unknown"]
+        assert desk.permits.take(1) == 1
+        assert_counts(engine)
+    finally:
+        gateway.over.set()
+
+
+def test_a_worker_that_is_told_to_stop_while_the_ledger_is_away_leaves_its_outcomes_on_disk(
+    engine: Engine, make_desk: MakeDesk, tmp_path: Path
+) -> None:
+    batch_id = run_campaign(engine, 2)
+    stopped = threading.Event()
+
+    with ExitStack() as outage:
+
+        def lose_ledger() -> None:
+            outage.enter_context(away(engine))
+            stopped.set()
+
+        desk = make_desk(client=Meanwhile(happens=lose_ledger), max_recipients=1, width=1)
+        send_batch(replace(desk, should_stop=stopped.is_set), batch_id)
+    left = tmp_path / "left"
+    shutil.copytree(tmp_path / "kept", left)  # the lock on the file itself is still ours
+    before = states(engine)
+
+    replay(left, engine)
+
+    assert before == ["submitting", "queued"]
+    assert states(engine) == ["accepted", "queued"]
+    assert batch(engine, batch_id)["state"] == "leased"  # the sweep opens it
+    assert_counts(engine)
+    desk.keep.clear()
+
+
+def test_outcomes_wait_for_the_ledger_and_nothing_is_marked_meanwhile(
+    engine: Engine, make_desk: MakeDesk, tmp_path: Path
+) -> None:
+    batch_id = run_campaign(engine, 3)
+
+    with ExitStack() as outage:
+
+        def lose_ledger() -> None:
+            outage.enter_context(away(engine))
+            timer = threading.Timer(0.5, outage.close)
+            timer.start()
+
+        gateway = Meanwhile(happens=lose_ledger)
+        send_batch(make_desk(client=gateway, max_recipients=1, width=1), batch_id)
+
+    assert states(engine) == ["accepted"] * 3
+    assert gateway.n_requests == 3
+    assert list((tmp_path / "kept").iterdir()) == []
+    assert_counts(engine)
+
+
+@dataclass
+class LosesLedger(Imagined):
+    """A gateway near which the ledger goes away, when connections are open and nothing is marked yet."""
+
+    happens: Callable[[], object]
+
+    def open(self, url: str, *, n: int, pool: Executor) -> None:
+        """Open, while it happens."""
+        self.happens()
+
+    def exchange(self, request: HttpRequest, *, before_write: Callable[[], None] | None = None) -> HttpReply:
+        """Be sure that it does not come to this."""
+        raise AssertionError(request, before_write)
+
+
+def test_a_mark_that_the_ledger_does_not_answer_is_taken_back_and_nothing_leaves(
+    engine: Engine, make_desk: MakeDesk, tmp_path: Path
+) -> None:
+    batch_id = run_campaign(engine, 2)
+
+    with ExitStack() as outage:
+
+        def lose_ledger() -> None:
+            outage.enter_context(away(engine))
+            threading.Timer(0.5, outage.close).start()
+
+        n_requests = send_batch(make_desk(client=LosesLedger(happens=lose_ledger)), batch_id)
+
+    assert (n_requests, submissions(engine)) == (0, [])
+    assert [(row["state"], row["attempts"]) for row in rows(engine)] == [("queued", 0)] * 2
+    assert batch(engine, batch_id)["state"] == "open"
+    assert list((tmp_path / "kept").glob("*")) == []
+    assert_counts(engine)
+
+
+@dataclass
+class Frozen(Imagined):
+    """A gateway whose connection is written to only after the process has slept for longer than it may."""
+
+    mark_to_write_s: float
+    has_written: bool = False
+
+    def exchange(self, request: HttpRequest, *, before_write: Callable[[], None] | None = None) -> HttpReply:
+        """Wake up, and ask whether the mark still holds."""
+        assert request.body
+        assert before_write is not None
+        woken = elapsed_s() + self.mark_to_write_s
+        assert within(5, lambda: elapsed_s() > woken)
+        before_write()
+        self.has_written = True
+        return HttpReply(status=200, headers={}, body=b"{}")
+
+
+def test_a_process_that_slept_after_its_mark_writes_no_more(engine: Engine, make_desk: MakeDesk) -> None:
+    batch_id = run_campaign(engine, 2)
+    gateway = Frozen(mark_to_write_s=0.25)
+    desk = make_desk(client=gateway, timers=Timers())
+
+    send_batch(desk, batch_id)
+
+    assert not gateway.has_written
+    assert [(row["state"], row["attempts"], row["code"]) for row in rows(engine)] == [
+        ("queued", 0, "not_sent")
+    ] * 2
+    assert [each["outcome"] for each in submissions(engine)] == ["not_sent"]
+    with reading(engine) as connection:
+        assert accounts.standings(connection) == {}
+    assert_counts(engine)

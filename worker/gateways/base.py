@@ -163,6 +163,7 @@ class Adapter(Protocol):
         """Say of which recipients the gateway has a message of ours; raises nothing.
 
         Returns:
-            By reference, then by msisdn, an ACCEPTED outcome. What the gateway does not name is absent. None
-            when the reply says nothing: another status than 200, a body that is cut off, a call too early.
+            By reference, then by msisdn, an ACCEPTED outcome. What the gateway does not name is absent; a
+            reference that it knows is there even if it names none of the numbers. None when the reply says
+            nothing: another status than 200, a body that is cut off, a call too early.
         """

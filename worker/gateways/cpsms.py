@@ -128,7 +128,7 @@ class Cpsms:
     def hear(
         self, questions: Sequence[Question], reply: HttpReply
     ) -> Mapping[str, Mapping[str, Outcome]] | None:
-        """Find the rows of the log that have both a reference and a number of ours."""
+        """Find the rows of the log with a reference of ours, and in them our numbers."""
         rows = shapes.parsed(reply.body) if reply.status == _OK else None
         if not isinstance(rows, list):
             return None
@@ -137,12 +137,16 @@ class Cpsms:
             for question in questions
             for msisdn in question.recipients
         }
+        references = {question.reference for question in questions}
         heard: dict[str, dict[str, Outcome]] = {}
         for row in shapes.items(rows):
             reference = shapes.reference(row)
+            if reference not in references:
+                continue
+            ours = heard.setdefault(reference, {})
             msisdn = asked.get((reference, shapes.to(row)))
             if msisdn is not None:
-                heard.setdefault(reference, {})[msisdn] = _accepted(reference, row, price="pointPrice")
+                ours[msisdn] = _accepted(reference, row, price="pointPrice")
         return heard
 
     def _get(self, path: str) -> HttpRequest:

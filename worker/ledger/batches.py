@@ -169,7 +169,12 @@ def _sweep_one(connection: Connection, batch_id: int) -> None:
     lost = connection.execute(
         update(MESSAGES)
         .where(MESSAGES.c.batch_id == batch_id, MESSAGES.c.state == MessageState.SUBMITTING)
-        .values(state=MessageState.UNKNOWN, code="lease_lost", changed_at=now_ms())
+        .values(
+            state=MessageState.UNKNOWN,
+            code="lease_lost",
+            n_doubts=MESSAGES.c.n_doubts + 1,
+            changed_at=now_ms(),
+        )
     ).rowcount
     connection.execute(
         update(SUBMISSIONS)

@@ -11,8 +11,8 @@ from sqlalchemy import ColumnElement, Connection, Select, func, insert, select, 
 
 from worker.ledger.accounts import account_is_open
 from worker.ledger.engine import control_lock, now_ms
-from worker.ledger.models import ACCOUNTS, BATCHES, CAMPAIGNS, EARLIER_SUBMISSIONS, MESSAGES, SUBMISSIONS
-from worker.states import BatchState, CampaignState, MessageState, SubmissionOutcome
+from worker.ledger.models import ACCOUNTS, BATCHES, CAMPAIGNS, MESSAGES
+from worker.states import BatchState, CampaignState, MessageState
 
 
 def may_hop(connection: Connection, message_ids: Sequence[int]) -> set[int]:
@@ -21,7 +21,7 @@ def may_hop(connection: Connection, message_ids: Sequence[int]) -> set[int]:
         select(MESSAGES.c.id)
         .join(BATCHES, BATCHES.c.id == MESSAGES.c.batch_id)
         .join(CAMPAIGNS, CAMPAIGNS.c.id == MESSAGES.c.campaign_id)
-        .where(MESSAGES.c.id.in_(message_ids), *_has_fallback(), _was_never_unknown())
+        .where(MESSAGES.c.id.in_(message_ids), *_has_fallback(), _is_without_doubt())
     )
     return set(connection.scalars(query))
 
@@ -55,7 +55,7 @@ def hand_over(connection: Connection, provider: str, *, closed_ms: int) -> int:
     if batch_id is None:
         return 0
     now = int(connection.execute(select(now_ms())).scalar_one())
-    query = select(MESSAGES.c.id).where(MESSAGES.c.batch_id == batch_id, *_is_due(), _was_never_unknown())
+    query = select(MESSAGES.c.id).where(MESSAGES.c.batch_id == batch_id, *_is_due(), _is_without_doubt())
     ids = list(connection.scalars(query.order_by(MESSAGES.c.id).with_for_update()))
     _move(connection, batch_id, ids, now=now)
     left = select(func.min(MESSAGES.c.due_at)).where(
@@ -75,16 +75,9 @@ def _is_due() -> tuple[ColumnElement[bool], ...]:
     return MESSAGES.c.state == MessageState.QUEUED, MESSAGES.c.due_at <= now_ms()
 
 
-def _was_never_unknown() -> ColumnElement[bool]:
+def _is_without_doubt() -> ColumnElement[bool]:
     """Say, as SQL, that no request with the message is one of which nobody knows."""
-    earlier = select(EARLIER_SUBMISSIONS.c.submission_id).where(
-        EARLIER_SUBMISSIONS.c.message_id == MESSAGES.c.id
-    )
-    unknown = select(SUBMISSIONS.c.id).where(
-        SUBMISSIONS.c.outcome == SubmissionOutcome.UNKNOWN,
-        (SUBMISSIONS.c.id == MESSAGES.c.submission_id) | SUBMISSIONS.c.id.in_(earlier),
-    )
-    return ~unknown.exists()
+    return MESSAGES.c.n_doubts == 0
 
 
 def _candidates(provider: str, *, closed_ms: int) -> Select[int]:
@@ -95,7 +88,7 @@ def _candidates(provider: str, *, closed_ms: int) -> Select[int]:
         ACCOUNTS.c.closed_since <= now_ms() - closed_ms,
     )
     movable = select(MESSAGES.c.id).where(
-        MESSAGES.c.batch_id == BATCHES.c.id, *_is_due(), _was_never_unknown()
+        MESSAGES.c.batch_id == BATCHES.c.id, *_is_due(), _is_without_doubt()
     )
     return (
         select(BATCHES.c.id)

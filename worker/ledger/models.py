@@ -201,6 +201,7 @@ class Message(SQLModel, table=True):
     billed_cost: str | None = None  # exact decimal in the gateway's own unit
     code: str | None = None
     detail: str | None = Field(default=None, sa_type=Text)
+    n_doubts: int = 0  # requests with it that a gateway may have accepted, and of which nobody knows
     is_doubled: bool = False  # two requests that carried it were, or may have been, accepted
 
 

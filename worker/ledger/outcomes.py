@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, RowMapping, func, select, update
@@ -14,7 +14,15 @@ from worker.ledger.engine import now_ms
 from worker.ledger.given import execute_given
 from worker.ledger.models import BATCHES, CAMPAIGNS, MESSAGES, SUBMISSIONS
 from worker.ledger.values import MessageOutcome, SubmissionResult
-from worker.states import PROVEN, BatchState, CampaignState, MessageState, after_outcome, is_doubled
+from worker.states import (
+    PROVEN,
+    BatchState,
+    CampaignState,
+    MessageState,
+    SubmissionOutcome,
+    after_outcome,
+    is_doubled,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -28,13 +36,14 @@ def record(connection: Connection, results: Sequence[SubmissionResult]) -> int:
     never committed.
     """
     ids = sorted({outcome.message_id for result in results for outcome in result.messages})
-    _lock_batches(connection, ids)
+    lock_batches_of(connection, ids)
     now = int(connection.execute(select(now_ms())).scalar_one())
     _end_submissions(connection, results, now=now)
     submissions = _submissions(connection, results)
-    changes = _changes(_lock_messages(connection, ids), results, submissions)
+    changes, doubled = _changes(_lock_messages(connection, ids), results, submissions)
     _resolve_given_up(connection, changes)
     _write_messages(connection, changes, now=now)
+    _raise_alarm(connection, doubled)
     _keep_earlier(connection, changes)
     _count(connection, changes, now=now)
     failover.hop(connection, [change.row["id"] for change in changes if change.hops], now=now)
@@ -48,12 +57,12 @@ class _Change:
     row: RowMapping
     outcome: MessageOutcome
     state: MessageState
-    submission_id: int  # whose word this is
-    is_doubled: bool = False
+    submission_id: int  # the current one from now on
+    doubts: int = 0  # how many requests with it became ones of which nobody knows, or were cleared up
     hops: bool = False  # to the fallback
 
 
-def _lock_batches(connection: Connection, message_ids: Sequence[int]) -> None:
+def lock_batches_of(connection: Connection, message_ids: Sequence[int]) -> None:
     """Lock campaigns and batches first: the lock order is campaign, batch, submission, message.
 
     The campaigns are locked shared: none may become cancelled between our look at it and our commit.
@@ -109,48 +118,56 @@ def _lock_messages(connection: Connection, ids: Sequence[int]) -> dict[int, RowM
 
 def _changes(
     rows: Mapping[int, RowMapping], results: Sequence[SubmissionResult], submissions: Mapping[str, int]
-) -> list[_Change]:
-    """Judge outcome after outcome; where several concern one message, the last that changes it is written."""
+) -> tuple[list[_Change], set[int]]:
+    """Judge outcome after outcome; where several concern one message, the last that changes it is written.
+
+    Returns:
+        the changes, and the messages that two requests may have brought to the gateway.
+    """
     changes: dict[int, _Change] = {}
+    doubled: set[int] = set()
     for result in results:
         submission_id = submissions.get(result.reference)
         for outcome in result.messages:
             row = rows.get(outcome.message_id)
             if row is None or submission_id is None:
                 continue
-            change = _change(row, changes.get(row["id"]), outcome, submission_id=submission_id)
-            if change is not None:
-                changes[row["id"]] = change
-    return list(changes.values())
+            now = changes.get(row["id"]) or _unchanged(row, outcome)
+            is_current = now.submission_id == submission_id
+            if is_doubled(now.state, outcome.state, is_current=is_current):
+                doubled.add(row["id"])
+            state = after_outcome(
+                now.state,
+                outcome.state,
+                is_current=is_current,
+                is_cancelled=row["campaign"] == CampaignState.CANCELLED,
+            )
+            if state is not None:
+                changes[row["id"]] = _Change(
+                    row=row,
+                    outcome=outcome,
+                    state=state,
+                    submission_id=submission_id if state in PROVEN else now.submission_id,
+                    doubts=now.doubts + _doubts(now.state, state, result.outcome),
+                )
+    return list(changes.values()), doubled
 
 
-def _change(
-    row: RowMapping, before: _Change | None, outcome: MessageOutcome, *, submission_id: int
-) -> _Change | None:
-    """Judge one outcome of a message, which may have changed already in this transaction."""
-    current = before.state if before else MessageState(row["state"])
-    current_id = before.submission_id if before and before.state in PROVEN else row["submission_id"]
-    is_current = current_id == submission_id
-    doubled = is_doubled(current, outcome.state, is_current=is_current)
-    if doubled:
-        _log.error("message doubled", extra={"message_id": row["id"], "submission_id": submission_id})
-    state = after_outcome(
-        current,
-        outcome.state,
-        is_current=is_current,
-        is_cancelled=row["campaign"] == CampaignState.CANCELLED,
-    )
-    if state is None and not doubled:
-        return None
-    if state is None:
-        outcome = MessageOutcome(message_id=outcome.message_id, state=current)
+def _unchanged(row: RowMapping, outcome: MessageOutcome) -> _Change:
     return _Change(
-        row=row,
-        outcome=outcome,
-        state=state or current,
-        submission_id=submission_id if state in PROVEN else current_id,
-        is_doubled=doubled or bool(before and before.is_doubled),
+        row=row, outcome=outcome, state=MessageState(row["state"]), submission_id=row["submission_id"]
     )
+
+
+def _doubts(before: MessageState, after: MessageState, word: SubmissionOutcome) -> int:
+    """Count a request of which nobody knows, or take it back at a definite word about it.
+
+    What is only settled (by a person, or because the gateway cannot find it) remains a doubt.
+    """
+    was_unknown = before is MessageState.UNKNOWN
+    if after is MessageState.UNKNOWN:
+        return 0 if was_unknown else 1
+    return -1 if was_unknown and word is not SubmissionOutcome.UNKNOWN else 0
 
 
 def _resolve_given_up(connection: Connection, changes: Sequence[_Change]) -> None:
@@ -171,7 +188,7 @@ _CHANGED = {
     "message": "bigint",
     "new_state": "text",
     "proof": "bigint",
-    "doubled": "int",
+    "doubts": "int",
     "new_due": "bigint",
     "uncounted": "int",
     "new_limit": "int",
@@ -188,7 +205,7 @@ def _write_messages(connection: Connection, changes: Sequence[_Change], *, now: 
     execute_given(
         connection,
         "UPDATE messages SET state = given.new_state, due_at = COALESCE(given.new_due, due_at), "
-        "submission_id = given.proof, is_doubled = (is_doubled OR given.doubled = 1), "
+        "submission_id = given.proof, n_doubts = n_doubts + given.doubts, "
         "attempts = attempts - given.uncounted, group_limit = COALESCE(given.new_limit, group_limit), "
         "provider_ref = COALESCE(given.new_ref, provider_ref), "
         "billed_parts = COALESCE(given.new_parts, billed_parts), "
@@ -198,6 +215,16 @@ def _write_messages(connection: Connection, changes: Sequence[_Change], *, now: 
         columns=_CHANGED,
         rows=[_changed(change, now=now) for change in changes],
     )
+
+
+def _raise_alarm(connection: Connection, doubled: Collection[int]) -> None:
+    """Mark messages that may have been sent twice, and say so once."""
+    if not doubled:
+        return
+    news = update(MESSAGES).where(MESSAGES.c.id.in_(doubled), MESSAGES.c.is_doubled.is_(False))
+    found = connection.scalars(news.values(is_doubled=True).returning(MESSAGES.c.id))
+    for message_id in sorted(found):
+        _log.error("message doubled", extra={"message_id": message_id})
 
 
 def _keep_earlier(connection: Connection, changes: Sequence[_Change]) -> None:
@@ -224,7 +251,7 @@ def _changed(change: _Change, *, now: int) -> tuple[object, ...]:
         change.row["id"],
         change.state.value,
         change.submission_id,
-        int(change.is_doubled),
+        change.doubts,
         now + outcome.delay_ms if change.state is MessageState.QUEUED else None,
         0 if outcome.keeps_attempt else 1,
         outcome.group_limit,

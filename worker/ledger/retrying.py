@@ -13,14 +13,13 @@ from sqlalchemy import ColumnElement, Connection, case, func, or_, select, updat
 
 from worker.ledger.control import refusal, stored_id
 from worker.ledger.engine import now_ms
-from worker.ledger.models import BATCHES, CAMPAIGNS, EARLIER_SUBMISSIONS, MESSAGES, SUBMISSIONS
+from worker.ledger.models import BATCHES, CAMPAIGNS, MESSAGES
 from worker.ledger.outcomes import reopen
-from worker.states import CampaignState, MessageState, SubmissionOutcome
+from worker.states import CampaignState, MessageState
 
 RETRIABLE = frozenset({MessageState.REJECTED, MessageState.FAILED})
 
 _GOES_ON = (CampaignState.RUNNING, CampaignState.PAUSED)
-_MAY_HAVE_IT = (SubmissionOutcome.OPEN, SubmissionOutcome.UNKNOWN)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,15 +96,7 @@ def _require_going_on(connection: Connection, campaign_id: int) -> None:
 
 def _is_risky() -> ColumnElement[bool]:
     """Say, as SQL, that a request with the message may have been accepted, whatever a person made of it."""
-    earlier = select(EARLIER_SUBMISSIONS.c.submission_id).where(
-        EARLIER_SUBMISSIONS.c.message_id == MESSAGES.c.id
-    )
-    doubtful = select(SUBMISSIONS.c.id).where(
-        SUBMISSIONS.c.outcome.in_(_MAY_HAVE_IT),
-        or_(SUBMISSIONS.c.id == MESSAGES.c.submission_id, SUBMISSIONS.c.id.in_(earlier)),
-    )
-    is_settled = func.coalesce(MESSAGES.c.code, "") == "settled"  # its request may have an answer for others
-    return or_(is_settled, doubtful.exists())
+    return MESSAGES.c.n_doubts > 0
 
 
 def _queue(connection: Connection, batch_id: int, message_ids: list[int]) -> None:

@@ -131,6 +131,7 @@ def note_missing(connection: Connection, missing: Sequence[Asked], *, quarantine
     It counts when the messages have been unknown for the quarantine, and the second one a minute or more
     after the first. Only for a gateway whose answer is proof, in a call that found what it is known to have.
     """
+    outcomes.lock_batches_of(connection, [number for each in missing for number in each.messages.values()])
     ids = [each.submission_id for each in missing]
     young = select(MESSAGES.c.id).where(
         MESSAGES.c.submission_id == SUBMISSIONS.c.id,
@@ -156,11 +157,9 @@ def _result(
     reference: str, message_ids: Iterable[int], state: MessageState, *, code: str, detail: str | None = None
 ) -> SubmissionResult:
     """Say the same of messages of one request, which itself stays unknown: no failover follows it."""
-    is_order = code == _SETTLED and state is MessageState.QUEUED
     return SubmissionResult(
         reference=reference,
         outcome=SubmissionOutcome.UNKNOWN,
-        code=RESENT if is_order else None,
         messages=tuple(
             MessageOutcome(
                 message_id=each,
@@ -283,7 +282,13 @@ def settle(
         _result(reference, ids, target, code=_SETTLED, detail=f"by {author}")
         for reference, ids in by_reference.items()
     ]
-    return outcomes.record(connection, results) if results else None
+    if not results:
+        return None
+    n_settled = outcomes.record(connection, results)
+    if target is MessageState.QUEUED:
+        resent = update(SUBMISSIONS).where(SUBMISSIONS.c.reference.in_(list(by_reference)))
+        connection.execute(resent.values(code=RESENT))
+    return n_settled
 
 
 def ages(connection: Connection) -> dict[str, tuple[int, int]]:

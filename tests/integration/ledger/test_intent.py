@@ -1,5 +1,5 @@
 import pytest
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine
 
 from tests.ledgers import (
     LEASE_MS,
@@ -8,6 +8,7 @@ from tests.ledgers import (
     batch,
     change_messages,
     due_rows,
+    earlier,
     has_expired,
     hold,
     lease,
@@ -24,17 +25,9 @@ from tests.ledgers import (
     try_lease,
     try_mark,
 )
-from worker.ledger.engine import reading
-from worker.ledger.models import EARLIER_SUBMISSIONS
 from worker.ledger.values import Stop
 from worker.states import MessageState
 from worker.waiting import within
-
-
-def earlier(engine: Engine) -> list[tuple[int, int]]:
-    with reading(engine) as connection:
-        links = connection.execute(select(EARLIER_SUBMISSIONS).order_by(EARLIER_SUBMISSIONS.c.submission_id))
-        return [(message, submission) for message, submission in links]
 
 
 def test_due_rows_carry_their_own_text_or_the_campaigns(engine: Engine) -> None:

@@ -29,6 +29,8 @@ def upgrade() -> None:
     op.add_column("submissions", sa.Column("n_missing", sa.Integer(), nullable=False, server_default="0"))
     op.add_column("messages", sa.Column("fallback_micros", sa.BigInteger(), nullable=True))
     op.add_column("messages", sa.Column("fallback_currency", sa.String(), nullable=True))
+    op.add_column("messages", sa.Column("n_doubts", sa.Integer(), nullable=False, server_default="0"))
+    op.execute("UPDATE messages SET n_doubts = 1 WHERE state = 'unknown'")
     op.add_column(
         "messages", sa.Column("is_doubled", sa.Boolean(), nullable=False, server_default=sa.false())
     )

@@ -1,0 +1,410 @@
+import logging
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import pytest
+from sqlalchemy import Engine
+
+from tests.conftest import free_port
+from tests.ledgers import (
+    PROVIDER,
+    account,
+    ago,
+    assert_counts,
+    change_account,
+    change_messages,
+    change_submissions,
+    do,
+    due_rows,
+    lease,
+    mark,
+    record,
+    release,
+    rows,
+    run_campaign,
+    some_messages,
+    states,
+    submissions,
+    try_lease,
+)
+from tests.sandbox.running import Sandbox, running_sandbox
+from worker.gateways.base import Capabilities, Lookup
+from worker.gateways.cpsms import Cpsms
+from worker.gateways.http import Client
+from worker.ledger import accounts
+from worker.ledger.campaigns import NewMessage
+from worker.ledger.engine import open_ledger
+from worker.retry import Policy
+from worker.sending.record import Judge
+from worker.sending.submit import Gateway
+from worker.settings import Timers
+from worker.upkeep import Upkeep
+
+TIMERS = Timers.model_validate({"settle": "1ms", "lookup": "1ms", "check": "1ms"})
+SLOW = Timers.model_validate({"settle": "1ms", "lookup": "60s"})
+QUARANTINE_MS = int(1000 * TIMERS.quarantine)
+JUDGE = Judge(policy=Policy(attempts=3, first_s=60, longest_s=600), random=lambda: 1.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Telling(Cpsms):
+    """A gateway whose log is complete: what it does not name it never had."""
+
+    capabilities: ClassVar[Capabilities] = replace(
+        Cpsms.capabilities, lookup=Lookup(interval_s=120.0, most_references=None, is_proof=True)
+    )
+
+
+def adapter_at(port: int, *, kind: type[Cpsms] = Cpsms, username: str = "acme") -> Cpsms:
+    return kind(base_url=f"http://127.0.0.1:{port}/cpsms/v2", username=username, secret="key")
+
+
+@pytest.fixture
+def client() -> Iterator[Client]:
+    with ExitStack() as stack:
+        client = Client(connections=2, timeout_s=2.0)
+        stack.callback(client.close)
+        yield client
+
+
+def keeper(engine: Engine, adapter: Cpsms, client: Client, *, timers: Timers = TIMERS) -> Upkeep:
+    return Upkeep(provider=PROVIDER, engine=engine, adapter=adapter, client=client, timers=timers)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sender:
+    """Sends whole campaigns, each in one request, as a worker would."""
+
+    engine: Engine
+    sandbox: Sandbox
+    client: Client
+
+    def send(
+        self, name: str = "spring", *, fault: str | None = None, messages: tuple[NewMessage, ...] = ()
+    ) -> int:
+        """Send a campaign of two messages to a gateway with a fault; return its batch."""
+        if fault:
+            self.sandbox.set_faults(**{fault: True})
+        held = lease(self.engine, run_campaign(self.engine, name=name, messages=messages))
+        (marked,) = mark(self.engine, held, due_rows(self.engine, held))
+        gateway = Gateway(adapter=adapter_at(self.sandbox.port), client=self.client, options={})
+        reply = gateway.submit(held, marked, still_ours=lambda: True)
+        record(self.engine, JUDGE.ended(marked, reply).result)
+        release(self.engine, held)
+        if fault:
+            self.sandbox.set_faults(**{fault: False})
+        return held.batch_id
+
+
+@pytest.fixture
+def sender(engine: Engine, sandbox: Sandbox, client: Client) -> Sender:
+    sandbox.set_faults(getlog_interval_s=0)
+    return Sender(engine=engine, sandbox=sandbox, client=client)
+
+
+def later(engine: Engine, *, minutes: int = 2) -> None:
+    """Let time pass for everything that is asked about."""
+    ms = 60_000 * minutes
+    change_account(engine, asked_at=0)
+    change_submissions(engine, asked_at=None, missing_at=ago(ms))
+
+
+def pass_quarantine(engine: Engine) -> None:
+    change_messages(engine, changed_at=ago(QUARANTINE_MS))
+
+
+# --- asking what became of requests
+
+
+@pytest.mark.parametrize("fault", ["reset_after", "error_500_after", "malformed", "hang_after"])
+def test_what_the_gateway_has_is_found_with_its_own_count(
+    engine: Engine, sender: Sender, client: Client, fault: str
+) -> None:
+    text = 40 * "Grüße, "
+    long = tuple(replace(each, text=text, parts=2) for each in some_messages(2))
+    sender.send(messages=long, fault=fault)
+    before = states(engine)
+
+    n_settled = keeper(engine, adapter_at(sender.sandbox.port), client).settle()
+
+    assert (before, n_settled) == (["unknown"] * 2, 2)
+    (reference,) = {str(each["reference"]) for each in submissions(engine)}
+    found = {(r["state"], r["code"], r["billed_parts"], r["provider_ref"]) for r in rows(engine)}
+    assert found == {("accepted", "found", 2, reference)}
+    assert [float(str(row["billed_cost"])) for row in rows(engine)] == [2.0, 2.0]
+    assert [each["outcome"] for each in submissions(engine)] == ["answered"]
+    assert_counts(engine)
+
+
+def test_of_a_request_that_the_gateway_took_in_part_that_part_is_found(
+    engine: Engine, sender: Sender, client: Client
+) -> None:
+    sender.sandbox.set_faults(refuse_numbers=["01"])
+    sender.send(fault="error_500_after")
+
+    keeper(engine, adapter_at(sender.sandbox.port), client).settle()
+
+    assert states(engine) == ["accepted", "unknown"]
+    assert [each["outcome"] for each in submissions(engine)] == ["unknown"]
+    assert_counts(engine)
+
+
+def test_the_gateway_is_asked_once_in_an_interval_however_many_look_after_it(
+    engine: Engine, sender: Sender, client: Client
+) -> None:
+    sender.send(fault="error_500_before")
+    n_before = sender.sandbox.stats()["requests"]
+    adapter = adapter_at(sender.sandbox.port)
+    keepers = [keeper(engine, adapter, client, timers=SLOW) for _ in range(2)]
+
+    for each in 2 * keepers:
+        change_submissions(engine, asked_at=None)
+        each.settle()
+
+    assert sender.sandbox.stats()["requests"] - n_before == 1
+
+
+def test_nothing_is_asked_while_nothing_is_unknown(engine: Engine, sender: Sender, client: Client) -> None:
+    sender.send()
+    n_before = sender.sandbox.stats()["requests"]
+
+    n_settled = keeper(engine, adapter_at(sender.sandbox.port), client).settle()
+
+    assert (n_settled, sender.sandbox.stats()["requests"] - n_before) == (0, 0)
+
+
+def test_what_is_not_in_a_log_that_proves_nothing_stays_unknown(
+    engine: Engine, sender: Sender, client: Client
+) -> None:
+    sender.send("accepted")
+    sender.send("lost", fault="error_500_before")
+    pass_quarantine(engine)
+    asking = keeper(engine, adapter_at(sender.sandbox.port), client)
+
+    for _ in range(3):
+        later(engine)
+        asking.settle()
+
+    assert states(engine) == ["accepted"] * 2 + ["unknown"] * 2
+    assert [each["n_missing"] for each in submissions(engine)] == [0, 0]
+
+
+def test_what_is_not_in_a_log_that_is_proof_is_queued_again_after_two_answers(
+    engine: Engine, sender: Sender, client: Client
+) -> None:
+    sender.send("accepted")
+    batch_id = sender.send("lost", fault="error_500_before")
+    pass_quarantine(engine)
+    asking = keeper(engine, adapter_at(sender.sandbox.port, kind=Telling), client)
+    first = asking.settle()
+    between = states(engine)
+    later(engine)
+
+    second = asking.settle()
+
+    assert (first, between) == (0, ["accepted"] * 2 + ["unknown"] * 2)
+    assert (second, states(engine)) == (2, ["accepted"] * 2 + ["queued"] * 2)
+    assert try_lease(engine, batch_id) is not None
+    assert_counts(engine)
+
+
+def test_two_answers_at_once_prove_nothing(engine: Engine, sender: Sender, client: Client) -> None:
+    sender.send("accepted")
+    sender.send("lost", fault="error_500_before")
+    pass_quarantine(engine)
+    asking = keeper(engine, adapter_at(sender.sandbox.port, kind=Telling), client)
+
+    for _ in range(3):
+        change_account(engine, asked_at=0)
+        change_submissions(engine, asked_at=None)
+        asking.settle()
+
+    assert states(engine)[2:] == ["unknown"] * 2
+
+
+def test_nothing_is_proven_before_the_quarantine_is_over(
+    engine: Engine, sender: Sender, client: Client
+) -> None:
+    sender.send("accepted")
+    sender.send("lost", fault="error_500_before")
+    asking = keeper(engine, adapter_at(sender.sandbox.port, kind=Telling), client)
+
+    for _ in range(3):
+        asking.settle()
+        later(engine)
+
+    assert states(engine)[2:] == ["unknown"] * 2
+
+
+def forget(sandbox: Sandbox) -> None:
+    """Have the gateway's log lost, as at a wrong address."""
+    sandbox.reset()
+    sandbox.set_faults(getlog_interval_s=0)
+
+
+def test_a_log_that_does_not_even_name_what_was_accepted_proves_nothing(
+    engine: Engine, sender: Sender, client: Client
+) -> None:
+    sender.send("accepted")
+    sender.send("lost", fault="error_500_before")
+    pass_quarantine(engine)
+    forget(sender.sandbox)
+    asking = keeper(engine, adapter_at(sender.sandbox.port, kind=Telling), client)
+
+    for _ in range(3):
+        asking.settle()
+        later(engine)
+
+    assert states(engine)[2:] == ["unknown"] * 2
+    assert [each["n_missing"] for each in submissions(engine)] == [0, 0]
+
+
+def test_without_anything_that_was_ever_accepted_nothing_is_proven(
+    engine: Engine, sender: Sender, client: Client
+) -> None:
+    sender.send("lost", fault="error_500_before")
+    pass_quarantine(engine)
+    asking = keeper(engine, adapter_at(sender.sandbox.port, kind=Telling), client)
+
+    for _ in range(3):
+        asking.settle()
+        later(engine)
+
+    assert states(engine) == ["unknown"] * 2
+
+
+@pytest.mark.parametrize("path", ["", "elsewhere"])
+def test_an_answer_that_is_no_log_changes_nothing(
+    engine: Engine, sender: Sender, client: Client, path: str
+) -> None:
+    sender.send("accepted")
+    sender.send("lost", fault="error_500_after")
+    pass_quarantine(engine)
+    lost_way = Telling(base_url=f"{sender.sandbox.url}/{path}", username="acme", secret="key")
+
+    n_settled = keeper(engine, lost_way, client).settle()
+
+    assert (n_settled, states(engine)[2:]) == (0, ["unknown"] * 2)
+
+
+def test_a_gateway_that_is_away_is_asked_again_another_time(
+    engine: Engine, sender: Sender, client: Client
+) -> None:
+    sender.send(fault="error_500_after")
+    away = keeper(engine, adapter_at(free_port()), client).settle()
+    later(engine)
+
+    n_settled = keeper(engine, adapter_at(sender.sandbox.port), client).settle()
+
+    assert (away, n_settled) == (0, 2)
+
+
+# --- checking an account that is closed
+
+
+def close(engine: Engine) -> int:
+    """Close the account, its check due at once; return a batch that waits for it."""
+    batch_id = run_campaign(engine)
+    facts = {"check_in_ms": 0, "check_ms": 0, "reason": "no credit"}
+    do(engine, accounts.close_account, PROVIDER, **facts)  # type: ignore[arg-type]  # by their names
+    assert try_lease(engine, batch_id) is None
+    return batch_id
+
+
+def test_an_account_opens_when_it_has_credit_again(engine: Engine, sandbox: Sandbox, client: Client) -> None:
+    batch_id = close(engine)
+    checking = keeper(engine, adapter_at(sandbox.port), client)
+    sandbox.set_faults(out_of_credit=True)
+    checking.check()
+    without = try_lease(engine, batch_id)
+
+    sandbox.set_faults(out_of_credit=False)
+    checking.check()
+
+    assert without is None
+    assert try_lease(engine, batch_id) is not None
+
+
+def test_an_account_opens_when_its_login_is_right(engine: Engine, sandbox: Sandbox, client: Client) -> None:
+    batch_id = close(engine)
+    keeper(engine, adapter_at(sandbox.port, username="bad"), client).check()
+    with_bad_login = try_lease(engine, batch_id)
+
+    keeper(engine, adapter_at(sandbox.port), client).check()
+
+    assert with_bad_login is None
+    assert try_lease(engine, batch_id) is not None
+
+
+def test_an_account_opens_when_somebody_listens_again(engine: Engine, client: Client) -> None:
+    batch_id, port = close(engine), free_port()
+    checking = keeper(engine, adapter_at(port), client)
+    checking.check()
+    while_away = try_lease(engine, batch_id)
+
+    with running_sandbox("--port", str(port)):
+        checking.check()
+
+    assert while_away is None
+    assert try_lease(engine, batch_id) is not None
+
+
+def test_a_check_is_made_by_one_of_two(engine: Engine, sandbox: Sandbox, client: Client) -> None:
+    close(engine)
+    sandbox.set_faults(out_of_credit=True)
+    change_account(engine, check_at=ago(1), check_ms=60_000)
+    checking = [keeper(engine, adapter_at(sandbox.port), client) for _ in range(2)]
+
+    assert [each.check() for each in checking] == [True, False]
+    assert sandbox.stats()["requests"] == 1
+
+
+def test_an_account_that_is_open_is_not_checked(engine: Engine, sandbox: Sandbox, client: Client) -> None:
+    run_campaign(engine)
+
+    assert not keeper(engine, adapter_at(sandbox.port), client).check()
+    assert sandbox.stats()["requests"] == 0
+
+
+def test_a_check_opens_nothing_that_an_operator_paused(
+    engine: Engine, sandbox: Sandbox, client: Client
+) -> None:
+    batch_id = close(engine)
+    do(engine, accounts.pause_account, PROVIDER, reason="invoice", author="ann")
+
+    keeper(engine, adapter_at(sandbox.port), client).check()
+
+    assert try_lease(engine, batch_id) is None
+    assert account(engine)["check_at"] is None
+
+
+# --- rounds
+
+
+def test_a_round_checks_and_asks(engine: Engine, sender: Sender, client: Client) -> None:
+    sender.send("lost", fault="error_500_after")
+    batch_id = close(engine)
+
+    keeper(engine, adapter_at(sender.sandbox.port), client).round()
+
+    assert states(engine)[:2] == ["accepted"] * 2
+    assert try_lease(engine, batch_id) is not None
+
+
+@pytest.fixture
+def ledger_that_is_away() -> Iterator[Engine]:
+    engine = open_ledger(f"postgresql+psycopg://nobody@127.0.0.1:{free_port()}/nothing")
+    yield engine
+    engine.dispose()
+
+
+def test_a_round_without_a_ledger_is_for_another_time(
+    ledger_that_is_away: Engine, sandbox: Sandbox, client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        keeper(ledger_that_is_away, adapter_at(sandbox.port), client).round()
+
+    assert caplog.messages == ["upkeep failed"]
+    assert sandbox.stats()["requests"] == 0
