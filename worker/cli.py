@@ -50,8 +50,8 @@ def worker(*, no_tick: bool) -> None:
 
 @click.command()
 def dispatcher() -> None:
-    """Run the dispatch tick alone: publish what is due, sweep what was abandoned."""
-    settings = _ready_settings(sends=False)
+    """Run the dispatch tick alone: publish what is due, sweep what was abandoned, check the gateways."""
+    settings = _ready_settings(sends=True)
     with broker_of(settings) as broker:
         _run([tick_role(settings, broker)], settings)
 

@@ -25,6 +25,7 @@ from worker.settings import Settings, Timers
 
 _log = logging.getLogger(__name__)
 _HINTS_PER_CHILD = 4
+_HANDED_OVER_AT_ONCE = 5  # batches
 _TAKEN_S = 2.0  # a worker that took a hint has leased its batch by then
 
 
@@ -127,19 +128,18 @@ class Dispatcher:
             return batches.sweep(connection)
 
     def hand_over(self, provider: str) -> int:
-        """Give the due messages of a provider that takes nothing to their fallbacks; returns how many.
+        """Give due messages of a provider that takes nothing to their fallbacks; returns how many.
 
-        One batch a transaction: whoever marks waits for it.
+        A few batches a round, one a transaction: whoever marks waits for it.
         """
         closed_ms = int(self.timers.failover * 1000)
-        n_messages = 0
         with reading(self.engine) as connection:
-            waits = failover.waits_for_fallback(connection, provider, closed_ms=closed_ms)
-        while waits:
+            if not failover.waits_for_fallback(connection, provider, closed_ms=closed_ms):
+                return 0
+        n_messages = 0
+        for _ in range(_HANDED_OVER_AT_ONCE):
             with writing(self.engine) as connection:
-                n_moved = failover.hand_over(connection, provider, closed_ms=closed_ms)
-            n_messages += n_moved
-            waits = n_moved > 0
+                n_messages += failover.hand_over(connection, provider, closed_ms=closed_ms)
         return n_messages
 
     def tick(self, providers: Sequence[str]) -> None:

@@ -95,6 +95,8 @@ def accounts_of(settings: Settings) -> dict[str, Account]:
         fallback = account.provider.fallback
         if fallback is not None and fallback not in accounts:
             raise ConfigError(f"providers.{name}.fallback: there is no provider {fallback}")
+        if fallback == name:
+            raise ConfigError(f"providers.{name}.fallback: name another provider than {name} itself")
     return accounts
 
 
@@ -125,7 +127,7 @@ def standing_of(adapter: Adapter, client: Client) -> Standing:
         with ThreadPoolExecutor(1) as pool:
             client.open(adapter.base_url, n=1, pool=pool)
     except (NotSent, OutcomeUnknown) as error:
-        return Standing(is_well=False, reason=str(error), balance=None)
+        return Standing(is_well=False, is_answered=False, reason=str(error), balance=None)
     return Standing(is_well=True, reason=None, balance=None)
 
 

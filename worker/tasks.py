@@ -13,7 +13,6 @@ import os
 import random
 import signal
 import socket
-from concurrent.futures import ThreadPoolExecutor
 
 from celery.signals import setup_logging, worker_shutting_down
 from sqlalchemy import Engine
@@ -27,9 +26,7 @@ from worker.log import configure_logging
 from worker.providers import accounts_of
 from worker.retry import Policy
 from worker.sending import run
-from worker.sending.books import replay
-from worker.sending.desk import Desk
-from worker.sending.keep import Keep
+from worker.sending.desk import Desk, started_pool
 from worker.sending.permits import Permits
 from worker.sending.record import Judge
 from worker.sending.submit import Gateway
@@ -70,20 +67,17 @@ def send_batch(batch_id: int) -> None:
             provider = provider_of(connection, batch_id)
         if provider is not None:
             run.send_batch(_desk(provider), batch_id)
-    except (ConfigError, LedgerError) as error:  # the tick repeats the hint
+    except (
+        ConfigError,
+        LedgerError,
+        RuntimeError,
+    ) as error:  # the tick repeats the hint; no thread to be had
         _log.error("batch not worked", extra={"batch_id": batch_id, "reason": str(error)})
 
 
 @functools.cache
 def _engine() -> Engine:
-    engine = open_ledger(settings.ledger)
-    replay(folder_of(settings), engine)
-    return engine
-
-
-@functools.cache
-def _keep() -> Keep:
-    return Keep(folder_of(settings))
+    return open_ledger(settings.ledger)
 
 
 def _policy() -> Policy:
@@ -103,12 +97,12 @@ def _desk(provider: str) -> Desk:
         engine=_engine(),
         owner=f"{socket.gethostname()}:{os.getpid()}",
         gateway=Gateway(adapter=adapter, client=client, options=account.provider.options),
-        pool=ThreadPoolExecutor(max_workers=connections, thread_name_prefix=provider),
+        pool=started_pool(connections, name=provider),
         permits=_permits[provider],
         max_recipients=account.max_recipients,
         timers=settings.timers,
         judge=Judge(policy=_policy(), random=random.SystemRandom().random),
-        keep=_keep(),
+        folder=folder_of(settings),
         should_stop=lambda: bool(_stopping.value),
         should_hurry=lambda: bool(_stopping.value >= _HURRIES),
     )

@@ -46,7 +46,7 @@ class Upkeep:
     _settle_at_s: float = field(default=-math.inf)
 
     def round(self) -> None:
-        """Do what is due; a ledger that is away is for the next round."""
+        """Do what is due; whatever goes wrong is for the next round."""
         try:
             self.check()
             if elapsed_s() >= self._settle_at_s:
@@ -54,6 +54,9 @@ class Upkeep:
                 self.settle()
         except LedgerError as error:
             _log.warning("upkeep failed", extra={"provider": self.provider, "reason": str(error)})
+        except Exception as bug:  # noqa: BLE001 - an account that nobody looks after would stay closed
+            facts = {"provider": self.provider, "error_class": type(bug).__name__}
+            _log.error("upkeep failed by a bug", extra=facts)
 
     def check(self) -> bool:
         """Check the account if that is due, and open it when it is well; return whether a check was made."""
@@ -61,13 +64,19 @@ class Upkeep:
             if not accounts.is_check_due(connection, self.provider):
                 return False
         with writing(self.engine) as connection:
-            if not accounts.claim_check(connection, self.provider):
-                return False
+            check = accounts.claim_check(connection, self.provider)
+        if check is None:
+            return False
         standing = standing_of(self.adapter, self.client)
-        trouble = None if standing.is_well else standing.reason or "the check failed"
+        is_well = standing.is_well or (standing.is_answered and not check.is_refused)
+        if check.is_refused and self.adapter.check() is None:
+            is_well = False  # only what is sent would show it: that is for a person
+        trouble = (
+            None if is_well else standing.reason or "there is no call that would show whether it is mended"
+        )
         with writing(self.engine) as connection:
             accounts.note_check(connection, self.provider, trouble=trouble)
-        facts = {"provider": self.provider, "is_well": standing.is_well, "reason": standing.reason}
+        facts = {"provider": self.provider, "is_well": is_well, "reason": standing.reason}
         _log.info("provider checked", extra=facts)
         return True
 

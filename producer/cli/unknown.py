@@ -162,6 +162,6 @@ def _settle(
                 campaign_id=campaign_id,
                 message_ids=message_ids or None,
             )
-        if not n_moved:
+        if n_moved is None:
             return n_settled
         n_settled += n_moved

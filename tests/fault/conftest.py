@@ -8,6 +8,7 @@ from typing import Protocol
 import pytest
 
 from tests.e2e.place import Place
+from tests.e2e.warm import Warm, warm_command
 from tests.fault import table
 from tests.fault.arena import Arena
 from tests.fault.judge import judge
@@ -17,6 +18,22 @@ from tests.sandbox.running import running_sandbox
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(table.OPTION, action="store_true", help="write tests/fault/README.md")
+
+
+SELECTED = (
+    "test_steps.py::test_a_child_is_killed[sqlite-after_request]",
+    "test_steps.py::test_a_child_is_killed[postgres-after_mark]",
+    "test_redis.py::test_redis_is_emptied_again_and_again[sqlite]",
+    "test_databases.py::test_postgres_is_restarted[fast]",
+    "test_databases.py::test_sqlite_is_locked_by_another_program[5]",
+    "test_gateway.py::test_requests_get_no_readable_answer[postgres-reset_after]",
+)  # of every kind of fault one, as quick as they are
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.nodeid.endswith(SELECTED):
+            item.add_marker("selected")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -33,28 +50,35 @@ def cluster() -> Iterator[OwnPostgres]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def warm() -> Iterator[Warm]:
+    """Give the command without its start-up time."""
+    with warm_command() as command:
+        yield command
+
+
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-def arena(request: pytest.FixtureRequest) -> Iterator[Arena]:
+def arena(request: pytest.FixtureRequest, warm: Warm) -> Iterator[Arena]:
     """Give a run of its own on SQLite and on Postgres."""
     with ExitStack() as stack:
         if request.param == "postgres":
             ledger = stack.enter_context(request.getfixturevalue("cluster").database())
         else:
             ledger = "sqlite:///bulksend.db"
-        yield stack.enter_context(_made_arena(ledger))
+        yield stack.enter_context(_made_arena(ledger, warm))
 
 
 @pytest.fixture
-def sqlite_arena() -> Iterator[Arena]:
+def sqlite_arena(warm: Warm) -> Iterator[Arena]:
     """Give a run of its own on SQLite only."""
-    with _made_arena("sqlite:///bulksend.db") as made:
+    with _made_arena("sqlite:///bulksend.db", warm) as made:
         yield made
 
 
 @pytest.fixture
-def postgres_arena(cluster: OwnPostgres) -> Iterator[Arena]:
+def postgres_arena(cluster: OwnPostgres, warm: Warm) -> Iterator[Arena]:
     """Give a run of its own on Postgres only."""
-    with cluster.database() as ledger, _made_arena(ledger) as made:
+    with cluster.database() as ledger, _made_arena(ledger, warm) as made:
         yield made
 
 
@@ -79,7 +103,7 @@ def judged(record_property: Callable[[str, object], None]) -> Judged:
 
 
 @contextmanager
-def _made_arena(ledger: str) -> Iterator[Arena]:
+def _made_arena(ledger: str, warm: Warm) -> Iterator[Arena]:
     with (
         tempfile.TemporaryDirectory(prefix="bs-fault-") as parent,
         own_redis() as broker,
@@ -88,7 +112,7 @@ def _made_arena(ledger: str) -> Iterator[Arena]:
         folder = Path(parent).resolve() / "here"
         folder.mkdir()
         place = Place(folder, gateway=gateway.url)
-        arena = Arena(place, gateway=gateway, broker=broker, ledger=ledger)
+        arena = Arena(place, gateway=gateway, broker=broker, ledger=ledger, warm=warm)
         try:
             yield arena
         finally:

@@ -103,6 +103,6 @@ def _risk(unknown: int, *, requests: int, most: books.Marked) -> Iterator[str]:
 
 def _doctor(arena: Arena) -> Iterator[str]:
     """The product's own judge agrees."""
-    done = arena.place.run("doctor", "--json", code=None)
+    done = arena.run("doctor", "--json")
     if done.code:
         yield f"doctor: exit code {done.code}: {done.out}{done.err}"

@@ -106,6 +106,7 @@ class Standing:
     """What a check of an account found."""
 
     is_well: bool  # login, address and credit let messages leave
+    is_answered: bool = True  # the gateway took the call and its answer could be read, well or not
     reason: str | None  # when it is not well: the gateway's code and words, trimmed and free of numbers
     balance: Decimal | None  # in the gateway's own unit, when it says so
 

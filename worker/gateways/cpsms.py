@@ -116,8 +116,14 @@ class Cpsms:
         """Find the account well if the reply is 200, says no error, and shows credit above zero."""
         document = shapes.document(reply.body)
         balance = shapes.credit(document.get("credit"))
-        reason = self._trouble(reply, error=next(shapes.items(document.get("error")), None), balance=balance)
-        return Standing(is_well=reason is None, reason=reason, balance=balance)
+        error = next(shapes.items(document.get("error")), None)
+        reason = self._trouble(reply, error=error, balance=balance)
+        return Standing(
+            is_answered=_is_answered(reply, error=error),
+            is_well=reason is None,
+            reason=reason,
+            balance=balance,
+        )
 
     def ask(self, questions: Sequence[Question]) -> HttpRequest:
         """Write ``GET /getlog/<from>/<to>`` over the time of all questions, ten minutes more at both ends."""
@@ -245,6 +251,11 @@ class _Said:
         return cls(
             accepted=accepted, refused=refused, general=general, has_strays=len(accepted) < len(successes)
         )
+
+
+def _is_answered(reply: HttpReply, *, error: Item | None) -> bool:
+    """Say whether the account was let in: whatever its credit, the gateway works."""
+    return reply.status == _OK and error is None and bool(shapes.document(reply.body))
 
 
 def _code(item: Item, reply: HttpReply) -> int:

@@ -65,8 +65,14 @@ def hold_account(connection: Connection, provider: str, *, pause_ms: int, reason
     )
 
 
-def close_account(
-    connection: Connection, provider: str, *, check_in_ms: int, check_ms: int, reason: str
+def close_account(  # noqa: PLR0913 - each is one fact about the trouble
+    connection: Connection,
+    provider: str,
+    *,
+    check_in_ms: int,
+    check_ms: int,
+    reason: str,
+    is_refused: bool,
 ) -> None:
     """Let nothing leave through a provider until a check succeeds.
 
@@ -77,6 +83,8 @@ def close_account(
         check_ms: between two checks. An account that was checked in vain, because it is closed again before
             it took anything, is checked half as often each time.
         reason: for the operator.
+        is_refused: the gateway refused the account, so a check must find that it is well; else it is enough
+            that the gateway answers.
     """
     control_lock(connection, shared=False)
     _forget_hints(connection, provider)
@@ -93,6 +101,7 @@ def close_account(
             check_at=now_ms() + first_ms,
             check_ms=pause_ms,
             closed_since=case((_was_closed_lately(), ACCOUNTS.c.closed_since), else_=now_ms()),
+            is_refused=is_refused,
             reason=reason,
         )
     )
@@ -104,34 +113,38 @@ def _was_closed_lately() -> ColumnElement[bool]:
     return and_(ACCOUNTS.c.closed_since.is_not(None), opened_at > now_ms() - _SHORT_WHILE_MS)
 
 
-def note_answers(
-    connection: Connection, provider: str, clear: Sequence[bool], *, check_ms: int, has_taken: bool = False
-) -> bool:
-    """Count answers that could not be read, in the order in which they came; brake at the third in a row.
+@dataclass(frozen=True, kw_only=True)
+class Answers:
+    """What came back of the requests of one batch."""
+
+    batch_id: int
+    clear: Sequence[bool]  # whether each answer could be read, in the order in which they came
+    has_taken: bool = False  # the gateway took a message: then all is well with the account
+
+
+def note_answers(connection: Connection, provider: str, answers: Answers, *, check_ms: int) -> bool:
+    """Count answers that could not be read; brake at the third in a row.
 
     A braked account is closed for 5 s, then for twice as long after each further ambiguous answer, up to 5
-    minutes, and until a check succeeds; a clear answer ends that. What was under way when the brake began
-    does not lengthen it.
-
-    Args:
-        connection: of an open transaction.
-        provider: the account.
-        clear: whether each answer could be read.
-        check_ms: between two checks of an account that is braked.
-        has_taken: whether the gateway took a message: then all is well with the account.
+    minutes, and until a check succeeds, made every ``check_ms``; a clear answer ends that. What was under way
+    when the brake began does not lengthen it: only the batch counts that the account is tried with.
 
     Returns:
         whether the account was braked here and now.
     """
+    clear = answers.clear
     n_last = next((n for n, is_clear in enumerate(reversed(clear)) if is_clear), len(clear))
     if n_last:
         control_lock(connection, shared=False)  # a brake that is written holds for every later mark
     if n_last < len(clear):
-        _note_clear(connection, provider, has_taken=has_taken)
+        _note_clear(connection, provider, has_taken=answers.has_taken)
     if n_last == 0:
         return False
     make_sure_of(connection, provider)
-    connection.execute(_of(provider).values(n_ambiguous=ACCOUNTS.c.n_ambiguous + n_last))
+    counts = or_(ACCOUNTS.c.brake_ms == 0, ACCOUNTS.c.trial_batch_id == answers.batch_id)
+    counted = _of(provider).where(counts).values(n_ambiguous=ACCOUNTS.c.n_ambiguous + n_last)
+    if not connection.execute(counted).rowcount:
+        return False
     return _brake(connection, provider, check_ms=check_ms)
 
 
@@ -160,6 +173,7 @@ def _brake(connection: Connection, provider: str, *, check_ms: int) -> bool:
         .values(
             brake_ms=longer,
             trial_batch_id=None,
+            is_refused=False,
             check_at=now_ms() + longer,
             check_ms=check_ms,
             closed_since=case((_was_closed_lately(), ACCOUNTS.c.closed_since), else_=now_ms()),
@@ -208,14 +222,19 @@ def trial_is_free(provider: Column[str], batch_id: Column[int]) -> ColumnElement
 
 
 def claim_trial(connection: Connection, provider: str, batch_id: int) -> None:
-    """Let a braked account take messages of this batch, unless it already takes those of another."""
+    """Let a braked account take messages of this batch, unless it already takes those of another.
+
+    Whoever else claims at this moment has it: to wait for him would be to judge by an old look at his batch.
+    """
+    braked = select(ACCOUNTS.c.provider).where(ACCOUNTS.c.provider == provider, ACCOUNTS.c.brake_ms > 0)
+    if connection.execute(braked.with_for_update(skip_locked=True)).one_or_none() is None:
+        return
     other = select(BATCHES.c.id).where(
         BATCHES.c.id == ACCOUNTS.c.trial_batch_id,
         BATCHES.c.id != batch_id,
         BATCHES.c.state == BatchState.LEASED,
     )
-    free = _of(provider).where(ACCOUNTS.c.brake_ms > 0, ~other.exists())
-    connection.execute(free.values(trial_batch_id=batch_id))
+    connection.execute(_of(provider).where(~other.exists()).values(trial_batch_id=batch_id))
 
 
 # --- checked
@@ -227,10 +246,18 @@ def is_check_due(connection: Connection, provider: str) -> bool:
     return connection.execute(select(ACCOUNTS.c.provider).where(*due)).one_or_none() is not None
 
 
-def claim_check(connection: Connection, provider: str) -> bool:
-    """Say whether a check is due, and is ours to make: for a minute nobody else makes it."""
-    due = _of(provider).where(ACCOUNTS.c.check_at <= now_ms())
-    return connection.execute(due.values(check_at=now_ms() + _CLAIM_MS)).rowcount == 1
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """A check that is ours to make: for a minute nobody else makes it."""
+
+    is_refused: bool  # the gateway refused the account: that it answers is not enough
+
+
+def claim_check(connection: Connection, provider: str) -> Check | None:
+    """Return the check that is due, None when there is none or somebody else makes it."""
+    due = _of(provider).where(ACCOUNTS.c.check_at <= now_ms()).values(check_at=now_ms() + _CLAIM_MS)
+    is_refused = connection.scalars(due.returning(ACCOUNTS.c.is_refused)).one_or_none()
+    return None if is_refused is None else Check(is_refused=bool(is_refused))
 
 
 def note_check(connection: Connection, provider: str, *, trouble: str | None) -> None:
@@ -239,7 +266,10 @@ def note_check(connection: Connection, provider: str, *, trouble: str | None) ->
     if trouble is not None:
         connection.execute(closed.values(check_at=now_ms() + ACCOUNTS.c.check_ms))
         return
-    opened = connection.execute(closed.values(check_at=None, not_before=now_ms(), reason=None)).rowcount
+    opened_at = case(
+        (ACCOUNTS.c.not_before > now_ms(), ACCOUNTS.c.not_before), else_=now_ms()
+    )  # a pause goes on
+    opened = connection.execute(closed.values(check_at=None, not_before=opened_at, reason=None)).rowcount
     if opened:
         _forget_hints(connection, provider)
 

@@ -18,9 +18,7 @@ from worker.ledger.models import BATCHES, CAMPAIGNS, MESSAGES, SUBMISSIONS
 from worker.states import BatchState, CampaignState, MessageState, SubmissionOutcome
 
 _LOST_LEASES_TO_HOLD = 3
-_SWEPT_AT_ONCE = (
-    10  # at most 1,000 rows each, and SQLite's write lock is not to be held for longer than 50 ms
-)
+_SWEPT_AT_ONCE = 3  # at most 1,000 rows each: SQLite's write lock is not to be held for longer than 50 ms
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,7 +147,7 @@ def sweep(connection: Connection) -> int:
     """
     control_lock(connection, shared=False)
     query = select(BATCHES.c.id).where(_is_expired()).order_by(BATCHES.c.id).limit(_SWEPT_AT_ONCE)
-    found = list(connection.scalars(query.with_for_update()))
+    found = list(connection.scalars(query.with_for_update(skip_locked=True)))  # nobody waits for who froze
     for batch_id in found:
         _sweep_one(connection, batch_id)
     return len(found)

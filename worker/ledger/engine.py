@@ -33,6 +33,18 @@ _PASSING = frozenset(
 _CONTROL_LOCK = 0x62756C6B  # "bulk": the one advisory lock of 4.4's intents and controls
 
 
+_POSTGRES_OPTIONS = {
+    "connect_timeout": 10,
+    "application_name": "bulksend",
+    # A worker that is frozen, or whose host is gone, must not hold the locks that everybody else waits for.
+    "options": "-c idle_in_transaction_session_timeout=10s -c lock_timeout=20s",
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
+
+
 class LedgerUnavailableError(LedgerError):
     """The database is away or busy: what was to be written may be written later."""
 
@@ -72,7 +84,7 @@ def open_ledger(url: str) -> Engine:
             hide_parameters=True,
             pool_pre_ping=True,
             isolation_level="READ COMMITTED",  # a mark sees what was committed while it waited
-            connect_args={"connect_timeout": 10, "application_name": "bulksend"},
+            connect_args=_POSTGRES_OPTIONS,
         )
     except ModuleNotFoundError:
         raise ConfigError(
@@ -169,18 +181,27 @@ def _turn_to_wal(connection: sqlite3.Connection) -> bool:
 
 def _begin_sqlite(connection: Connection) -> None:
     """Take the write lock at once: an upgrade of a read lock fails without waiting (SQLITE_BUSY_SNAPSHOT)."""
-    connection.exec_driver_sql(str(connection.get_execution_options().get("sqlite_begin", "BEGIN IMMEDIATE")))
+    options = connection.get_execution_options()
+    connection.exec_driver_sql(f"PRAGMA busy_timeout = {int(options.get('wait_ms', _BUSY_TIMEOUT_S * 1000))}")
+    connection.exec_driver_sql(str(options.get("sqlite_begin", "BEGIN IMMEDIATE")))
 
 
 @contextmanager
-def writing(engine: Engine) -> Iterator[Connection]:
+def writing(engine: Engine, *, wait_s: float | None = None) -> Iterator[Connection]:
     """One short write transaction, committed at the end of the block.
+
+    Args:
+        engine: of the ledger.
+        wait_s: how long to wait for somebody else's lock, instead of as long as is sensible for a person.
 
     Raises:
         LedgerUnavailableError: the database is away, locked or full.
         LedgerError: the database refused; the message names the driver's class and code only.
     """
-    with _quiet(engine), engine.begin() as connection:
+    options = {} if wait_s is None else {"wait_ms": int(wait_s * 1000)}
+    with _quiet(engine), engine.connect().execution_options(**options) as connection, connection.begin():
+        if options and engine.dialect.name == "postgresql":
+            connection.exec_driver_sql(f"SET LOCAL lock_timeout = {options['wait_ms']}")
         yield connection
 
 

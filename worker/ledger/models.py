@@ -62,6 +62,7 @@ class Account(SQLModel, table=True):
     trial_batch_id: int | None = _instant(default=None)  # the one batch that a braked account takes
     check_at: int | None = _instant(default=None)  # when it is to be checked; NULL: it is not in trouble
     check_ms: int = _instant(default=0)  # between two checks
+    is_refused: bool = False  # the gateway refused the account: that it answers a check is not enough
     closed_since: int | None = _instant(default=None)  # the gateway takes nothing; NULL: it does
     paused_by: str | None = None
     paused_reason: str | None = None

@@ -22,6 +22,8 @@ from worker.states import PROVEN, MessageState, SubmissionOutcome
 _NEVER_RECEIVED_TO_QUEUE = 2
 _APART_MS = 60_000  # between two answers that a request was never received
 _ASKED_AT_ONCE = 500
+_SETTLED_AT_ONCE = 500  # messages: SQLite's write lock is not to be held for longer than 50 ms
+_LOOKED_AT = 5000  # messages
 _SETTLED = "settled"  # by a person
 RESENT = "resent"
 """The code of a request whose messages a person ordered to be sent again: they may arrive twice."""
@@ -55,9 +57,9 @@ def to_ask(
     if connection.execute(due.limit(1)).one_or_none() is None:
         return []
     longest_asked = func.coalesce(SUBMISSIONS.c.asked_at, 0)
-    return _grouped(connection.execute(unknown.order_by(longest_asked, SUBMISSIONS.c.id)).mappings())[
-        :_ASKED_AT_ONCE
-    ]
+    return _grouped(
+        connection.execute(unknown.order_by(longest_asked, SUBMISSIONS.c.id).limit(_LOOKED_AT)).mappings()
+    )[:_ASKED_AT_ONCE]
 
 
 def known_control(connection: Connection, provider: str) -> list[Asked]:
@@ -273,7 +275,7 @@ def settle(
     )
     if message_ids is not None:
         query = query.where(MESSAGES.c.id.in_(message_ids))
-    rows = connection.execute(query.order_by(BATCHES.c.id, MESSAGES.c.id).limit(1000)).all()
+    rows = connection.execute(query.order_by(BATCHES.c.id, MESSAGES.c.id).limit(_SETTLED_AT_ONCE)).all()
     by_reference: dict[str, list[int]] = {}
     for message_id, reference, batch_id in rows:
         if batch_id == rows[0].batch_id:

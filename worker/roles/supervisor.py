@@ -85,7 +85,7 @@ class Supervisor:
 
     def stop(self) -> None:
         """Ask all roles to end, wait for the grace time, kill what is left; an interrupt kills at once."""
-        self._ends_s = time.monotonic() + self._grace_s
+        self._ends_s = min(self._ends_s, time.monotonic() + self._grace_s)
         try:
             for child in self._children:
                 child.terminate()

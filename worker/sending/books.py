@@ -6,7 +6,7 @@ While the ledger is away it is kept, on disk first; whoever sends marks nothing 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,6 +25,8 @@ from worker.states import SubmissionOutcome
 
 _log = logging.getLogger(__name__)
 _REFUSED_PAUSE_S = 60.0
+LOCKED_S = 2.0
+"""A ledger that somebody else has locked for so long is away: what is known goes to the disk."""
 
 
 @dataclass(kw_only=True)
@@ -33,6 +35,7 @@ class Books:
 
     engine: Engine
     keep: Keep
+    should_stop: Callable[[], bool]
     timers: Timers
     held: Lease
     is_counting: bool  # there is something to look at in the account, whatever the answers are
@@ -42,9 +45,9 @@ class Books:
     _n_on_disk: int = 0
 
     def add(self, ends: Sequence[Ended]) -> None:
-        """Take ends in; on disk at once when the ledger is known to be away."""
+        """Take ends in; on disk at once when the ledger is known to be away, or we are to stop soon."""
         self.unsaved.extend(ends)
-        if self.is_away:
+        if self.is_away or self.should_stop():
             self._to_disk()
 
     def miss(self) -> None:
@@ -68,14 +71,20 @@ class Books:
         self._draw_conclusions(ends)
         return ends
 
+    def close(self) -> None:
+        """Leave what is not written to whoever looks after this machine's kept outcomes."""
+        if self.unsaved:
+            self.miss()
+            self.keep.leave()
+
     def _to_disk(self) -> None:
-        self.keep.add([end.result for end in self.unsaved[self._n_on_disk :]])
-        self._n_on_disk = len(self.unsaved)
+        if self.keep.add([end.result for end in self.unsaved[self._n_on_disk :]]):
+            self._n_on_disk = len(self.unsaved)
 
     def _write(self, ends: Sequence[Ended]) -> None:
         """Write outcomes together; one that the ledger refuses takes no other with it."""
         try:
-            with writing(self.engine) as connection:
+            with writing(self.engine, wait_s=LOCKED_S) as connection:
                 outcomes.record(connection, [end.result for end in ends])
         except LedgerUnavailableError:
             raise
@@ -103,15 +112,15 @@ class Books:
             self.hold(Hold(pause_s=_REFUSED_PAUSE_S, reason=reason))
 
     def _note(self, ends: Sequence[Ended]) -> None:
-        clear, has_taken = [end.is_clear for end in ends], any(end.has_taken for end in ends)
+        answers = accounts.Answers(
+            batch_id=self.held.batch_id,
+            clear=[end.is_clear for end in ends],
+            has_taken=any(end.has_taken for end in ends),
+        )
         try:
             with writing(self.engine) as connection:
                 accounts.note_answers(
-                    connection,
-                    self.held.provider,
-                    clear,
-                    check_ms=_ms(self.timers.check),
-                    has_taken=has_taken,
+                    connection, self.held.provider, answers, check_ms=_ms(self.timers.check)
                 )
         except LedgerError as error:
             _log.error("answers not counted", extra={"provider": self.held.provider, "reason": str(error)})
@@ -129,27 +138,39 @@ class Books:
 
     def _hold(self, connection: Connection, hold: Hold) -> None:
         provider = self.held.provider
+        if hold.is_ours:
+            accounts.pause_account(connection, provider, reason=hold.reason, author="worker")
+            return
         if hold.pause_s is not None:
             accounts.hold_account(connection, provider, pause_ms=_ms(hold.pause_s), reason=hold.reason)
             return
         check_s = self.timers.check if hold.is_away else self.timers.trouble_check
-        check_in_ms = 0 if hold.is_away else _ms(check_s)
         accounts.close_account(
-            connection, provider, check_in_ms=check_in_ms, check_ms=_ms(check_s), reason=hold.reason
+            connection,
+            provider,
+            check_in_ms=0 if hold.is_away else _ms(check_s),
+            check_ms=_ms(check_s),
+            is_refused=not hold.is_away,
+            reason=hold.reason,
         )
 
 
 def replay(folder: Path, engine: Engine) -> None:
     """Write what processes that are gone have kept; a ledger that is away leaves it for the next time."""
 
-    def write(results: Sequence[SubmissionResult]) -> None:
-        with writing(engine) as connection:
-            outcomes.record(connection, results)
+    def write(results: Sequence[SubmissionResult]) -> bool:
+        try:
+            with writing(engine) as connection:
+                outcomes.record(connection, results)
+        except LedgerError as error:
+            _log.warning("kept outcomes not written", extra={"reason": str(error)})
+            return False
+        return True
 
     try:
         n_outcomes = keep.replay(folder, write)
-    except (LedgerError, OSError) as error:
-        _log.warning("kept outcomes not written", extra={"error_class": type(error).__name__})
+    except OSError as error:
+        _log.error("kept outcomes not read", extra={"reason": error.strerror})
         return
     if n_outcomes:
         _log.warning("kept outcomes written", extra={"n_requests": n_outcomes})

@@ -2,17 +2,40 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 from sqlalchemy import Engine
 
-from worker.sending.keep import Keep
 from worker.sending.permits import Permits
 from worker.sending.record import Judge
 from worker.sending.submit import Gateway
 from worker.settings import Timers
+
+
+def started_pool(n: int, *, name: str) -> ThreadPoolExecutor:
+    """Return a pool whose threads all run.
+
+    One that starts them when they are needed may find that none is to be had, with the call queued already:
+    another thread would make it later, when nobody counts on it any more.
+
+    Raises:
+        RuntimeError: there are not so many threads to be had.
+    """
+    pool = ThreadPoolExecutor(max_workers=n, thread_name_prefix=name)
+    together = threading.Barrier(n + 1)
+    try:
+        for _ in range(n):
+            pool.submit(together.wait)
+    except RuntimeError:
+        together.abort()
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+    together.wait()
+    return pool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,11 +45,11 @@ class Desk:
     engine: Engine
     owner: str
     gateway: Gateway
-    pool: ThreadPoolExecutor  # as many threads as there are permits
+    pool: ThreadPoolExecutor  # as many threads as there are permits, all started
     permits: Permits
     max_recipients: int
     timers: Timers
     judge: Judge
-    keep: Keep
+    folder: Path  # for what the ledger cannot take
     should_stop: Callable[[], bool]
     should_hurry: Callable[[], bool] = lambda: False  # stop without waiting for what is under way

@@ -12,11 +12,12 @@ import json
 import logging
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from worker.ledger.values import MessageOutcome, SubmissionResult
 from worker.states import MessageState, SubmissionOutcome
@@ -26,68 +27,106 @@ _PREFIX = "outcomes-"
 
 
 class Keep:
-    """The kept outcomes of this process; the file is there only while there are some."""
+    """The outcomes that one lease has kept; the file is there only while there are some."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._path: Path | None = None
         self._file: int | None = None
+        self._size = 0  # octets in whole lines
 
-    def add(self, results: Sequence[SubmissionResult]) -> None:
+    def add(self, results: Sequence[SubmissionResult]) -> bool:
         """Append outcomes and wait for the disk; a disk that does not take them is logged, not raised."""
+        if not results:
+            return True
         try:
-            if self._file is None:
-                self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-                self._file, name = tempfile.mkstemp(prefix=_PREFIX, dir=self._folder)
-                self._path = Path(name)
-                fcntl.flock(self._file, fcntl.LOCK_EX)
-            os.write(self._file, "".join(_line(result) for result in results).encode())
-            os.fsync(self._file)
+            self._append("".join(map(_line, results)).encode())
         except OSError as error:
             _log.error("outcomes not kept on disk", extra={"reason": error.strerror})
+            return False
+        return True
+
+    def _append(self, lines: bytes) -> None:
+        file = self._file if self._file is not None else self._open()
+        os.ftruncate(file, self._size)  # without what a full disk has torn
+        os.lseek(file, self._size, os.SEEK_SET)
+        left = memoryview(lines)
+        while left:
+            left = left[os.write(file, left) :]
+        os.fsync(file)
+        self._size += len(lines)
+
+    def _open(self) -> int:
+        """Make the file and lock it before it gets the name under which others look for it."""
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._file, name = tempfile.mkstemp(prefix=f".{_PREFIX}", dir=self._folder)
+        fcntl.flock(self._file, fcntl.LOCK_EX)
+        self._path = Path(name).rename(self._folder / Path(name).name.removeprefix("."))
+        folder = os.open(self._folder, os.O_RDONLY)
+        os.fsync(folder)  # the name as well
+        os.close(folder)
+        return self._file
 
     def clear(self) -> None:
         """Forget all of them: the ledger has them."""
-        if self._file is None or self._path is None:
-            return
-        with suppress(OSError):
-            self._path.unlink(missing_ok=True)
-        os.close(self._file)
-        self._file = self._path = None
+        if self._path is not None:
+            with suppress(OSError):
+                self._path.unlink(missing_ok=True)
+        self.leave()
+
+    def leave(self) -> None:
+        """Leave them to whoever looks next."""
+        if self._file is not None:
+            os.close(self._file)
+        self._file, self._path, self._size = None, None, 0
 
 
-def replay(folder: Path, write: Callable[[list[SubmissionResult]], object]) -> int:
+def replay(folder: Path, write: Callable[[list[SubmissionResult]], bool]) -> int:
     """Hand over what processes that are gone have kept, a file at a time; return how many outcomes.
 
-    A file goes once ``write`` has returned; what it raises leaves the file for the next look.
+    A file goes once ``write`` has said that the ledger has its outcomes; else it is there for the next look.
     """
     n_outcomes = 0
     for path in sorted(folder.glob(f"{_PREFIX}*")):
         with suppress(FileNotFoundError, BlockingIOError), path.open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            results = list(_read(file.read()))
-            if results:
-                write(results)
-            path.unlink(missing_ok=True)
-            n_outcomes += len(results)
+            n_outcomes += _replay(path, file.read(), write)
     return n_outcomes
+
+
+def _replay(path: Path, content: bytes, write: Callable[[list[SubmissionResult]], bool]) -> int:
+    results, is_sound = _read(content)
+    if results and not write(results):
+        return 0
+    if is_sound:
+        path.unlink(missing_ok=True)
+    else:
+        _log.error("some kept outcomes cannot be read", extra={"file": path.name})
+        path.rename(path.with_name(f"unreadable-{path.name}"))
+    return len(results)
 
 
 def _line(result: SubmissionResult) -> str:
     return json.dumps(asdict(result), default=str) + "\n"
 
 
-def _read(content: bytes) -> Iterator[SubmissionResult]:
-    """Read all whole lines; what was torn by the end of a process was never said to be kept."""
+def _read(content: bytes) -> tuple[list[SubmissionResult], bool]:
+    """Read all whole lines, and say whether each could be read; a torn last one was never said to be kept."""
+    results, is_sound = [], True
     for line in content.split(b"\n")[:-1]:
-        values = json.loads(line)
-        yield SubmissionResult(
-            **{
-                **values,
-                "outcome": SubmissionOutcome(values["outcome"]),
-                "messages": tuple(map(_message, values["messages"])),
-            }
-        )
+        try:
+            results.append(_result(json.loads(line)))
+        except (ValueError, KeyError, TypeError):
+            is_sound = False
+    return results, is_sound
+
+
+def _result(values: dict[str, Any]) -> SubmissionResult:
+    read = {
+        "outcome": SubmissionOutcome(values["outcome"]),
+        "messages": tuple(map(_message, values["messages"])),
+    }
+    return SubmissionResult(**{**values, **read})
 
 
 def _message(values: dict[str, object]) -> MessageOutcome:

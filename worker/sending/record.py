@@ -42,7 +42,8 @@ class Hold:
 
     reason: str
     pause_s: float | None = None  # so long; None: until a check succeeds
-    is_away: bool = False  # a check costs nothing and is worth making at once
+    is_away: bool = False  # that the gateway answers a check is enough, and is worth a look at once
+    is_ours: bool = False  # our own adapter is wrong: no check, only a person ends it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,12 +164,15 @@ def _outcome(reply: Mapping[str, Outcome]) -> SubmissionOutcome:
 def _hold(reply: Mapping[str, Outcome]) -> Hold | None:
     """Return the hold that lasts longest."""
     holds = [hold for outcome in reply.values() if (hold := _hold_for(outcome)) is not None]
-    return max(holds, key=lambda hold: (hold.pause_s is None, hold.pause_s), default=None)
+    return max(
+        holds, key=lambda hold: (hold.is_ours, hold.pause_s is None, hold.pause_s or 0.0), default=None
+    )
 
 
 def _hold_for(outcome: Outcome) -> Hold | None:
     if outcome.verdict in {Verdict.ACCOUNT, Verdict.BUG}:
-        return Hold(reason=f"the gateway answered {outcome.code}: {outcome.detail or 'nothing more'}")
+        reason = f"the gateway answered {outcome.code}: {outcome.detail or 'nothing more'}"
+        return Hold(reason=reason, is_ours=outcome.verdict is Verdict.BUG)
     if outcome.verdict is Verdict.THROTTLED:
         pause_s = outcome.retry_after_s or THROTTLED_PAUSE_S
         return Hold(pause_s=pause_s, reason="the gateway asked for a pause")

@@ -17,8 +17,9 @@ from worker.errors import InputError, LedgerError, NotSent, OutcomeUnknown, TooL
 from worker.ledger import accounts, batches, campaigns, control, intent
 from worker.ledger.engine import LedgerUnavailableError, reading, writing
 from worker.ledger.values import DueRow, Intention, Marked, Stop
-from worker.sending.books import Books
+from worker.sending.books import LOCKED_S, Books
 from worker.sending.desk import Desk
+from worker.sending.keep import Keep
 from worker.sending.plan import group_rows, parts_differ
 from worker.sending.record import Ended, Reply, not_sent, unreachable
 from worker.waiting import within
@@ -48,7 +49,12 @@ def send_batch(desk: Desk, batch_id: int) -> int:
         intent.fail_late(connection, held)
         trouble = accounts.trouble_of(connection, held.provider)
     books = Books(
-        engine=desk.engine, keep=desk.keep, timers=desk.timers, held=held, is_counting=trouble.is_counting
+        engine=desk.engine,
+        keep=Keep(desk.folder),
+        should_stop=desk.should_stop,
+        timers=desk.timers,
+        held=held,
+        is_counting=trouble.is_counting,
     )
     work = _Work(desk=desk, held=held, lease_ms=lease_ms, books=books, is_probe=trouble.is_braked)
     try:
@@ -79,7 +85,7 @@ class _Work:
         """Keep as many requests out as there are permits, recording what came back in between."""
         while True:
             self._send_more()
-            if not (self.out or self.books.unsaved):
+            if not self.out and (not self.books.unsaved or self.desk.should_stop()):
                 return
             self._record_some()
 
@@ -93,7 +99,9 @@ class _Work:
             self.desk.permits.give_back(len(self.out))
             self.out.clear()
             self.books.save()
-            if not self.books.unsaved:  # else they are on disk, and the sweep opens the batch
+            if self.books.unsaved:  # they are on disk, and the sweep opens the batch
+                self.books.close()
+            else:
                 self._release()
 
     def _release(self) -> None:
@@ -123,13 +131,7 @@ class _Work:
     def _submit(self, marked: Sequence[Marked], marked_at: Stamp) -> None:
         for each in marked:
             still_ours = functools.partial(marked_at.is_within, self.desk.timers.mark_to_write)
-            try:
-                future = self.desk.pool.submit(
-                    self.desk.gateway.submit, self.held, each, still_ours=still_ours
-                )
-            except RuntimeError:  # no thread is to be had
-                self.books.add([self.desk.judge.ended(each, TooLate("there was no thread to send with"))])
-                continue
+            future = self.desk.pool.submit(self.desk.gateway.submit, self.held, each, still_ours=still_ours)
             self.out[future] = each
             self.n_requests += 1
 
@@ -188,7 +190,7 @@ class _Work:
         """Mark, and tell when the commit was sent: from then on the time to the first byte is short."""
         intentions = [Intention(reference=new_reference(), rows=rows) for rows in requests]
         try:
-            with writing(self.desk.engine) as connection:
+            with writing(self.desk.engine, wait_s=LOCKED_S) as connection:
                 marked = intent.mark(connection, self.held, intentions, lease_ms=self.lease_ms)
                 marked_at = Stamp.now()
         except LedgerUnavailableError as error:

@@ -15,6 +15,7 @@ def upgrade() -> None:
         sa.Column("trial_batch_id", sa.BigInteger(), nullable=True),
         sa.Column("check_at", sa.BigInteger(), nullable=True),
         sa.Column("check_ms", sa.BigInteger(), nullable=False, server_default="0"),
+        sa.Column("is_refused", sa.Boolean(), nullable=False, server_default=sa.false()),
         sa.Column("closed_since", sa.BigInteger(), nullable=True),
         sa.Column("paused_by", sa.String(), nullable=True),
         sa.Column("paused_reason", sa.String(), nullable=True),
