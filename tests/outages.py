@@ -1,35 +1,30 @@
-"""A ledger that is away for a while, as its programs see it: SQLite locked, Postgres refusing."""
+"""A ledger that is away for a while: the file of SQLite is not there, Postgres takes no connections."""
 
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
+from pathlib import Path
 
 import psycopg
 from psycopg.sql import SQL, Identifier
-from sqlalchemy import Engine, event
-
-_BUSY_MS = 20  # a test does not wait for a lock as long as a worker does
+from sqlalchemy import Engine
 
 
 @contextmanager
 def away(engine: Engine) -> Iterator[None]:
-    """Have nobody write into the ledger for as long as the block lasts; another thread may end it."""
-    with _locked(engine) if engine.dialect.name == "sqlite" else _refusing(engine):
+    """Have nobody read or write the ledger for as long as the block lasts; another thread may end it."""
+    with _moved(engine) if engine.dialect.name == "sqlite" else _refusing(engine):
         yield
 
 
 @contextmanager
-def _locked(engine: Engine) -> Iterator[None]:
-    event.listen(engine, "connect", _be_impatient)
+def _moved(engine: Engine) -> Iterator[None]:
     engine.dispose()
-    other = sqlite3.connect(str(engine.url.database), isolation_level=None, check_same_thread=False)
-    with closing(other):
-        other.execute("BEGIN IMMEDIATE")
-        yield
-
-
-def _be_impatient(connection: sqlite3.Connection, _record: object) -> None:
-    connection.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
+    path = Path(str(engine.url.database))
+    elsewhere = path.rename(path.with_suffix(".away"))
+    path.mkdir()  # else the next connection would make a new ledger there
+    yield
+    path.rmdir()
+    elsewhere.rename(path)
 
 
 @contextmanager

@@ -4,6 +4,7 @@ import socket
 from collections import Counter
 from dataclasses import dataclass
 
+import psutil
 from sqlalchemy import Engine, func, select
 
 from worker.ledger.engine import reading
@@ -60,10 +61,16 @@ def unclear_requests(engine: Engine) -> list[int]:
 
 
 def open_requests(engine: Engine) -> int:
-    """Count the requests without an outcome."""
-    query = select(func.count()).where(SUBMISSIONS.c.outcome == SubmissionOutcome.OPEN)
+    """Count the requests without an outcome whose process lives: of the others the sweep takes care."""
+    query = (
+        select(BATCHES.c.owner, func.count().label("n"))
+        .join(SUBMISSIONS, SUBMISSIONS.c.batch_id == BATCHES.c.id)
+        .where(SUBMISSIONS.c.outcome == SubmissionOutcome.OPEN, BATCHES.c.owner.is_not(None))
+        .group_by(BATCHES.c.owner)
+    )
     with reading(engine) as connection:
-        return int(connection.execute(query).scalar_one())
+        found = [(row.owner, int(row.n)) for row in connection.execute(query)]
+    return sum(n for owner, n in found if psutil.pid_exists(int(owner.rpartition(":")[2])))
 
 
 def proven(engine: Engine) -> Sent:

@@ -44,7 +44,15 @@ class Desk:
         self.engine, self.folder = engine, folder
         self.held: Lease = lease(engine, run_campaign(engine, messages=some_messages(n, text=TEXT)))
         self.marked: list[Marked] = mark(engine, self.held, *([row] for row in due_rows(engine, self.held)))
-        self.books = Books(engine=engine, keep=Keep(folder), timers=TIMERS, held=self.held, is_counting=False)
+        self.is_to_stop = False
+        self.books = Books(
+            engine=engine,
+            keep=Keep(folder),
+            should_stop=lambda: self.is_to_stop,
+            timers=TIMERS,
+            held=self.held,
+            is_counting=False,
+        )
 
     def end(self, which: int, reply: Reply | Verdict) -> Ended:
         """Judge a request; add its end to the books."""
@@ -137,6 +145,39 @@ def test_each_outcome_is_on_disk_once(engine: Engine, desk: Desk) -> None:
             desk.save()
 
         assert desk.files()[0].read_bytes().count(b"\n") == 1
+
+
+def test_what_comes_when_we_are_to_stop_is_on_disk_at_once(desk: Desk) -> None:
+    desk.end(0, Verdict.ACCEPTED)
+    before = len(desk.files())
+    desk.is_to_stop = True
+
+    desk.end(1, Verdict.ACCEPTED)
+
+    assert before == 0
+    assert desk.files()[0].read_bytes().count(b"\n") == 2
+
+
+def test_what_is_not_written_at_the_end_is_left_to_whoever_looks(engine: Engine, desk: Desk) -> None:
+    desk.end(0, Verdict.ACCEPTED)
+    with away(engine):
+        desk.save()
+
+    desk.books.close()
+    replay(desk.folder, engine)
+
+    assert states(engine)[0] == "accepted"
+    assert desk.files() == []
+    assert_counts(engine)
+
+
+def test_at_the_end_nothing_is_left_of_what_was_written(desk: Desk) -> None:
+    desk.end(0, Verdict.ACCEPTED)
+    desk.save()
+
+    desk.books.close()
+
+    assert not desk.folder.exists()
 
 
 def test_what_a_killed_process_kept_is_written_by_another(engine: Engine, desk: Desk) -> None:
@@ -311,6 +352,14 @@ def test_an_account_that_was_refused_is_checked_after_a_while(engine: Engine, de
     assert found["check_at"] > found["now"] + 1000 * TIMERS.trouble_check - 10_000
     assert found["check_ms"] == 1000 * TIMERS.trouble_check
     assert standing(engine).reason == "the gateway answered 7: words"
+
+
+def test_an_account_that_our_own_bug_is_to_blame_for_waits_for_a_person(engine: Engine, desk: Desk) -> None:
+    desk.end(0, Verdict.BUG)
+
+    desk.save()
+
+    assert (standing(engine).state, standing(engine).author) == ("paused", "worker")
 
 
 def test_a_gateway_that_asks_for_a_pause_gets_it(engine: Engine, desk: Desk) -> None:

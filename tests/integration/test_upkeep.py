@@ -304,11 +304,18 @@ def test_a_gateway_that_is_away_is_asked_again_another_time(
 # --- checking an account that is closed
 
 
-def close(engine: Engine) -> int:
+def close(engine: Engine, *, is_refused: bool = True) -> int:
     """Close the account, its check due at once; return a batch that waits for it."""
     batch_id = run_campaign(engine)
-    facts = {"check_in_ms": 0, "check_ms": 0, "reason": "no credit"}
-    do(engine, accounts.close_account, PROVIDER, **facts)  # type: ignore[arg-type]  # by their names
+    do(
+        engine,
+        accounts.close_account,
+        PROVIDER,
+        check_in_ms=0,
+        check_ms=0,
+        reason="no credit",
+        is_refused=is_refused,
+    )
     assert try_lease(engine, batch_id) is None
     return batch_id
 
@@ -338,8 +345,20 @@ def test_an_account_opens_when_its_login_is_right(engine: Engine, sandbox: Sandb
     assert try_lease(engine, batch_id) is not None
 
 
+@pytest.mark.parametrize(("is_refused", "opens"), [(True, False), (False, True)])
+def test_that_a_gateway_answers_is_enough_unless_it_refused_the_account(
+    engine: Engine, sandbox: Sandbox, client: Client, *, is_refused: bool, opens: bool
+) -> None:
+    batch_id = close(engine, is_refused=is_refused)
+    sandbox.set_faults(out_of_credit=True)
+
+    keeper(engine, adapter_at(sandbox.port), client).check()
+
+    assert (try_lease(engine, batch_id) is not None) is opens
+
+
 def test_an_account_opens_when_somebody_listens_again(engine: Engine, client: Client) -> None:
-    batch_id, port = close(engine), free_port()
+    batch_id, port = close(engine, is_refused=False), free_port()
     checking = keeper(engine, adapter_at(port), client)
     checking.check()
     while_away = try_lease(engine, batch_id)

@@ -33,7 +33,7 @@ CHECK_MS = 1000
 CLEAR, UNCLEAR = True, False
 
 
-def close(engine: Engine, *, check_in_ms: int = 0, check_ms: int = CHECK_MS) -> None:
+def close(engine: Engine, *, check_in_ms: int = 0, check_ms: int = CHECK_MS, is_refused: bool = True) -> None:
     do(
         engine,
         accounts.close_account,
@@ -41,11 +41,14 @@ def close(engine: Engine, *, check_in_ms: int = 0, check_ms: int = CHECK_MS) -> 
         check_in_ms=check_in_ms,
         check_ms=check_ms,
         reason="no credit",
+        is_refused=is_refused,
     )
 
 
-def note(engine: Engine, *clear: bool, has_taken: bool = False) -> bool:
-    return do(engine, accounts.note_answers, PROVIDER, clear, check_ms=CHECK_MS, has_taken=has_taken)
+def note(engine: Engine, *clear: bool, has_taken: bool = False, batch_id: int = 999) -> bool:
+    """Count answers to requests of a batch; say whether they braked the account."""
+    answers = accounts.Answers(batch_id=batch_id, clear=clear, has_taken=has_taken)
+    return do(engine, accounts.note_answers, PROVIDER, answers, check_ms=CHECK_MS)
 
 
 def brake(engine: Engine) -> None:
@@ -150,7 +153,7 @@ def test_a_check_is_due_at_its_time_and_not_before(engine: Engine) -> None:
 
     change_account(engine, check_at=ago(1))
 
-    assert before == (False, False)
+    assert before == (False, None)
     assert do(engine, accounts.is_check_due, PROVIDER)
 
 
@@ -159,7 +162,25 @@ def test_a_check_that_is_due_is_made_by_one(engine: Engine) -> None:
 
     claimed = [do(engine, accounts.claim_check, PROVIDER) for _ in range(2)]
 
-    assert claimed == [True, False]
+    assert [check is not None for check in claimed] == [True, False]
+
+
+@pytest.mark.parametrize("is_refused", [True, False])
+def test_whoever_checks_is_told_whether_the_gateway_refused_the_account(
+    engine: Engine, *, is_refused: bool
+) -> None:
+    close(engine, is_refused=is_refused)
+
+    assert do(engine, accounts.claim_check, PROVIDER) == accounts.Check(is_refused=is_refused)
+
+
+def test_a_braked_account_was_not_refused_even_if_it_once_was(engine: Engine) -> None:
+    close(engine)
+    check(engine)
+    brake(engine)
+    change_account(engine, check_at=ago(1))
+
+    assert do(engine, accounts.claim_check, PROVIDER) == accounts.Check(is_refused=False)
 
 
 def test_a_check_that_was_claimed_and_never_made_is_due_again_after_a_minute(engine: Engine) -> None:
@@ -311,11 +332,14 @@ def test_a_clear_answer_in_between_begins_the_count_anew(engine: Engine, answers
 
 
 def test_the_pause_of_the_brake_doubles_from_5_s_to_5_min(engine: Engine) -> None:
+    batch_id = run_campaign(engine)
     brake(engine)
     found = [next_check_ms(engine)]
     for _ in range(7):
         check(engine)
-        assert note(engine, UNCLEAR)
+        held = lease(engine, batch_id)
+        assert note(engine, UNCLEAR, batch_id=batch_id)
+        release(engine, held)
         found.append(next_check_ms(engine))
 
     assert found == [5000, 10_000, 20_000, 40_000, 80_000, 160_000, 300_000, 300_000]
@@ -334,6 +358,24 @@ def test_what_was_under_way_when_the_brake_began_does_not_lengthen_it(engine: En
 
     assert not note(engine, UNCLEAR, UNCLEAR, UNCLEAR)
     assert next_check_ms(engine) == 5000
+
+
+def test_what_was_under_way_when_the_brake_began_counts_no_more_when_it_comes_after_the_check(
+    engine: Engine,
+) -> None:
+    tried = run_campaign(engine)
+    brake(engine)
+    check(engine)
+    lease(engine, tried)
+
+    assert not note(engine, UNCLEAR, UNCLEAR, UNCLEAR)
+    assert is_braked_for(engine, tried)
+
+
+def is_braked_for(engine: Engine, batch_id: int) -> bool:
+    """Say whether the account is open, and tried with messages of this batch."""
+    found = account(engine)
+    return found["check_at"] is None and found["brake_ms"] > 0 and found["trial_batch_id"] == batch_id
 
 
 def test_a_braked_account_takes_the_messages_of_one_batch(engine: Engine) -> None:
@@ -372,7 +414,7 @@ def test_after_an_answer_that_cannot_be_read_the_batch_that_was_tried_is_marked_
     held = lease(engine, batch_id)
     (marked,) = mark(engine, held, due_rows(engine, held)[:1])
     record(engine, unclear(marked))
-    note(engine, UNCLEAR)
+    note(engine, UNCLEAR, batch_id=batch_id)
     check(engine)
 
     assert try_mark(engine, held, due_rows(engine, held)) is Stop.CONTROL
@@ -460,7 +502,11 @@ def test_nothing_is_marked_of_what_an_operator_paused(engine: Engine) -> None:
     assert try_mark(engine, held, found) is Stop.CONTROL
 
 
-@pytest.mark.parametrize("shut", [pause, brake, close, lambda engine: hold(engine, pause_ms=60_000)], ids=str)
+@pytest.mark.parametrize(
+    "shut",
+    [pause, brake, close, lambda engine: hold(engine, pause_ms=60_000)],
+    ids=["pause", "brake", "close", "hold"],
+)
 def test_a_resume_lifts_whatever_closed_it(engine: Engine, shut: Callable[[Engine], None]) -> None:
     first, second = (run_campaign(engine, name=name) for name in "ab")
     shut(engine)

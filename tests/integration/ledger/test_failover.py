@@ -46,8 +46,15 @@ def a_batch(engine: Engine, n: int = 2, *, name: str = "spring") -> int:
 
 def close(engine: Engine, provider: str = PROVIDER, *, for_ms: int = CLOSED_MS) -> None:
     """Close an account as one that has taken nothing for so long."""
-    facts = {"check_in_ms": 60_000, "check_ms": 60_000, "reason": "no credit"}
-    do(engine, accounts.close_account, provider, **facts)  # type: ignore[arg-type]  # by their names
+    do(
+        engine,
+        accounts.close_account,
+        provider,
+        check_in_ms=60_000,
+        check_ms=60_000,
+        reason="no credit",
+        is_refused=True,
+    )
     change_account(engine, provider, closed_since=ago(for_ms))
 
 

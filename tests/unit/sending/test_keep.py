@@ -100,7 +100,7 @@ def left(folder: Path, content: bytes, *, name: str = "outcomes-dead") -> Path:
 
 def replayed(folder: Path) -> list[SubmissionResult]:
     found: list[SubmissionResult] = []
-    keep.replay(folder, found.extend)
+    keep.replay(folder, lambda results: not found.extend(results))  # type: ignore[func-returns-value]
     return found
 
 
@@ -131,7 +131,7 @@ def test_outcomes_of_several_processes_are_handed_over_file_by_file(tmp_path: Pa
     left(tmp_path, written(tmp_path, UNKNOWN), name="outcomes-b")
     calls: list[list[SubmissionResult]] = []
 
-    n_outcomes = keep.replay(tmp_path, calls.append)
+    n_outcomes = keep.replay(tmp_path, lambda results: not calls.append(results))  # type: ignore[func-returns-value]
 
     assert (n_outcomes, calls) == (2, [[ACCEPTED], [UNKNOWN]])
 
@@ -218,17 +218,57 @@ def test_a_file_that_cannot_be_read_is_put_aside_and_holds_up_no_other(
 def test_a_file_that_the_ledger_does_not_take_stays_for_the_next_look(tmp_path: Path) -> None:
     left(tmp_path, written(tmp_path, ACCEPTED))
 
-    def refuse(_results: list[SubmissionResult]) -> None:
-        raise LookupError
+    n_outcomes = keep.replay(tmp_path, lambda _results: False)
 
-    with pytest.raises(LookupError):
-        keep.replay(tmp_path, refuse)
+    assert (n_outcomes, replayed(tmp_path)) == (0, [ACCEPTED])
+
+
+def test_a_file_that_the_ledger_does_not_take_holds_up_no_other(tmp_path: Path) -> None:
+    left(tmp_path, written(tmp_path, ACCEPTED), name="outcomes-a")
+    left(tmp_path, written(tmp_path, UNKNOWN), name="outcomes-b")
+
+    n_outcomes = keep.replay(tmp_path, lambda results: results == [UNKNOWN])
+
+    assert (n_outcomes, [path.name for path in files(tmp_path)]) == (1, ["outcomes-a"])
+
+
+def test_what_a_lease_leaves_is_handed_over_although_its_process_lives(tmp_path: Path) -> None:
+    living = Keep(tmp_path)
+    living.add([ACCEPTED])
+
+    living.leave()
 
     assert replayed(tmp_path) == [ACCEPTED]
 
 
+def test_after_it_left_its_outcomes_others_are_kept_apart_from_them(tmp_path: Path) -> None:
+    living = Keep(tmp_path)
+    living.add([ACCEPTED])
+    living.leave()
+
+    living.add([UNKNOWN])
+    living.clear()
+
+    assert replayed(tmp_path) == [ACCEPTED]
+
+
+def test_of_a_file_that_is_damaged_the_rest_is_handed_over(tmp_path: Path) -> None:
+    content = written(tmp_path, ACCEPTED) + b"no json\n" + written(tmp_path, UNKNOWN)
+    left(tmp_path, content)
+
+    first, second = replayed(tmp_path), replayed(tmp_path)
+
+    assert (first, second) == ([ACCEPTED, UNKNOWN], [])
+    assert (tmp_path / "unreadable-outcomes-dead").read_bytes() == content
+
+
 def test_a_folder_that_is_not_there_holds_nothing(tmp_path: Path) -> None:
     assert replayed(tmp_path / "not there") == []
+
+
+def test_nothing_to_keep_makes_no_file(tmp_path: Path) -> None:
+    assert Keep(tmp_path / "new").add([])
+    assert not (tmp_path / "new").exists()
 
 
 def test_a_disk_that_takes_nothing_is_logged_and_not_raised(
@@ -237,8 +277,7 @@ def test_a_disk_that_takes_nothing_is_logged_and_not_raised(
     in_the_way = tmp_path / "file"
     in_the_way.write_bytes(b"")
 
-    Keep(in_the_way).add([ACCEPTED])
-
+    assert not Keep(in_the_way).add([ACCEPTED])
     assert caplog.messages == ["outcomes not kept on disk"]
 
 
@@ -275,7 +314,7 @@ def test_a_file_that_is_just_being_made_is_not_taken_for_one_of_the_dead(tmp_pat
 
     def look() -> None:
         while not over.is_set():
-            keep.replay(tmp_path, lambda _results: None)
+            keep.replay(tmp_path, lambda _results: True)
 
     with ThreadPoolExecutor(1) as pool:
         looking = pool.submit(look)

@@ -1,0 +1,197 @@
+"""Protections that the ledger's statements give."""
+
+from tests.mutations.tree import Edit, Protection
+
+_INTENT = "worker/ledger/intent.py"
+_BATCHES = "worker/ledger/batches.py"
+_STATES = "worker/states.py"
+_SETTLING = "worker/ledger/settling.py"
+_FAILOVER = "worker/ledger/failover.py"
+_TESTS = "tests/integration/ledger"
+_UPKEEP = "tests/integration/test_upkeep.py"
+_RUNNING = "            campaign_is_running(BATCHES.c.campaign_id),\n"
+_TAKES = "            account_takes(BATCHES.c.provider, BATCHES.c.id),\n"
+
+MARKS = (
+    Protection(
+        "a mark needs the current fence",
+        (Edit(_INTENT, "        BATCHES.c.fence == held.fence,\n", ""),),
+        (f"{_TESTS}/test_intent.py::test_a_mark_needs_the_current_fence",),
+    ),
+    Protection(
+        "a mark needs a lease that has not run out",
+        (Edit(_INTENT, "        BATCHES.c.lease_until > now_ms(),\n", ""),),
+        (f"{_TESTS}/test_intent.py::test_a_mark_needs_a_lease_that_has_not_run_out",),
+    ),
+    Protection(
+        "a mark takes the control lock",
+        (Edit(_INTENT, "    control_lock(connection, shared=True)\n    if not _renew", "    if not _renew"),),
+        (
+            f"{_TESTS}/test_races.py::test_a_mark_waits_for_a_pause_and_obeys_it",
+            f"{_TESTS}/test_races.py::test_a_mark_waits_for_a_hold_and_obeys_it",
+        ),
+    ),
+    Protection(
+        "nothing of a paused or cancelled campaign is marked",
+        (Edit(_INTENT, _RUNNING + _TAKES, _TAKES),),
+        (f"{_TESTS}/test_intent.py::test_nothing_of_a_paused_campaign_is_marked",),
+    ),
+    Protection(
+        "nothing of a held account is marked",
+        (Edit(_INTENT, _TAKES, ""),),
+        (f"{_TESTS}/test_intent.py::test_nothing_of_a_held_account_is_marked",),
+    ),
+    Protection(
+        "only what is queued is marked: what is unknown is never sent again",
+        (
+            Edit(
+                _INTENT,
+                "        MESSAGES.c.state == MessageState.QUEUED,\n        MESSAGES.c.due_at",
+                '        MESSAGES.c.state.in_(["queued", "unknown"]),\n        MESSAGES.c.due_at',
+            ),
+        ),
+        (f"{_TESTS}/test_intent.py::test_rows_that_may_not_leave_are_not_read_and_not_marked",),
+    ),
+    Protection(
+        "only what is due is marked",
+        (Edit(_INTENT, "        MESSAGES.c.due_at <= now_ms(),\n", ""),),
+        (f"{_TESTS}/test_intent.py::test_rows_that_may_not_leave_are_not_read_and_not_marked",),
+    ),
+    Protection(
+        "the database's clock says how long a lease holds",
+        (
+            Edit(
+                _INTENT,
+                ".values(lease_until=now_ms() + lease_ms)",
+                '.values(lease_until=int(__import__("time").time() * 1000) + lease_ms)',
+            ),
+        ),
+        ("tests/fault/test_clocks.py::test_a_clock_is_wrong_by_ten_minutes_and_steps[sqlite--600]",),
+    ),
+)
+
+BATCHES = (
+    Protection(
+        "only an open batch is leased: a hint that comes again finds nothing",
+        (Edit(_BATCHES, "                BATCHES.c.state == BatchState.OPEN,\n", ""),),
+        (
+            f"{_TESTS}/test_batches.py::test_a_batch_is_leased_once",
+            f"{_TESTS}/test_races.py::test_of_two_who_lease_one_batch_exactly_one_wins",
+        ),
+    ),
+    Protection(
+        "a batch is not given back while a row is out",
+        (Edit(_BATCHES, "            BATCHES.c.submitting == 0,\n", ""),),
+        (f"{_TESTS}/test_batches.py::test_a_batch_is_not_given_back_while_a_row_is_out",),
+    ),
+    Protection(
+        "the sweep turns what was out UNKNOWN, never back to the queue",
+        (
+            Edit(
+                _BATCHES,
+                "            state=MessageState.UNKNOWN,\n",
+                "            state=MessageState.QUEUED,\n",
+            ),
+            Edit(_BATCHES, "unknown=BATCHES.c.unknown + lost", "queued=BATCHES.c.queued + lost"),
+            Edit(_BATCHES, "case((BATCHES.c.queued == 0, ", "case((BATCHES.c.queued + lost == 0, "),
+            Edit(_BATCHES, "def _reopened() ->", "def _reopened(lost: int = 0) ->"),
+            Edit(_BATCHES, "            **_reopened(),\n", "            **_reopened(lost),\n"),
+        ),
+        (
+            f"{_TESTS}/test_batches.py::test_what_was_out_becomes_unknown_and_the_batch_is_open_again",
+            "tests/fault/test_steps.py::test_a_child_is_killed[sqlite-after_request]",
+        ),
+    ),
+    Protection(
+        "a batch that loses its lease three times without progress is held",
+        (Edit(_BATCHES, "_LOST_LEASES_TO_HOLD = 3", "_LOST_LEASES_TO_HOLD = 1000"),),
+        (f"{_TESTS}/test_batches.py::test_a_batch_is_held_after_three_lost_leases",),
+    ),
+    Protection(
+        "nothing is due while a campaign is imported",
+        (Edit("worker/ledger/campaigns.py", '"state": CampaignState.IMPORTING,', '"state": "running",'),),
+        (f"{_TESTS}/test_campaigns.py::test_nothing_is_due_while_importing",),
+    ),
+)
+
+OUTCOMES = (
+    Protection(
+        "a word about an earlier request frees no message that a newer one carries",
+        (Edit(_STATES, "    if not is_current or current not in {_M", "    if current not in {_M"),),
+        (f"{_TESTS}/test_outcomes.py::test_anything_else_of_an_earlier_submission_is_ignored",),
+    ),
+    Protection(
+        "the truth counts from a worker whose lease was lost",
+        (
+            Edit(
+                _STATES,
+                "SUPPRESSED, _M.FAILED, _M.CANCELLED, *PROVEN}),",
+                "SUPPRESSED, _M.FAILED, _M.CANCELLED}),",
+            ),
+        ),
+        (f"{_TESTS}/test_outcomes.py::test_the_word_of_a_worker_whose_lease_was_lost_counts",),
+    ),
+    Protection(
+        "in a cancelled campaign every way back to the queue ends in CANCELLED",
+        (
+            Edit(
+                _STATES,
+                "    return _M.CANCELLED if outcome is _M.QUEUED and is_cancelled else outcome",
+                "    return outcome",
+            ),
+        ),
+        (f"{_TESTS}/test_outcomes.py::test_what_would_be_queued_in_a_cancelled_campaign_is_cancelled",),
+    ),
+    Protection(
+        "a database without room may be written to later",
+        (
+            Edit(
+                "worker/ledger/engine.py",
+                '(operational and code != "SQLITE_ERROR")',
+                '(operational and code not in {"SQLITE_ERROR", "SQLITE_FULL"})',
+            ),
+        ),
+        ("tests/fault/test_databases.py::test_sqlite_has_no_room_left_for_a_while",),
+    ),
+)
+
+SETTLING = (
+    Protection(
+        "never received counts after the quarantine only",
+        (
+            Edit(
+                _SETTLING,
+                "SUBMISSIONS.c.id.in_(ids), ~young.exists(), apart)",
+                "SUBMISSIONS.c.id.in_(ids), apart)",
+            ),
+        ),
+        (f"{_TESTS}/test_settling.py::test_answers_within_the_quarantine_do_not_count",),
+    ),
+    Protection(
+        "never received is said twice before anything is sent again",
+        (Edit(_SETTLING, "_NEVER_RECEIVED_TO_QUEUE = 2", "_NEVER_RECEIVED_TO_QUEUE = 1"),),
+        (f"{_TESTS}/test_settling.py::test_what_was_never_received_is_queued_again_on_the_second_answer",),
+    ),
+    Protection(
+        "two answers of never received are a minute apart",
+        (Edit(_SETTLING, "_APART_MS = 60_000", "_APART_MS = 0"),),
+        (f"{_TESTS}/test_settling.py::test_answers_in_the_same_minute_count_once",),
+    ),
+    Protection(
+        "never received is proof only beside something that is found",
+        (Edit("worker/upkeep.py", "            if missing and is_proof:\n", "            if missing:\n"),),
+        (
+            f"{_UPKEEP}::test_a_log_that_does_not_even_name_what_was_accepted_proves_nothing",
+        ),
+    ),
+    Protection(
+        "what may have been accepted is never handed over to the fallback",
+        (Edit(_FAILOVER, "*_has_fallback(), _was_never_unknown())", "*_has_fallback())"),),
+        (f"{_TESTS}/test_failover.py::test_a_message_that_is_given_up_after_an_unknown_fails",),
+    ),
+    Protection(
+        "a message goes to a fallback once",
+        (Edit(_FAILOVER, ", BATCHES.c.provider == CAMPAIGNS.c.provider\n", ",\n"),),
+        (f"{_TESTS}/test_failover.py::test_a_message_that_is_given_up_at_the_fallback_fails",),
+    ),
+)
