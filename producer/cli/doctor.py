@@ -16,6 +16,7 @@ from worker.doctor import Examination
 from worker.errors import ConfigError
 from worker.ledger.audit import Audit
 from worker.ledger.findings import Finding
+from worker.ledger.reports import state_of
 from worker.ledger.tally import CampaignTally
 from worker.settings import Settings, load_settings
 
@@ -77,7 +78,7 @@ def _campaign(campaign: CampaignTally) -> dict[str, Any]:
     return {
         "id": campaign.id,
         "name": campaign.name,
-        "state": campaign.state.value,
+        "state": state_of(campaign.state, campaign.counts),
         **{name: getattr(campaign, name) for name in _SUMS},
         "counts": {state.value: n for state, n in campaign.counts.items()},
     }

@@ -99,7 +99,7 @@ def _reports(connection: Connection, found: Sequence[RowMapping]) -> Iterator[Ca
     held = _held_batches(connection, numbers)
     providers = _hold_reasons(connection)
     for row in found:
-        state = _state(row["state"], counts[row["id"]])
+        state = state_of(row["state"], counts[row["id"]])
         reason, n_held = held.get(row["id"], (None, 0))
         waits_for = providers.get(row["provider"]) if state != _DONE else None
         yield CampaignReport(
@@ -123,7 +123,7 @@ def _reports(connection: Connection, found: Sequence[RowMapping]) -> Iterator[Ca
         )
 
 
-def _state(stored: str, counts: Mapping[MessageState, int]) -> str:
+def state_of(stored: str, counts: Mapping[MessageState, int]) -> str:
     """Derive done: the import is finished and no row is queued or being submitted."""
     if stored == CampaignState.RUNNING and not any(counts[state] for state in OPEN_STATES):
         return _DONE
