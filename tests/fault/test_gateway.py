@@ -48,8 +48,8 @@ def test_a_storm_of_refusals_for_being_too_quick(arena: Arena, judged: Judged) -
     assert left(arena)["refuse_429"] == 0
 
 
-def test_credit_runs_out_and_is_bought(arena: Arena, judged: Judged) -> None:
-    arena.gateway.set_faults(latency_ms=100, credit=1010)
+def test_credit_runs_out_within_a_request_and_is_bought(arena: Arena, judged: Judged) -> None:
+    arena.gateway.set_faults(latency_ms=100, credit=1010, credit_stops="within")
     arena.start()
 
     arena.send()

@@ -54,16 +54,18 @@ def test_with_the_default_timers_a_child_is_killed(arena: Arena, judged: Judged)
     assert not judged(arena)
 
 
-def test_the_dispatcher_is_killed_and_another_takes_its_place(arena: Arena, judged: Judged) -> None:
-    arena.gateway.set_faults(latency_ms=300)
+def test_the_dispatcher_is_killed_before_it_publishes_what_it_noted(arena: Arena, judged: Judged) -> None:
+    arena.gateway.set_faults(latency_ms=300, refuse_429=2, retry_after_s=1)  # then all is noted anew
     arena.start("worker", "--no-tick")
     dispatcher = arena.start("dispatcher")
+    arena.order("kill", "after_note", "any")
     arena.send()
 
+    arena.fired()
     for _ in range(3):
-        arena.let_pass(0.5)
         arena.kill_worker(dispatcher)
         dispatcher = arena.start("dispatcher")
+        arena.let_pass(0.5)
 
     assert not judged(arena)
 

@@ -15,14 +15,20 @@ from sqlalchemy import Engine
 
 from tests.conftest import free_port
 from tests.ledgers import (
+    FALLBACK,
     PROVIDER,
     SHORT_MS,
+    ago,
+    assert_counts,
     batch,
+    change_account,
     change_batch,
+    do,
     has_expired,
     lease,
     mark,
     pause,
+    rows,
     run_campaign,
     some_messages,
     states,
@@ -30,6 +36,7 @@ from tests.ledgers import (
 from worker.app import SEND_BATCH, make_app
 from worker.dispatch import Dispatcher, run_tick
 from worker.errors import BrokerError
+from worker.ledger import accounts
 from worker.settings import Timers
 from worker.waiting import within
 
@@ -253,3 +260,118 @@ def test_ticks_go_on_until_they_are_told_to_end(engine: Engine, dispatcher: Disp
 
     assert pauses == [0.01] * 3
     assert len(hints()) == 1
+
+
+# --- hints that Redis has lost
+
+
+def publish_long_ago(engine: Engine, dispatcher: Dispatcher) -> int:
+    """Publish a batch as if some seconds ago, long before its hint is to be repeated."""
+    batch_id = run_campaign(engine)
+    dispatcher.publish_due(PROVIDER)
+    change_batch(engine, batch_id, published_at=ago(4000), next_due_at=ago(5000))
+    return batch_id
+
+
+def test_hints_are_repeated_at_once_when_redis_has_lost_them(
+    engine: Engine, dispatcher: Dispatcher, hints: Hints, empty_redis_url: str
+) -> None:
+    batch_id = publish_long_ago(engine, dispatcher)
+    with redis.Redis.from_url(empty_redis_url) as client:
+        client.flushall()
+
+    assert dispatcher.publish_due(PROVIDER) == 1
+    assert [args(hint) for hint in hints()] == [[batch_id]]
+
+
+def test_hints_that_redis_still_has_are_not_repeated(
+    engine: Engine, dispatcher: Dispatcher, hints: Hints
+) -> None:
+    publish_long_ago(engine, dispatcher)
+
+    assert dispatcher.publish_due(PROVIDER) == 0
+    assert len(hints()) == 1
+
+
+def test_hints_of_another_queue_do_not_hide_that_ours_are_lost(
+    engine: Engine, dispatcher: Dispatcher, empty_redis_url: str
+) -> None:
+    publish_long_ago(engine, dispatcher)
+    with redis.Redis.from_url(empty_redis_url) as client:
+        client.rename(QUEUE, f"{QUEUE}-another")
+
+    assert dispatcher.publish_due(PROVIDER) == 1
+
+
+def test_a_hint_that_was_published_a_moment_ago_is_not_taken_for_lost(
+    engine: Engine, dispatcher: Dispatcher, empty_redis_url: str
+) -> None:
+    run_campaign(engine)
+    dispatcher.publish_due(PROVIDER)
+    with redis.Redis.from_url(empty_redis_url) as client:
+        client.flushall()  # as if a worker had taken it, which has not leased its batch yet
+
+    assert dispatcher.publish_due(PROVIDER) == 0
+
+
+# --- an account that takes nothing
+
+
+def close(engine: Engine, *, for_s: float) -> None:
+    """Close the account as one that has taken nothing for so long."""
+    do(
+        engine,
+        accounts.close_account,
+        PROVIDER,
+        check_in_ms=60_000,
+        check_ms=60_000,
+        reason="no credit",
+        is_refused=True,
+    )
+    change_account(engine, closed_since=ago(int(1000 * for_s)))
+
+
+def test_what_is_handed_over_is_published_for_the_fallback_in_the_same_tick(
+    engine: Engine, dispatcher: Dispatcher, hints: Hints, empty_redis_url: str
+) -> None:
+    run_campaign(engine, fallback=FALLBACK)
+    close(engine, for_s=TIMERS.failover)
+
+    dispatcher.tick([PROVIDER, FALLBACK])
+
+    with redis.Redis.from_url(empty_redis_url) as client:
+        assert client.llen(QUEUE.replace(PROVIDER, FALLBACK)) == 1
+    assert hints() == []
+    assert {row["price_micros"] for row in rows(engine)} == {400_000}
+    assert_counts(engine)
+
+
+def test_nothing_is_handed_over_before_its_time(engine: Engine, dispatcher: Dispatcher) -> None:
+    run_campaign(engine, fallback=FALLBACK)
+    close(engine, for_s=TIMERS.failover - 10)
+
+    assert dispatcher.hand_over(PROVIDER) == 0
+
+
+def test_all_is_handed_over_round_by_round_and_then_no_more(engine: Engine, dispatcher: Dispatcher) -> None:
+    for name in "abcdefg":
+        run_campaign(engine, 1, name=name, fallback=FALLBACK)
+    close(engine, for_s=TIMERS.failover)
+
+    rounds = [dispatcher.hand_over(PROVIDER) for _ in range(3)]
+
+    assert (sum(rounds), rounds[-1]) == (7, 0)
+    assert_counts(engine)
+
+
+def test_a_tick_says_what_it_handed_over(
+    engine: Engine, dispatcher: Dispatcher, caplog: pytest.LogCaptureFixture
+) -> None:
+    run_campaign(engine, fallback=FALLBACK)
+    close(engine, for_s=TIMERS.failover)
+
+    with caplog.at_level(logging.WARNING):
+        dispatcher.tick([PROVIDER])
+        dispatcher.tick([PROVIDER])
+
+    assert caplog.messages == ["handed over"]

@@ -9,6 +9,9 @@ _SETTLING = "worker/ledger/settling.py"
 _FAILOVER = "worker/ledger/failover.py"
 _TESTS = "tests/integration/ledger"
 _UPKEEP = "tests/integration/test_upkeep.py"
+_SENDING = "tests/integration/test_sending.py"
+_STEPS = "tests/fault/test_steps.py"
+_KILLS = "tests/fault/test_kills.py"
 _RUNNING = "            campaign_is_running(BATCHES.c.campaign_id),\n"
 _TAKES = "            account_takes(BATCHES.c.provider, BATCHES.c.id),\n"
 
@@ -47,10 +50,13 @@ MARKS = (
             Edit(
                 _INTENT,
                 "        MESSAGES.c.state == MessageState.QUEUED,\n        MESSAGES.c.due_at",
-                '        MESSAGES.c.state.in_(["queued", "unknown"]),\n        MESSAGES.c.due_at',
+                '        MESSAGES.c.state != "accepted",\n        MESSAGES.c.due_at',
             ),
         ),
-        (f"{_TESTS}/test_intent.py::test_rows_that_may_not_leave_are_not_read_and_not_marked",),
+        (
+            f"{_SENDING}::test_an_answer_that_is_none_is_unknown_and_never_sent_again",
+            f"{_KILLS}::test_two_workers_with_their_dispatchers_share_the_work[sqlite]",
+        ),
     ),
     Protection(
         "only what is due is marked",
@@ -99,7 +105,19 @@ BATCHES = (
         ),
         (
             f"{_TESTS}/test_batches.py::test_what_was_out_becomes_unknown_and_the_batch_is_open_again",
-            "tests/fault/test_steps.py::test_a_child_is_killed[sqlite-after_request]",
+            f"{_STEPS}::test_a_child_is_killed[sqlite-after_request]",
+            f"{_STEPS}::test_a_child_is_killed[postgres-before_record]",
+            f"{_KILLS}::test_children_are_killed_at_random_moments[sqlite]",
+            f"{_KILLS}::test_the_whole_worker_is_killed_and_another_goes_on[postgres]",
+        ),
+    ),
+    Protection(
+        "the sweep opens what was abandoned",
+        (Edit(_BATCHES, "BATCHES.c.lease_until < now_ms())", "BATCHES.c.lease_until < 0)"),),
+        (
+            f"{_TESTS}/test_batches.py::test_a_swept_batch_is_due_with_its_next_row",
+            f"{_STEPS}::test_a_child_is_killed[sqlite-after_lease]",
+            f"{_KILLS}::test_with_the_default_timers_a_child_is_killed[sqlite]",
         ),
     ),
     Protection(
@@ -110,7 +128,10 @@ BATCHES = (
     Protection(
         "nothing is due while a campaign is imported",
         (Edit("worker/ledger/campaigns.py", '"state": CampaignState.IMPORTING,', '"state": "running",'),),
-        (f"{_TESTS}/test_campaigns.py::test_nothing_is_due_while_importing",),
+        (
+            f"{_TESTS}/test_campaigns.py::test_nothing_is_due_while_importing",
+            f"{_KILLS}::test_the_importer_is_killed_and_its_campaign_is_finished[sqlite]",
+        ),
     ),
 )
 
@@ -129,7 +150,10 @@ OUTCOMES = (
                 "SUPPRESSED, _M.FAILED, _M.CANCELLED}),",
             ),
         ),
-        (f"{_TESTS}/test_outcomes.py::test_the_word_of_a_worker_whose_lease_was_lost_counts",),
+        (
+            f"{_TESTS}/test_outcomes.py::test_the_word_of_a_worker_whose_lease_was_lost_counts",
+            f"{_STEPS}::test_a_child_is_stopped_for_longer_than_its_lease[sqlite-after_request]",
+        ),
     ),
     Protection(
         "in a cancelled campaign every way back to the queue ends in CANCELLED",
@@ -180,13 +204,11 @@ SETTLING = (
     Protection(
         "never received is proof only beside something that is found",
         (Edit("worker/upkeep.py", "            if missing and is_proof:\n", "            if missing:\n"),),
-        (
-            f"{_UPKEEP}::test_a_log_that_does_not_even_name_what_was_accepted_proves_nothing",
-        ),
+        (f"{_UPKEEP}::test_a_log_that_does_not_even_name_what_was_accepted_proves_nothing",),
     ),
     Protection(
         "what may have been accepted is never handed over to the fallback",
-        (Edit(_FAILOVER, "*_has_fallback(), _was_never_unknown())", "*_has_fallback())"),),
+        (Edit(_FAILOVER, "*_has_fallback(), _is_without_doubt())", "*_has_fallback())"),),
         (f"{_TESTS}/test_failover.py::test_a_message_that_is_given_up_after_an_unknown_fails",),
     ),
     Protection(

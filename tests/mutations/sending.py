@@ -9,6 +9,8 @@ _BOOKS = "tests/integration/test_books.py"
 _SENDING = "tests/integration/test_sending.py"
 _HTTP = "tests/contract/test_http.py"
 _STEPS = "tests/fault/test_steps.py"
+_KILLS = "tests/fault/test_kills.py"
+_REDIS = "tests/fault/test_redis.py"
 _GATEWAY = "tests/fault/test_gateway.py"
 _DATABASES = "tests/fault/test_databases.py"
 _REPEATED = "            (BATCHES.c.published_at.is_(None)) | ~_is_fresh(repeat_ms),\n"
@@ -21,6 +23,7 @@ WRITING = (
         (
             f"{_SENDING}::test_a_mark_that_is_too_old_is_taken_back_and_nobody_is_to_blame",
             f"{_STEPS}::test_a_child_is_stopped_for_longer_than_its_lease[sqlite-after_mark]",
+            f"{_KILLS}::test_a_whole_worker_is_stopped_for_longer_than_its_lease[sqlite]",
         ),
     ),
     Protection(
@@ -91,7 +94,7 @@ ANSWERS = (
                 "    Verdict.ACCOUNT: MessageState.REJECTED,\n",
             ),
         ),
-        (f"{_GATEWAY}::test_credit_runs_out_and_is_bought[sqlite]",),
+        (f"{_GATEWAY}::test_credit_runs_out_within_a_request_and_is_bought[sqlite]",),
     ),
     Protection(
         "three answers in a row that cannot be read brake the account",
@@ -110,6 +113,8 @@ ANSWERS = (
         (
             f"{_BOOKS}::test_while_the_ledger_is_away_outcomes_are_kept_and_written_later",
             f"{_DATABASES}::test_sqlite_is_locked_by_another_program[25]",
+            f"{_DATABASES}::test_postgres_is_restarted[immediate]",
+            f"{_DATABASES}::test_postgres_is_away_for_twenty_seconds",
         ),
     ),
     Protection(
@@ -141,6 +146,11 @@ HINTS = (
             Edit(_HINTS, _REPEATED, _NEVER_REPEATED),
             Edit("worker/dispatch.py", "        self._forget_lost(provider)\n", ""),
         ),
-        ("tests/fault/test_redis.py::test_redis_is_killed_and_comes_back_empty[sqlite]",),
+        (
+            f"{_REDIS}::test_redis_is_killed_and_comes_back_empty[sqlite]",
+            f"{_REDIS}::test_redis_is_emptied_again_and_again[sqlite]",
+            f"{_REDIS}::test_redis_is_away_for_twenty_seconds[sqlite]",
+            f"{_KILLS}::test_the_dispatcher_is_killed_before_it_publishes_what_it_noted[sqlite]",
+        ),
     ),
 )

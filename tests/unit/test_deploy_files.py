@@ -95,7 +95,7 @@ def test_every_volume_that_is_mounted_is_declared_or_a_file_beside_it() -> None:
     mounts = [mount for service in SERVICES.values() for mount in service.get("volumes", [])]
     sources = {mount.split(":")[0] for mount in mounts}
 
-    assert sources == {"./bulksend.toml", "redis", "postgres"}
+    assert sources == {"./bulksend.toml", "kept", "redis", "postgres"}
 
 
 def test_redis_keeps_its_file_and_evicts_nothing() -> None:

@@ -65,7 +65,10 @@ OTHER_CONTENT: Mapping[str, Change] = {
 }
 
 SAME_IMPORT = {name: SAME_CONTENT[name] for name in ("another name", "another place of the file")}
-OTHER_IMPORT = {**OTHER_CONTENT, **{name: SAME_CONTENT[name] for name in SAME_CONTENT.keys() - SAME_IMPORT}}
+OTHER_IMPORT = {
+    **OTHER_CONTENT,
+    **{name: each for name, each in SAME_CONTENT.items() if name not in SAME_IMPORT},
+}
 
 
 @pytest.mark.parametrize("change", SAME_CONTENT.values(), ids=SAME_CONTENT)

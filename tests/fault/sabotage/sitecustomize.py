@@ -99,6 +99,11 @@ def _record(inner: Callable[..., Any], connection: Any, results: Any, *args: Any
     return recorded
 
 
+def _note_published(inner: Callable[..., Any], *args: Any, **names: Any) -> Any:  # noqa: ANN401 - as above
+    inner(*args, **names)
+    _thread.made.append(("after_note", "any"))
+
+
 def _commit(inner: Callable[..., Any], *args: Any) -> None:  # noqa: ANN401 - as above
     inner(*args)
     made, _thread.made = _thread.made, []
@@ -111,10 +116,21 @@ def _roll_back(inner: Callable[..., Any], *args: Any) -> None:  # noqa: ANN401 -
     inner(*args)
 
 
-def _wrap_steps() -> None:
+def _wrap_commits() -> None:
     from sqlalchemy.engine.default import DefaultDialect  # noqa: PLC0415 - after the clock was set
 
-    from worker.gateways.connections import Connection  # noqa: PLC0415
+    _wrap(DefaultDialect, "do_commit", _commit)
+    _wrap(DefaultDialect, "do_rollback", _roll_back)
+
+
+def _wrap_tick() -> None:
+    from worker.ledger import hints  # noqa: PLC0415 - as above
+
+    _wrap(hints, "note_published", _note_published)
+
+
+def _wrap_steps() -> None:
+    from worker.gateways.connections import Connection  # noqa: PLC0415 - as above
     from worker.ledger import batches, intent, outcomes  # noqa: PLC0415
     from worker.sending import run  # noqa: PLC0415
     from worker.sending.submit import Gateway  # noqa: PLC0415
@@ -125,8 +141,6 @@ def _wrap_steps() -> None:
     _wrap(Gateway, "submit", _submit)
     _wrap(Connection, "send", _write)
     _wrap(outcomes, "record", _record)
-    _wrap(DefaultDialect, "do_commit", _commit)
-    _wrap(DefaultDialect, "do_rollback", _roll_back)
 
 
 def _shift_clock() -> None:
@@ -169,5 +183,8 @@ if FOLDER.is_dir() and sys.orig_argv[1:3] == ["-m", "worker"]:
     _shift_clock()
     _limit_disk()
     _trust_loopback()
+    _wrap_commits()
     if "celery" in sys.orig_argv:
         _wrap_steps()
+    else:
+        _wrap_tick()

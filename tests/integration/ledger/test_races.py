@@ -6,13 +6,18 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 
 from tests.ledgers import (
+    FALLBACK,
+    PROVIDER,
     SHORT_MS,
+    ago,
     assert_counts,
     batch,
+    change_account,
     change_messages,
+    do,
     due_rows,
     has_expired,
     lease,
@@ -26,8 +31,9 @@ from tests.ledgers import (
     sweep,
     try_lease,
     try_mark,
+    unclear,
 )
-from worker.ledger import accounts, batches, control, intent, outcomes, values
+from worker.ledger import accounts, batches, control, failover, intent, outcomes, settling, values
 from worker.ledger.engine import reading, writing
 from worker.states import MessageState
 from worker.waiting import within
@@ -117,6 +123,215 @@ def test_a_mark_waits_for_a_hold_and_obeys_it(engine: Engine) -> None:
 
     assert has_waited
     assert late.result() is values.Stop.CONTROL
+
+
+def cancel(connection: Connection) -> None:
+    control.cancel(connection, 1, author="operator")
+
+
+def pause_provider(connection: Connection) -> None:
+    accounts.pause_account(connection, PROVIDER, reason="invoice", author="operator")
+
+
+def close(connection: Connection) -> None:
+    accounts.close_account(
+        connection, PROVIDER, check_in_ms=60_000, check_ms=60_000, reason="no credit", is_refused=True
+    )
+
+
+def brake(connection: Connection) -> None:
+    accounts.note_answers(
+        connection, PROVIDER, accounts.Answers(batch_id=1, clear=[False] * 3), check_ms=1000
+    )
+
+
+ORDERS = pytest.mark.parametrize("order", [cancel, pause_provider, close, brake])
+
+
+@ORDERS
+def test_a_mark_waits_for_an_order_and_obeys_it(engine: Engine, order: Callable[[Connection], None]) -> None:
+    held = lease(engine, run_campaign(engine))
+    found = due_rows(engine, held)
+
+    with beside() as call, writing(engine) as connection:
+        order(connection)
+        late = call(try_mark, engine, held, found)
+        has_waited = waits(engine, late)
+
+    assert has_waited
+    assert late.result() is values.Stop.CONTROL
+    assert states(engine) == ["queued"] * 2
+
+
+@ORDERS
+def test_an_order_waits_for_a_mark(engine: Engine, order: Callable[[Connection], None]) -> None:
+    held = lease(engine, run_campaign(engine))
+    intention = values.Intention(reference="a", rows=tuple(due_rows(engine, held)))
+
+    with beside() as call:
+        with writing(engine) as connection:
+            intent.mark(connection, held, [intention], lease_ms=30_000)
+            late = call(do, engine, order)
+            has_waited = waits(engine, late)
+        late.result()
+
+    assert has_waited
+    assert states(engine) == ["submitting"] * 2
+
+
+def test_what_is_cancelled_while_it_is_out_is_not_queued_again(engine: Engine) -> None:
+    held = lease(engine, run_campaign(engine, 2))
+    (marked,) = mark(engine, held, due_rows(engine, held)[:1])
+
+    with beside() as call:
+        with writing(engine) as connection:
+            control.cancel(connection, 1, author="operator")
+            control.cancel_rows(connection, 1)
+            late = call(record, engine, result(marked, MessageState.QUEUED))
+            has_waited = waits(engine, late)
+        late.result()
+
+    assert has_waited
+    assert states(engine) == ["cancelled"] * 2
+    assert_counts(engine)
+
+
+def test_a_mark_waits_for_a_resume_and_goes_on(engine: Engine) -> None:
+    held = lease(engine, run_campaign(engine))
+    found = due_rows(engine, held)
+    do(engine, pause_provider)
+
+    with beside() as call:
+        with writing(engine) as connection:
+            accounts.resume_account(connection, PROVIDER)
+            late = call(try_mark, engine, held, found)
+            has_waited = waits(engine, late)
+        late.result()
+
+    assert has_waited
+    assert states(engine) == ["submitting"] * 2
+
+
+def a_batch_to_hand_over(engine: Engine) -> int:
+    """Run a campaign whose gateway has been closed for long."""
+    batch_id = run_campaign(engine, fallback=FALLBACK)
+    do(engine, close)
+    change_account(engine, closed_since=ago(60_000))
+    return batch_id
+
+
+def test_of_a_batch_that_is_handed_over_nothing_is_leased_or_marked(engine: Engine) -> None:
+    batch_id = a_batch_to_hand_over(engine)
+
+    with beside() as call:
+        with writing(engine) as connection:
+            n_moved = failover.hand_over(connection, PROVIDER, closed_ms=30_000)
+            accounts.resume_account(connection, PROVIDER)
+            late = call(try_lease, engine, batch_id)
+            within(0.2, late.done)
+        held = late.result()
+
+    assert (n_moved, held) == (2, None)
+    assert_counts(engine)
+
+
+def test_a_batch_that_is_leased_in_the_same_moment_is_not_handed_over(engine: Engine) -> None:
+    batch_id = a_batch_to_hand_over(engine)
+
+    with beside() as call:
+        with writing(engine) as connection:
+            accounts.resume_account(connection, PROVIDER)
+            held = batches.lease(connection, batch_id, owner="one", lease_ms=30_000)
+            late = call(do, engine, failover.hand_over, PROVIDER, closed_ms=30_000)
+            has_waited = waits(engine, late)
+        n_moved = late.result()
+
+    assert has_waited
+    assert held is not None
+    assert (n_moved, len(mark(engine, held))) == (0, 1)
+    assert_counts(engine)
+
+
+def lost(engine: Engine) -> values.Marked:
+    """Send one message, of which nobody knows."""
+    (marked,) = mark(engine, lease(engine, run_campaign(engine, 1)))
+    record(engine, unclear(marked))
+    return marked
+
+
+def settle(engine: Engine, target: MessageState) -> None:
+    do(engine, settling.settle, target, author="ann")
+
+
+@pytest.mark.parametrize("late", [MessageState.ACCEPTED, MessageState.REJECTED, MessageState.QUEUED])
+@pytest.mark.parametrize("target", [MessageState.ACCEPTED, MessageState.FAILED, MessageState.QUEUED])
+def test_a_person_who_settles_does_not_overrule_what_the_gateway_said_a_moment_before(
+    engine: Engine, late: MessageState, target: MessageState
+) -> None:
+    marked = lost(engine)
+
+    with beside() as call:
+        with writing(engine) as connection:
+            outcomes.record(connection, [result(marked, late)])
+            settled = call(settle, engine, target)
+            has_waited = waits(engine, settled)
+        settled.result()
+
+    assert has_waited
+    assert states(engine) == [late]
+    assert_counts(engine)
+
+
+@pytest.mark.parametrize("target", [MessageState.FAILED, MessageState.QUEUED])
+def test_an_acceptance_that_comes_while_a_person_settles_counts(engine: Engine, target: MessageState) -> None:
+    marked = lost(engine)
+
+    with beside() as call:
+        with writing(engine) as connection:
+            settling.settle(connection, target, author="ann")
+            late = call(record, engine, result(marked, MessageState.ACCEPTED))
+            has_waited = waits(engine, late)
+        late.result()
+
+    assert has_waited
+    assert states(engine) == ["accepted"]
+    assert_counts(engine)
+
+
+def test_what_a_person_sends_again_is_sent_once_when_the_gateway_says_at_that_moment_that_it_has_not_got_it(
+    engine: Engine,
+) -> None:
+    marked = lost(engine)
+
+    with beside() as call:
+        with writing(engine) as connection:
+            settling.settle(connection, MessageState.QUEUED, author="ann")
+            late = call(record, engine, result(marked, MessageState.QUEUED))
+            has_waited = waits(engine, late)
+        late.result()
+
+    assert has_waited
+    assert states(engine) == ["queued"]
+    assert_counts(engine)
+
+
+@pytest.mark.postgres
+def test_of_two_batches_that_are_leased_at_once_a_braked_account_takes_one(postgres_engine: Engine) -> None:
+    engine = postgres_engine
+    first, second = (run_campaign(engine, name=name) for name in "ab")
+    do(engine, brake)
+    do(engine, accounts.note_check, PROVIDER, trouble=None)
+
+    with beside() as call:
+        with writing(engine) as connection:
+            one = batches.lease(connection, first, owner="one", lease_ms=30_000)
+            late = call(try_lease, engine, second)
+            within(1, late.done)
+        two = late.result()
+
+    held = [each for each in (one, two) if isinstance(each, batches.Lease)]
+    granted = [try_mark(engine, each, due_rows(engine, each)) for each in held]
+    assert sum(isinstance(each, list) for each in granted) == 1
 
 
 def test_a_mark_waits_for_a_sweep_and_has_lost_its_lease(engine: Engine) -> None:
