@@ -30,6 +30,7 @@ STEPS = (
 CONNECTIONS = 8
 START_S = 40.0
 CONVERGE_S = 120.0
+LASTING_S = 2.0
 GROUP = 200
 
 SHORT = """
@@ -74,7 +75,7 @@ class Arena:
         self.broker = broker
         self.ledger = ledger
         self.at_risk = books.Marked()  # marked at a kill, or in a process that was stopped
-        self.n_kills = 0
+        self.n_kills = 0  # and stops
         self._n_fired = 0
         self.n_messages = 0
         self.most_open = 0  # requests without an outcome, at any look
@@ -191,6 +192,7 @@ class Arena:
         processes = self.processes(worker)
         for process in processes:
             process.send_signal(signal.SIGSTOP)
+        self.n_kills += 1
         self._count([process.pid for process in processes])
         try:
             yield
@@ -232,9 +234,22 @@ class Arena:
         """Look on for so long."""
         within(seconds, lambda: not self._look(), every_s=0.2)
 
-    def converges(self, timeout_s: float = CONVERGE_S) -> bool:
-        """Wait until nothing is queued or under way any more."""
-        return within(timeout_s, self.is_done, every_s=0.2)
+    def converges(self, is_told: Callable[[], bool]) -> bool:
+        """Wait until nothing is queued or under way, the ledger is told all, and that stays so for a while.
+
+        A process that was stopped may still report what it knows, and free messages that were UNKNOWN.
+        """
+        so_since_s: float | None = None
+
+        def is_lasting() -> bool:
+            nonlocal so_since_s
+            if not (self.is_done() and is_told()):
+                so_since_s = None
+            elif so_since_s is None:
+                so_since_s = time.monotonic()
+            return so_since_s is not None and time.monotonic() - so_since_s >= LASTING_S
+
+        return within(CONVERGE_S, is_lasting, every_s=0.5)
 
     def is_done(self) -> bool:
         """Say whether all messages are there, and nothing is queued or under way."""

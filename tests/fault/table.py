@@ -18,15 +18,16 @@ _HEAD = """# Fault tests
 
 Written by `make test-faults`, which runs all of them; `make test` runs a selection. Each run starts real
 processes: the simulator, a Redis, SQLite or a Postgres of its own, workers. It sends two campaigns at once,
-one whose requests carry one recipient and one whose requests carry 200, lets the fault befall them, waits
-until nothing is queued or under way, with nobody's help, and compares the ledger with what the simulator
-counted:
+one whose requests carry one recipient and one whose requests carry 200, lets the fault befall them, and waits
+until nothing is queued or under way: with nobody's help, except that a person finishes an interrupted import.
+Then the ledger is compared with what the simulator counted:
 
-- no number and text was accepted twice, none is missing, every message is in one state, every counter equals
-  its rows;
+- no number and text was accepted twice; every message is accepted, in the ledger as at the simulator, or
+  `unknown`, and then the simulator has not got it: the gateway was asked; every counter equals its rows;
 - what is `unknown` lies within the *bound*: the recipients of requests that were marked in a process when it
   was killed or stopped, or that the simulator left without a readable answer;
-- at no time more requests were marked than twice the connections.
+- at no time more requests were marked, in processes that live, than twice the connections;
+- `bulksend doctor` finds nothing that does not add up.
 """
 _COLUMNS = ("messages", "accepted", "unknown", "most_unknown", "duplicates", "kills", "seconds")
 
@@ -66,7 +67,7 @@ class Table:
     def _section(self, ledger: str) -> str:
         lines = [
             f"\n## On {'SQLite' if ledger == 'sqlite' else 'Postgres'}\n\n",
-            "| fault | messages | accepted | unknown | bound | twice | kills | seconds | result |\n",
+            "| fault | messages | accepted | unknown | bound | twice | kills, stops | seconds | result |\n",
             "|---|---:|---:|---:|---:|---:|---:|---:|---|\n",
         ]
         for nodeid, outcome in sorted(self._outcomes.items()):

@@ -15,6 +15,7 @@ from tests.mutations.tree import FAILED, ROOT, Protection, copied_tree, misfits,
 README = ROOT / "tests" / "README.md"
 BEGIN, END = "<!-- written by make test-mutations -->", "<!-- end of the list -->"
 N_AT_ONCE = 2
+WHOLE_S = 1800.0
 
 
 def main(words: Sequence[str]) -> int:
@@ -38,7 +39,7 @@ def _problems_of_the_whole(chosen: Sequence[Protection]) -> list[str]:
         if found:
             return found
         tests = sorted({killer for each in chosen for killer in each.killers})
-        code, said = run_tests(tests, tree=tree)
+        code, said = run_tests(tests, tree=tree, longest_s=WHOLE_S)
     return [f"the tests fail with every protection on:\n{said}"] if code else []
 
 

@@ -72,7 +72,7 @@ MARKS = (
                 '.values(lease_until=int(__import__("time").time() * 1000) + lease_ms)',
             ),
         ),
-        ("tests/fault/test_clocks.py::test_a_clock_is_wrong_by_ten_minutes_and_steps[sqlite--600]",),
+        ("tests/fault/test_clocks.py::test_a_clock_is_wrong_by_ten_minutes_and_steps[sqlite-behind]",),
     ),
 )
 

@@ -68,9 +68,10 @@ def switch_off(protection: Protection, *, tree: Path) -> None:
         path.write_text(text.replace(edit.old, edit.new), encoding="utf-8")
 
 
-def run_tests(tests: Sequence[str], *, tree: Path) -> tuple[int, str]:
-    """Run tests in a tree; return pytest's exit code and the end of what it said."""
-    words = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "--no-header", *tests]
+def run_tests(tests: Sequence[str], *, tree: Path, longest_s: float = LONGEST_S) -> tuple[int, str]:
+    """Run tests in a tree, many of them side by side; return pytest's exit code and the end of its words."""
+    words = [sys.executable, "-m", "pytest", "-q", "-x", "-m", "", "-p", "no:cacheprovider", "--no-header"]
+    words += [*(["-n", "2"] if len(tests) > 1 else []), *tests]
     environment = {**os.environ, "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"}
     with subprocess.Popen(
         words,
@@ -83,8 +84,8 @@ def run_tests(tests: Sequence[str], *, tree: Path) -> tuple[int, str]:
         start_new_session=True,
     ) as process:
         try:
-            said, _ = process.communicate(timeout=LONGEST_S)
+            said, _ = process.communicate(timeout=longest_s)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
-            return -1, f"longer than {LONGEST_S} s"
+            return -1, f"longer than {longest_s} s"
     return process.returncode, said[-2000:]

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, RowMapping, func, select, update
+from sqlalchemy import Connection, RowMapping, Select, func, select, update
 
 from worker.ledger import failover
 from worker.ledger.engine import now_ms
@@ -63,16 +63,25 @@ class _Change:
 
 
 def lock_batches_of(connection: Connection, message_ids: Sequence[int]) -> None:
-    """Lock campaigns and batches first: the lock order is campaign, batch, submission, message.
+    """Lock campaigns and batches first: the lock order is campaign, batch, submission, message."""
+    _lock(connection, select(MESSAGES.c.batch_id).where(MESSAGES.c.id.in_(message_ids)))
 
-    The campaigns are locked shared: none may become cancelled between our look at it and our commit.
+
+def lock_batch(connection: Connection, batch_id: int) -> None:
+    """Lock one batch with its campaign, before its rows are read: nobody's word comes in between then."""
+    _lock(connection, select(BATCHES.c.id).where(BATCHES.c.id == batch_id))
+
+
+def _lock(connection: Connection, batch_ids: Select[int]) -> None:
+    """Lock batches for us alone, and their campaigns shared.
+
+    None of these may become cancelled between our look at it and our commit.
     """
-    concerned = MESSAGES.c.id.in_(message_ids)
-    shared = CAMPAIGNS.c.id.in_(select(MESSAGES.c.campaign_id).where(concerned))
+    shared = CAMPAIGNS.c.id.in_(select(BATCHES.c.campaign_id).where(BATCHES.c.id.in_(batch_ids)))
     query = select(CAMPAIGNS.c.id).where(shared).order_by(CAMPAIGNS.c.id)
     connection.execute(query.with_for_update(read=True)).all()
-    ours = BATCHES.c.id.in_(select(MESSAGES.c.batch_id).where(concerned))
-    connection.execute(select(BATCHES.c.id).where(ours).order_by(BATCHES.c.id).with_for_update()).all()
+    ours = select(BATCHES.c.id).where(BATCHES.c.id.in_(batch_ids)).order_by(BATCHES.c.id)
+    connection.execute(ours.with_for_update()).all()
 
 
 _ENDED = {"result": "text", "new_ref": "text", "new_code": "text", "new_detail": "text", "instant": "bigint"}

@@ -266,27 +266,31 @@ def settle(
         campaign_id: all of this campaign.
         message_ids: only these.
     """
-    query = (
-        select(MESSAGES.c.id, SUBMISSIONS.c.reference, BATCHES.c.id.label("batch_id"))
+    first = (
+        select(func.min(BATCHES.c.id))
         .select_from(BATCHES)
         .join(MESSAGES, MESSAGES.c.batch_id == BATCHES.c.id)
-        .join(SUBMISSIONS, SUBMISSIONS.c.id == MESSAGES.c.submission_id)
-        .where(*_is_unknown(campaign_id))
     )
-    if message_ids is not None:
-        query = query.where(MESSAGES.c.id.in_(message_ids))
-    rows = connection.execute(query.order_by(BATCHES.c.id, MESSAGES.c.id).limit(_SETTLED_AT_ONCE)).all()
+    named = [] if message_ids is None else [MESSAGES.c.id.in_(message_ids)]
+    batch_id = connection.scalar(first.where(*_is_unknown(campaign_id), *named))
+    if batch_id is None:
+        return None
+    outcomes.lock_batch(connection, batch_id)  # what the gateway has said meanwhile counts for more
+    query = (
+        select(MESSAGES.c.id, SUBMISSIONS.c.reference)
+        .join(SUBMISSIONS, SUBMISSIONS.c.id == MESSAGES.c.submission_id)
+        .where(MESSAGES.c.batch_id == batch_id, MESSAGES.c.state == MessageState.UNKNOWN, *named)
+        .order_by(MESSAGES.c.id)
+        .limit(_SETTLED_AT_ONCE)
+    )
     by_reference: dict[str, list[int]] = {}
-    for message_id, reference, batch_id in rows:
-        if batch_id == rows[0].batch_id:
-            by_reference.setdefault(reference, []).append(message_id)
+    for message_id, reference in connection.execute(query):
+        by_reference.setdefault(reference, []).append(message_id)
     results = [
         _result(reference, ids, target, code=_SETTLED, detail=f"by {author}")
         for reference, ids in by_reference.items()
     ]
-    if not results:
-        return None
-    n_settled = outcomes.record(connection, results)
+    n_settled = outcomes.record(connection, results) if results else 0
     if target is MessageState.QUEUED:
         resent = update(SUBMISSIONS).where(SUBMISSIONS.c.reference.in_(list(by_reference)))
         connection.execute(resent.values(code=RESENT))

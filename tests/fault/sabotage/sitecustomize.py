@@ -85,9 +85,9 @@ def _submit(inner: Callable[..., Any], gateway: Any, held: Any, *args: Any, **na
     return reply
 
 
-def _write(inner: Callable[..., Any], *args: Any) -> None:  # noqa: ANN401 - as above
-    inner(*args)
-    if _thread.kind:
+def _write(inner: Callable[..., Any], connection: Any, data: bytes) -> None:  # noqa: ANN401 - as above
+    inner(connection, data)
+    if _thread.kind and not data.startswith((b"POST ", b"GET ")):  # the body: now the request is whole
         _reach("after_write", _thread.kind)
 
 

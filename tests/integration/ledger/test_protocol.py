@@ -11,6 +11,7 @@ import sqlite3
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from hypothesis.stateful import (
     Bundle,
     RuleBasedStateMachine,
     consumes,
+    initialize,
     invariant,
     multiple,
     precondition,
@@ -59,9 +61,9 @@ from worker.ledger.values import Marked, MessageOutcome, Stop, SubmissionResult
 from worker.states import PROVEN, MessageState, SubmissionOutcome
 
 M = MessageState
-N_MESSAGES = 2
+N_MESSAGES = 4
 QUARANTINE_MS = 900_000
-SIZES = st.sampled_from([[], [1], [2], [1, 1]])  # of the requests that are marked together
+SIZES = st.sampled_from([[], [1], [2], [1, 1], [1, 3]])  # of the requests that are marked together
 REFUSALS: Sequence[dict[str, Any]] = [
     {"state": M.REJECTED},
     {"state": M.QUEUED},
@@ -179,16 +181,29 @@ class Protocol(RuleBasedStateMachine):
         with writing(self.engine) as connection:
             connection.execute(update(BATCHES).values(next_due_at=1))
 
+    def some(self, *wanted: MessageState) -> bool:
+        """Say whether any message is in one of these states."""
+        return not set(wanted).isdisjoint(states(self.engine))
+
     # --- workers
 
+    @initialize(target=marked)
+    def begin(self) -> Any:  # noqa: ANN401 - hypothesis gives its values no type
+        return self.lease_and_mark_in([1, 2], which=0)
+
+    @precondition(lambda self: self.some(M.QUEUED))
     @rule(target=marked, sizes=SIZES, which=st.integers(0, 3))
-    def lease_and_mark(self, sizes: list[int], which: int) -> Any:  # noqa: ANN401 - hypothesis gives its values no type
+    def lease_and_mark(self, sizes: list[int], which: int) -> Any:  # noqa: ANN401 - as above
+        return self.lease_and_mark_in(sizes, which=which)
+
+    def lease_and_mark_in(self, sizes: list[int], *, which: int) -> Any:  # noqa: ANN401 - as above
         found = self.batch_ids()
         held = try_lease(self.engine, found[which % len(found)])
         if held is not None:
             self.leases.append(held)
         return self.mark(sizes, which=-1)
 
+    @precondition(lambda self: self.some(M.QUEUED))
     @rule(target=marked, sizes=SIZES, which=st.integers(0, 3))
     def mark_with_any_lease(self, sizes: list[int], which: int) -> Any:  # noqa: ANN401 - as above
         return self.mark(sizes, which=which)
@@ -206,16 +221,11 @@ class Protocol(RuleBasedStateMachine):
         return multiple(*granted)
 
     @precondition(lambda self: self.leases)
-    @rule(which=st.integers(0, 3))
-    def lose_a_commit_that_was_never_made(self, which: int) -> None:
-        found = tuple(due_rows(self.engine, self.leases[which % len(self.leases)]))
-        record(self.engine, not_sent(Marked(reference="never", rows=found)))
-
-    @precondition(lambda self: self.leases)
     @rule(which=st.integers(-1, 3))
     def release(self, which: int) -> None:
         release(self.engine, self.leases[which % len(self.leases)])
 
+    @precondition(lambda self: self.some(M.SUBMITTING))
     @rule()
     def expire(self) -> None:
         """Let the leases run out, if there are any, and sweep."""
@@ -252,6 +262,7 @@ class Protocol(RuleBasedStateMachine):
     @rule(marked=consumes(marked), at_once=st.booleans())
     def never_let_it_leave(self, marked: Marked, at_once: bool) -> None:  # noqa: FBT001 - as above
         self.decided.add(marked.reference)
+        record(self.engine, not_sent(replace(marked, reference="never")))  # of a mark that was never made
         self.tell(not_sent(marked), at_once=at_once)
 
     @rule(target=marked, refused=consumes(marked), sizes=SIZES)
@@ -280,6 +291,7 @@ class Protocol(RuleBasedStateMachine):
     def hear_a_receipt(self, which: int, state: MessageState) -> None:
         record(self.engine, result(self.taken[which % len(self.taken)], state))
 
+    @precondition(lambda self: self.some(M.UNKNOWN))
     @rule()
     def ask_the_gateway_twice(self) -> None:
         """Settle what is unknown by what the gateway has; it is sure only of what is no more under way."""
@@ -311,10 +323,12 @@ class Protocol(RuleBasedStateMachine):
 
     # --- accounts
 
+    @precondition(lambda self: self.some(M.QUEUED))
     @rule(order=st.sampled_from(ORDERS), provider=st.sampled_from([PROVIDER, FALLBACK]))
     def close_or_open_an_account(self, order: Order, provider: str) -> None:
         order(self.engine, provider)
 
+    @precondition(lambda self: self.some(M.QUEUED, M.UNKNOWN))
     @rule(is_resent_before=st.booleans())
     def hand_over(self, is_resent_before: bool) -> None:  # noqa: FBT001 - as above
         """Have the first account closed for long; what is unknown may be sent again before."""
@@ -333,6 +347,7 @@ class Protocol(RuleBasedStateMachine):
         with reading(self.engine) as connection:
             return control.state_of(connection, 1)
 
+    @precondition(lambda self: self.some(M.QUEUED))
     @rule()
     def pause_or_resume_the_campaign(self) -> None:
         if self.state() == "running":
@@ -351,6 +366,7 @@ class Protocol(RuleBasedStateMachine):
         while do(self.engine, control.cancel_rows, 1) is not None:
             pass
 
+    @precondition(lambda self: self.some(M.UNKNOWN))
     @rule(wish=st.sampled_from([M.ACCEPTED, M.FAILED, M.QUEUED]))
     def settle(self, wish: MessageState) -> None:
         if wish is M.QUEUED:
@@ -359,7 +375,7 @@ class Protocol(RuleBasedStateMachine):
         while do(self.engine, settling.settle, wish, author="ann") is not None:
             pass
 
-    @precondition(lambda self: self.state() in {"running", "paused"})
+    @precondition(lambda self: self.some(M.REJECTED, M.FAILED, M.UNKNOWN) and self.state() != "cancelled")
     @rule(is_settled_before=st.booleans())
     def retry(self, is_settled_before: bool) -> None:  # noqa: FBT001 - as above
         if is_settled_before:
@@ -408,8 +424,8 @@ def _ids(marked: Marked) -> set[int]:
 
 
 Protocol.TestCase.settings = settings(
-    max_examples=100,
-    stateful_step_count=20,
+    max_examples=150,
+    stateful_step_count=25,
     phases=[Phase.reuse, Phase.generate],  # a failure has few steps and is not worth minutes of shrinking
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
