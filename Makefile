@@ -7,10 +7,10 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint types contracts fix lock up build clean
+.PHONY: help setup demo test test-faults test-mutations check lint types contracts fix lock up build clean
 
 help: ## Show this
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 setup: $(VENV)/.dev ## Make .venv with everything that development needs
 
@@ -34,8 +34,14 @@ $(VENV)/.dev: $(VENV)/.run requirements-dev.lock
 demo: $(VENV)/.run ## Send a real file through Redis, a worker and a simulated gateway
 	@$(BIN)/bulksend demo
 
-test: $(VENV)/.dev ## Run all tests
-	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+test: $(VENV)/.dev ## Run the tests, with a selection of the fault tests
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not fault or selected" $(ARGS)
+
+test-faults: $(VENV)/.dev ## Run all fault tests and write what they saw
+	@$(BIN)/python -m pytest -n 2 --dist worksteal tests/fault --write-table $(ARGS)
+
+test-mutations: $(VENV)/.dev ## Switch each protection off and see tests fail
+	@$(BIN)/python -m tests.mutations $(ARGS)
 
 check: lint types contracts ## Everything but the tests
 

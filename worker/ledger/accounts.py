@@ -60,8 +60,11 @@ def hold_account(connection: Connection, provider: str, *, pause_ms: int, reason
     _forget_hints(connection, provider)
     make_sure_of(connection, provider)
     until = now_ms() + pause_ms
+    in_trouble = ACCOUNTS.c.check_at.is_not(None)  # which is the reason that counts
     connection.execute(
-        _of(provider).where(ACCOUNTS.c.not_before < until).values(not_before=until, reason=reason)
+        _of(provider)
+        .where(ACCOUNTS.c.not_before < until)
+        .values(not_before=until, reason=case((in_trouble, ACCOUNTS.c.reason), else_=reason))
     )
 
 

@@ -118,7 +118,7 @@ class Books:
             has_taken=any(end.has_taken for end in ends),
         )
         try:
-            with writing(self.engine) as connection:
+            with writing(self.engine, wait_s=LOCKED_S) as connection:
                 accounts.note_answers(
                     connection, self.held.provider, answers, check_ms=_ms(self.timers.check)
                 )
@@ -128,7 +128,7 @@ class Books:
     def hold(self, hold: Hold) -> None:
         """Let the account wait, on every host: nothing is marked for it before that is over."""
         try:
-            with writing(self.engine) as connection:
+            with writing(self.engine, wait_s=LOCKED_S) as connection:
                 self._hold(connection, hold)
         except LedgerError as error:
             _log.error("provider not held", extra={"provider": self.held.provider, "reason": str(error)})
