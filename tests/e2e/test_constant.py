@@ -16,7 +16,7 @@ def test_a_station_sends_one_text_to_many_recipients_in_a_request(place: Place, 
         place.run(*ORDER, "--wait")
         sends, accepted = gateway.stats()["sends"], simulator_accepted(gateway)
         in_ledger = place.ledger_accepted()
-        again = place.run(*ORDER, "--name", "the same once more", "--wait", "--json").json
+        again = place.run(*ORDER, "--again", "--wait", "--json").json
         station.signal(signal.SIGTERM)
         code = station.wait()
 

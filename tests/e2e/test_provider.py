@@ -102,7 +102,12 @@ def test_a_check_without_a_secret_says_what_is_missing_with_exit_code_3(
 def in_trouble(place: Place) -> None:
     with writing(place.engine) as connection:
         accounts.close_account(
-            connection, "acme", check_in_ms=3_600_000, check_ms=3_600_000, reason="402 out of credit"
+            connection,
+            "acme",
+            check_in_ms=3_600_000,
+            check_ms=3_600_000,
+            reason="402 out of credit",
+            is_refused=True,
         )
 
 

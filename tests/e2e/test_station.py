@@ -92,7 +92,7 @@ def test_two_sends_beside_each_other_share_one_redis(place: Place, gateway: Sand
 
     with place.started(*ORDER, "--wait") as first:
         assert within(DEADLINE_S, lambda: gateway.stats()["accepted"] > 0)
-        with place.started(*ORDER, "--name", "another", "--wait") as second:
+        with place.started(*ORDER, "--again", "--wait") as second:
             assert within(DEADLINE_S, lambda: place.n_campaigns() == 2, every_s=0.1)
             n_servers = sum(_is_redis(process) for process in place.processes())
             codes = [first.wait(), second.wait()]
