@@ -18,7 +18,7 @@ from worker.clock import elapsed_s
 from worker.errors import ConfigError, LedgerError, NotSent, OutcomeUnknown
 from worker.gateways.base import Adapter, Lookup, Outcome, Question
 from worker.gateways.http import LOOKUP_BODY_LIMIT, Client
-from worker.ledger import accounts, outcomes, settling
+from worker.ledger import outcomes, settling, trouble
 from worker.ledger.engine import reading, writing
 from worker.ledger.settling import Asked
 from worker.ledger.values import MessageOutcome, SubmissionResult
@@ -61,21 +61,19 @@ class Upkeep:
     def check(self) -> bool:
         """Check the account if that is due, and open it when it is well; return whether a check was made."""
         with reading(self.engine) as connection:
-            if not accounts.is_check_due(connection, self.provider):
+            if not trouble.is_check_due(connection, self.provider):
                 return False
         with writing(self.engine) as connection:
-            check = accounts.claim_check(connection, self.provider)
+            check = trouble.claim_check(connection, self.provider)
         if check is None:
             return False
         standing = standing_of(self.adapter, self.client)
         is_well = standing.is_well or (standing.is_answered and not check.is_refused)
         if check.is_refused and self.adapter.check() is None:
             is_well = False  # only what is sent would show it: that is for a person
-        trouble = (
-            None if is_well else standing.reason or "there is no call that would show whether it is mended"
-        )
+        reason = None if is_well else standing.reason or "no call would show whether it is mended"
         with writing(self.engine) as connection:
-            accounts.note_check(connection, self.provider, trouble=trouble)
+            trouble.note_check(connection, self.provider, trouble=reason)
         facts = {"provider": self.provider, "is_well": is_well, "reason": standing.reason}
         _log.info("provider checked", extra=facts)
         return True

@@ -26,7 +26,10 @@ _COMMANDS = {  # name -> where it is and what it does; imported when it is used:
     "segments": ("producer.cli.segments:segments", "Show the parts of a text, and what makes it costly."),
     "preview": ("producer.cli.preview:preview", "Show every problem, part and price before sending."),
     "send": ("producer.cli.send:send", "Send one message to every recipient of a file."),
-    "campaign": ("producer.cli.campaign:campaign", "See campaigns; pause, resume, cancel, retry or discard them."),
+    "campaign": (
+        "producer.cli.campaign:campaign",
+        "See campaigns, and give them orders.",
+    ),
     "unknown": ("producer.cli.unknown:unknown", "List and settle what nobody knows the outcome of."),
     "provider": ("producer.cli.provider:provider", "List, check, pause and resume providers."),
     "message": ("producer.cli.message:message", "Show one message's whole history."),

@@ -15,7 +15,7 @@ from producer.cli.opening import ready_ledger
 from producer.cli.output import echo_json, echo_table
 from producer.reports import iso
 from worker.errors import ConfigError
-from worker.ledger import accounts, settling, tally
+from worker.ledger import accounts, settling, tally, trouble
 from worker.ledger.accounts import AccountStanding
 from worker.ledger.engine import reading, writing
 from worker.ledger.findings import age
@@ -153,7 +153,7 @@ def _checked(engine: Engine, account: Account) -> dict[str, Any]:
         return {"name": account.name, "is_well": False, "reason": str(error), "balance": None}
     if standing.is_well:
         with writing(engine) as connection:
-            accounts.note_check(connection, account.name, trouble=None)
+            trouble.note_check(connection, account.name, trouble=None)
     balance = None if standing.balance is None else str(standing.balance)
     return {
         "name": account.name,

@@ -9,7 +9,7 @@ from tests.e2e.place import DEADLINE_S, Done, Place
 from tests.e2e.warm import Warm
 from tests.ledgers import run_campaign
 from tests.sandbox.running import Sandbox
-from worker.ledger import accounts
+from worker.ledger import accounts, trouble
 from worker.ledger.engine import reading, writing
 from worker.waiting import within
 
@@ -101,7 +101,7 @@ def test_a_check_without_a_secret_says_what_is_missing_with_exit_code_3(
 
 def in_trouble(place: Place) -> None:
     with writing(place.engine) as connection:
-        accounts.close_account(
+        trouble.close_account(
             connection,
             "acme",
             check_in_ms=3_600_000,

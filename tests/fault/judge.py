@@ -31,7 +31,7 @@ def judge(arena: Arena, *, n_ambiguous: int = 0, workers: int = 1) -> Verdict:
         n_ambiguous: requests that the simulator left without a readable answer.
         workers: how many worker nodes held connections at a time.
     """
-    has_converged = arena.converges(lambda: not _to_be_told(arena))
+    has_converged = arena.converges(lambda: _is_told(arena))
     engine = arena.place.engine
     found, unclear = books.states(engine), books.unclear_requests(engine)
     most = arena.at_risk + books.Marked(requests=n_ambiguous, rows=sum(unclear[:n_ambiguous]))
@@ -87,6 +87,11 @@ def _at_gateway(arena: Arena) -> books.Sent:
 def _to_be_told(arena: Arena) -> books.Sent:
     """Return what the gateway has accepted and the ledger does not know of: it is to ask."""
     return _at_gateway(arena) - books.proven(arena.place.engine)
+
+
+def _is_told(arena: Arena) -> bool:
+    """Say whether waiting is of no more use: the ledger knows all, or it is too late."""
+    return not _to_be_told(arena) or any(arena.gateway.stats()["duplicates"].values())
 
 
 def _risk(unknown: int, *, requests: int, most: books.Marked) -> Iterator[str]:

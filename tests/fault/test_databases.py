@@ -7,13 +7,29 @@ from contextlib import closing
 import pytest
 
 from tests.fault import books
-from tests.fault.arena import Arena
+from tests.fault.arena import SHORT, Arena
 from tests.fault.conftest import Judged
 from tests.fault.servers import OwnPostgres
 
 pytestmark = [pytest.mark.fault, pytest.mark.redis, pytest.mark.timeout(300)]
 AWAY_S = 20.0
 WAITING = "outcomes wait for the ledger"
+
+UNASKED = SHORT.replace('settle = "2s"', 'settle = "10min"')  # what is forgotten is not found by asking
+
+
+@pytest.fixture
+def sqlite_arena(sqlite_arena: Arena) -> Arena:
+    """Give a run in which the gateway is not asked about what is unknown."""
+    sqlite_arena.configure(timers=UNASKED)
+    return sqlite_arena
+
+
+@pytest.fixture
+def postgres_arena(postgres_arena: Arena) -> Arena:
+    """Give the same on Postgres."""
+    postgres_arena.configure(timers=UNASKED)
+    return postgres_arena
 
 
 def is_in_flight(arena: Arena) -> bool:

@@ -5,6 +5,7 @@ import signal
 
 import pytest
 
+from tests.fault import books
 from tests.fault.arena import STEPS, Arena, kinds
 from tests.fault.conftest import Judged
 
@@ -38,3 +39,21 @@ def test_a_child_is_stopped_for_longer_than_its_lease(arena: Arena, judged: Judg
         os.kill(pid, signal.SIGCONT)
 
     assert not judged(arena)
+
+
+def test_a_child_that_was_stopped_after_its_mark_does_not_write_what_has_left_by_order(
+    arena: Arena, judged: Judged
+) -> None:
+    arena.order("stop", "after_mark", "grouped")
+    for _ in range(2):  # the other has permits of its own
+        arena.start()
+
+    arena.send()
+    pid = arena.fired()
+    assert arena.waits_for(lambda: books.states(arena.place.engine)["unknown"] > 0)
+    ordered = arena.run("unknown", "settle", "--campaign", "2", "--resend", "--yes")
+    assert arena.sees(arena.n_messages)
+    os.kill(pid, signal.SIGCONT)
+
+    assert ordered.code == 0
+    assert not judged(arena, workers=2)

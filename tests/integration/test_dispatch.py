@@ -36,7 +36,7 @@ from tests.ledgers import (
 from worker.app import SEND_BATCH, make_app
 from worker.dispatch import Dispatcher, run_tick
 from worker.errors import BrokerError
-from worker.ledger import accounts
+from worker.ledger import trouble
 from worker.settings import Timers
 from worker.waiting import within
 
@@ -321,7 +321,7 @@ def close(engine: Engine, *, for_s: float) -> None:
     """Close the account as one that has taken nothing for so long."""
     do(
         engine,
-        accounts.close_account,
+        trouble.close_account,
         PROVIDER,
         check_in_ms=60_000,
         check_ms=60_000,

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from worker.embedded.locks import EXCLUSIVE, open_lock, try_lock, unlock
+from worker.folder import folder_of
 from worker.settings import Settings
-from worker.station import Presence, folder_of
+from worker.station import Presence
 
 
 @pytest.fixture

@@ -38,7 +38,7 @@ from worker.gateways import make_adapter
 from worker.gateways.base import HttpReply, HttpRequest, Outcome, Submission, Verdict
 from worker.gateways.cpsms import Cpsms
 from worker.gateways.http import Client
-from worker.ledger import accounts, reports
+from worker.ledger import accounts, reports, trouble
 from worker.ledger.campaigns import NewMessage
 from worker.ledger.engine import now_ms, reading, writing
 from worker.ledger.reports import CampaignReport
@@ -344,9 +344,9 @@ class Stubborn(Imagined):
 def brake(engine: Engine) -> None:
     """Brake the account, and let the pause be over."""
     with writing(engine) as connection:
-        answers = accounts.Answers(batch_id=0, clear=[False] * 3)
-        accounts.note_answers(connection, PROVIDER, answers, check_ms=1000)
-        accounts.note_check(connection, PROVIDER, trouble=None)
+        answers = trouble.Answers(batch_id=0, clear=[False] * 3)
+        trouble.note_answers(connection, PROVIDER, answers, check_ms=1000)
+        trouble.note_check(connection, PROVIDER, trouble=None)
 
 
 def test_a_request_refused_because_of_one_number_is_split_until_only_that_is_refused(
@@ -703,7 +703,7 @@ def test_an_account_that_took_a_message_has_nothing_behind_it(
     sandbox.set_faults(out_of_credit=True)
     send_batch(make_desk(), batch_id)
     sandbox.set_faults(out_of_credit=False)
-    do(engine, accounts.note_check, PROVIDER, trouble=None)
+    do(engine, trouble.note_check, PROVIDER, trouble=None)
     before = account(engine)["closed_since"]
 
     send_batch(make_desk(), batch_id)

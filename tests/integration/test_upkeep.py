@@ -33,7 +33,7 @@ from tests.sandbox.running import Sandbox, running_sandbox
 from worker.gateways.base import Capabilities, Lookup
 from worker.gateways.cpsms import Cpsms
 from worker.gateways.http import Client
-from worker.ledger import accounts
+from worker.ledger import accounts, trouble
 from worker.ledger.campaigns import NewMessage
 from worker.ledger.engine import open_ledger
 from worker.retry import Policy
@@ -309,7 +309,7 @@ def close(engine: Engine, *, is_refused: bool = True) -> int:
     batch_id = run_campaign(engine)
     do(
         engine,
-        accounts.close_account,
+        trouble.close_account,
         PROVIDER,
         check_in_ms=0,
         check_ms=0,

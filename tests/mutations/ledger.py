@@ -72,7 +72,7 @@ MARKS = (
                 '.values(lease_until=int(__import__("time").time() * 1000) + lease_ms)',
             ),
         ),
-        ("tests/fault/test_clocks.py::test_a_clock_is_wrong_by_ten_minutes_and_steps[sqlite-behind]",),
+        ("tests/fault/test_clocks.py::test_a_clock_is_wrong_by_ten_minutes_and_steps[sqlite-ahead]",),
     ),
 )
 
@@ -109,6 +109,7 @@ BATCHES = (
             f"{_STEPS}::test_a_child_is_killed[postgres-before_record]",
             f"{_KILLS}::test_children_are_killed_at_random_moments[sqlite]",
             f"{_KILLS}::test_the_whole_worker_is_killed_and_another_goes_on[postgres]",
+            f"{_KILLS}::test_a_whole_worker_is_stopped_for_longer_than_its_lease[sqlite]",
         ),
     ),
     Protection(

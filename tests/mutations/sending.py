@@ -22,8 +22,7 @@ WRITING = (
         (Edit("worker/sending/submit.py", "            if not still_ours():\n", "            if False:\n"),),
         (
             f"{_SENDING}::test_a_mark_that_is_too_old_is_taken_back_and_nobody_is_to_blame",
-            f"{_STEPS}::test_a_child_is_stopped_for_longer_than_its_lease[sqlite-after_mark]",
-            f"{_KILLS}::test_a_whole_worker_is_stopped_for_longer_than_its_lease[sqlite]",
+            f"{_STEPS}::test_a_child_that_was_stopped_after_its_mark_does_not_write_what_has_left_by_order[sqlite]",
         ),
     ),
     Protection(
@@ -98,7 +97,7 @@ ANSWERS = (
     ),
     Protection(
         "three answers in a row that cannot be read brake the account",
-        (Edit("worker/ledger/accounts.py", "_AMBIGUOUS_TO_BRAKE = 3", "_AMBIGUOUS_TO_BRAKE = 1000000"),),
+        (Edit("worker/ledger/trouble.py", "_AMBIGUOUS_TO_BRAKE = 3", "_AMBIGUOUS_TO_BRAKE = 1000000"),),
         (f"{_SENDING}::test_three_answers_in_a_row_that_cannot_be_read_brake_the_account",),
     ),
     Protection(

@@ -31,7 +31,10 @@ def refusal(folder: Path, text: str = PROVIDER) -> str:
     ("text", "sentence"),
     [
         ('ledgr = "x"', "ledgr is not a setting; did you mean ledger?"),
-        ("[other]", "other is not a setting; known are: ledger, broker, receipts, timers, retries, providers"),
+        (
+            "[other]",
+            "other is not a setting; known are: ledger, broker, receipts, timers, retries, providers",
+        ),
         ("ledger = 3", "ledger: input should be a valid string"),
         ('source = "x"', "source is not a setting; remove it"),
         ("[receipts]\nport = 1", "receipts.port is not a setting; known are: listen, public_url"),

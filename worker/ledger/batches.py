@@ -12,9 +12,10 @@ from dataclasses import dataclass
 
 from sqlalchemy import Column, ColumnElement, Connection, RowMapping, case, func, select, update
 
-from worker.ledger.accounts import account_is_open, claim_trial, trial_is_free
+from worker.ledger.accounts import account_is_open
 from worker.ledger.engine import control_lock, now_ms
 from worker.ledger.models import BATCHES, CAMPAIGNS, MESSAGES, SUBMISSIONS
+from worker.ledger.trouble import claim_trial, trial_is_free
 from worker.states import BatchState, CampaignState, MessageState, SubmissionOutcome
 
 _LOST_LEASES_TO_HOLD = 3

@@ -13,7 +13,7 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine
 
 from worker.errors import LedgerError
-from worker.ledger import accounts, outcomes
+from worker.ledger import accounts, outcomes, trouble
 from worker.ledger.batches import Lease
 from worker.ledger.engine import LedgerUnavailableError, writing
 from worker.ledger.values import SubmissionResult
@@ -112,16 +112,14 @@ class Books:
             self.hold(Hold(pause_s=_REFUSED_PAUSE_S, reason=reason))
 
     def _note(self, ends: Sequence[Ended]) -> None:
-        answers = accounts.Answers(
+        answers = trouble.Answers(
             batch_id=self.held.batch_id,
             clear=[end.is_clear for end in ends],
             has_taken=any(end.has_taken for end in ends),
         )
         try:
             with writing(self.engine, wait_s=LOCKED_S) as connection:
-                accounts.note_answers(
-                    connection, self.held.provider, answers, check_ms=_ms(self.timers.check)
-                )
+                trouble.note_answers(connection, self.held.provider, answers, check_ms=_ms(self.timers.check))
         except LedgerError as error:
             _log.error("answers not counted", extra={"provider": self.held.provider, "reason": str(error)})
 
@@ -145,7 +143,7 @@ class Books:
             accounts.hold_account(connection, provider, pause_ms=_ms(hold.pause_s), reason=hold.reason)
             return
         check_s = self.timers.check if hold.is_away else self.timers.trouble_check
-        accounts.close_account(
+        trouble.close_account(
             connection,
             provider,
             check_in_ms=0 if hold.is_away else _ms(check_s),

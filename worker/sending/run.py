@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from worker.clock import Stamp
 from worker.errors import InputError, LedgerError, NotSent, OutcomeUnknown, TooLate
-from worker.ledger import accounts, batches, campaigns, control, intent
+from worker.ledger import batches, campaigns, control, intent, trouble
 from worker.ledger.engine import LedgerUnavailableError, reading, writing
 from worker.ledger.values import DueRow, Intention, Marked, Stop
 from worker.sending.books import LOCKED_S, Books
@@ -47,16 +47,16 @@ def send_batch(desk: Desk, batch_id: int) -> int:
         if held is None:
             return 0
         intent.fail_late(connection, held)
-        trouble = accounts.trouble_of(connection, held.provider)
+        found = trouble.trouble_of(connection, held.provider)
     books = Books(
         engine=desk.engine,
         keep=Keep(desk.folder),
         should_stop=desk.should_stop,
         timers=desk.timers,
         held=held,
-        is_counting=trouble.is_counting,
+        is_counting=found.is_counting,
     )
-    work = _Work(desk=desk, held=held, lease_ms=lease_ms, books=books, is_probe=trouble.is_braked)
+    work = _Work(desk=desk, held=held, lease_ms=lease_ms, books=books, is_probe=found.is_braked)
     try:
         work.run()
     finally:

@@ -23,7 +23,7 @@ from tests.ledgers import (
     try_mark,
     unclear,
 )
-from worker.ledger import accounts, hints
+from worker.ledger import accounts, hints, trouble
 from worker.ledger.engine import reading
 from worker.ledger.values import Stop
 from worker.states import MessageState
@@ -36,7 +36,7 @@ CLEAR, UNCLEAR = True, False
 def close(engine: Engine, *, check_in_ms: int = 0, check_ms: int = CHECK_MS, is_refused: bool = True) -> None:
     do(
         engine,
-        accounts.close_account,
+        trouble.close_account,
         PROVIDER,
         check_in_ms=check_in_ms,
         check_ms=check_ms,
@@ -47,8 +47,8 @@ def close(engine: Engine, *, check_in_ms: int = 0, check_ms: int = CHECK_MS, is_
 
 def note(engine: Engine, *clear: bool, has_taken: bool = False, batch_id: int = 999) -> bool:
     """Count answers to requests of a batch; say whether they braked the account."""
-    answers = accounts.Answers(batch_id=batch_id, clear=clear, has_taken=has_taken)
-    return do(engine, accounts.note_answers, PROVIDER, answers, check_ms=CHECK_MS)
+    answers = trouble.Answers(batch_id=batch_id, clear=clear, has_taken=has_taken)
+    return do(engine, trouble.note_answers, PROVIDER, answers, check_ms=CHECK_MS)
 
 
 def brake(engine: Engine) -> None:
@@ -56,9 +56,9 @@ def brake(engine: Engine) -> None:
     assert note(engine, UNCLEAR, UNCLEAR, UNCLEAR)
 
 
-def check(engine: Engine, *, trouble: str | None = None) -> None:
-    """Make the check that is due, or will be."""
-    do(engine, accounts.note_check, PROVIDER, trouble=trouble)
+def check(engine: Engine, *, reason: str | None = None) -> None:
+    """Make the check that is due, or will be; it finds trouble if there is a reason."""
+    do(engine, trouble.note_check, PROVIDER, trouble=reason)
 
 
 def pause(engine: Engine) -> None:
@@ -126,7 +126,7 @@ def test_a_pause_that_lasts_is_waited_for(engine: Engine) -> None:
 def test_an_account_in_trouble_is_closed_until_a_check_succeeds(engine: Engine) -> None:
     run_campaign(engine)
     close(engine)
-    check(engine, trouble="still none")
+    check(engine, reason="still none")
     before = is_open(engine)
 
     check(engine)
@@ -149,18 +149,18 @@ def test_trouble_is_shown_with_its_reason_and_its_next_check(engine: Engine) -> 
 
 def test_a_check_is_due_at_its_time_and_not_before(engine: Engine) -> None:
     close(engine, check_in_ms=60_000)
-    before = do(engine, accounts.is_check_due, PROVIDER), do(engine, accounts.claim_check, PROVIDER)
+    before = do(engine, trouble.is_check_due, PROVIDER), do(engine, trouble.claim_check, PROVIDER)
 
     change_account(engine, check_at=ago(1))
 
     assert before == (False, None)
-    assert do(engine, accounts.is_check_due, PROVIDER)
+    assert do(engine, trouble.is_check_due, PROVIDER)
 
 
 def test_a_check_that_is_due_is_made_by_one(engine: Engine) -> None:
     close(engine)
 
-    claimed = [do(engine, accounts.claim_check, PROVIDER) for _ in range(2)]
+    claimed = [do(engine, trouble.claim_check, PROVIDER) for _ in range(2)]
 
     assert [check is not None for check in claimed] == [True, False]
 
@@ -171,7 +171,7 @@ def test_whoever_checks_is_told_whether_the_gateway_refused_the_account(
 ) -> None:
     close(engine, is_refused=is_refused)
 
-    assert do(engine, accounts.claim_check, PROVIDER) == accounts.Check(is_refused=is_refused)
+    assert do(engine, trouble.claim_check, PROVIDER) == trouble.Check(is_refused=is_refused)
 
 
 def test_a_braked_account_was_not_refused_even_if_it_once_was(engine: Engine) -> None:
@@ -180,12 +180,12 @@ def test_a_braked_account_was_not_refused_even_if_it_once_was(engine: Engine) ->
     brake(engine)
     change_account(engine, check_at=ago(1))
 
-    assert do(engine, accounts.claim_check, PROVIDER) == accounts.Check(is_refused=False)
+    assert do(engine, trouble.claim_check, PROVIDER) == trouble.Check(is_refused=False)
 
 
 def test_a_check_that_was_claimed_and_never_made_is_due_again_after_a_minute(engine: Engine) -> None:
     close(engine)
-    do(engine, accounts.claim_check, PROVIDER)
+    do(engine, trouble.claim_check, PROVIDER)
 
     assert next_check_ms(engine) == 60_000
 
@@ -200,7 +200,7 @@ def test_the_first_check_is_made_when_it_is_wished(engine: Engine, check_in_ms: 
 def test_a_check_in_vain_is_repeated_after_the_interval(engine: Engine) -> None:
     close(engine, check_in_ms=60_000, check_ms=7000)
 
-    check(engine, trouble="still none")
+    check(engine, reason="still none")
 
     assert next_check_ms(engine) == 7000
 
@@ -348,7 +348,7 @@ def test_the_pause_of_the_brake_doubles_from_5_s_to_5_min(engine: Engine) -> Non
 def test_a_braked_account_is_checked_again_in_the_usual_interval(engine: Engine) -> None:
     brake(engine)
 
-    check(engine, trouble="502")
+    check(engine, reason="502")
 
     assert next_check_ms(engine) == CHECK_MS
 
@@ -464,16 +464,16 @@ def test_a_clear_answer_while_it_is_braked_leaves_it_to_the_check_to_open_it(eng
 
 
 def test_trouble_says_whether_there_is_anything_to_count(engine: Engine) -> None:
-    fresh = do(engine, accounts.trouble_of, PROVIDER)
+    fresh = do(engine, trouble.trouble_of, PROVIDER)
     note(engine, UNCLEAR)
-    counting = do(engine, accounts.trouble_of, PROVIDER)
+    counting = do(engine, trouble.trouble_of, PROVIDER)
     note(engine, UNCLEAR, UNCLEAR)
-    braked = do(engine, accounts.trouble_of, PROVIDER)
+    braked = do(engine, trouble.trouble_of, PROVIDER)
     note(engine, CLEAR, has_taken=True)
 
     assert (fresh.is_counting, counting.is_counting, braked.is_counting) == (False, True, True)
     assert (counting.is_braked, braked.is_braked) == (False, True)
-    assert not do(engine, accounts.trouble_of, PROVIDER).is_braked
+    assert not do(engine, trouble.trouble_of, PROVIDER).is_braked
 
 
 # --- an operator
@@ -574,7 +574,7 @@ def test_a_check_in_vain_forgets_no_hint(engine: Engine) -> None:
     close(engine)
     do(engine, hints.note_published, [batch_id])
 
-    check(engine, trouble="still none")
+    check(engine, reason="still none")
 
     assert batch(engine, batch_id)["n_hints"] == 1
 

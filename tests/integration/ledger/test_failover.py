@@ -30,7 +30,7 @@ from tests.ledgers import (
     try_lease,
     unclear,
 )
-from worker.ledger import accounts, failover, settling
+from worker.ledger import accounts, failover, settling, trouble
 from worker.ledger.engine import reading
 from worker.ledger.values import Marked, SubmissionResult
 from worker.states import MessageState, SubmissionOutcome
@@ -48,7 +48,7 @@ def close(engine: Engine, provider: str = PROVIDER, *, for_ms: int = CLOSED_MS) 
     """Close an account as one that has taken nothing for so long."""
     do(
         engine,
-        accounts.close_account,
+        trouble.close_account,
         provider,
         check_in_ms=60_000,
         check_ms=60_000,
@@ -155,7 +155,7 @@ def test_nothing_goes_while_the_gateway_was_closed_for_a_shorter_time(engine: En
 def test_nothing_goes_of_an_account_that_is_open(engine: Engine) -> None:
     a_batch(engine)
     close(engine)
-    do(engine, accounts.note_check, PROVIDER, trouble=None)
+    do(engine, trouble.note_check, PROVIDER, trouble=None)
 
     assert hand_over(engine) == 0
     assert account(engine)["closed_since"] is not None

@@ -52,7 +52,7 @@ from tests.ledgers import (
     try_mark,
     unclear,
 )
-from worker.ledger import accounts, batches, control, failover, retrying, settling
+from worker.ledger import accounts, batches, control, failover, retrying, settling, trouble
 from worker.ledger.engine import now_ms, open_ledger, reading, writing
 from worker.ledger.models import BATCHES
 from worker.ledger.schema import prepare
@@ -90,7 +90,7 @@ def hasten(connection: sqlite3.Connection, _record: object) -> None:
 def close(engine: Engine, provider: str) -> None:
     do(
         engine,
-        accounts.close_account,
+        trouble.close_account,
         provider,
         check_in_ms=0,
         check_ms=0,
@@ -100,12 +100,12 @@ def close(engine: Engine, provider: str) -> None:
 
 
 def brake(engine: Engine, provider: str) -> None:
-    answers = accounts.Answers(batch_id=1, clear=[False] * 3)
-    do(engine, accounts.note_answers, provider, answers, check_ms=0)
+    answers = trouble.Answers(batch_id=1, clear=[False] * 3)
+    do(engine, trouble.note_answers, provider, answers, check_ms=0)
 
 
 def check(engine: Engine, provider: str) -> None:
-    do(engine, accounts.note_check, provider, trouble=None)
+    do(engine, trouble.note_check, provider, trouble=None)
 
 
 def pause(engine: Engine, provider: str) -> None:

@@ -33,7 +33,7 @@ from tests.ledgers import (
     try_mark,
     unclear,
 )
-from worker.ledger import accounts, batches, control, failover, intent, outcomes, settling, values
+from worker.ledger import accounts, batches, control, failover, intent, outcomes, settling, trouble, values
 from worker.ledger.engine import reading, writing
 from worker.states import MessageState
 from worker.waiting import within
@@ -134,15 +134,13 @@ def pause_provider(connection: Connection) -> None:
 
 
 def close(connection: Connection) -> None:
-    accounts.close_account(
+    trouble.close_account(
         connection, PROVIDER, check_in_ms=60_000, check_ms=60_000, reason="no credit", is_refused=True
     )
 
 
 def brake(connection: Connection) -> None:
-    accounts.note_answers(
-        connection, PROVIDER, accounts.Answers(batch_id=1, clear=[False] * 3), check_ms=1000
-    )
+    trouble.note_answers(connection, PROVIDER, trouble.Answers(batch_id=1, clear=[False] * 3), check_ms=1000)
 
 
 ORDERS = pytest.mark.parametrize("order", [cancel, pause_provider, close, brake])
@@ -320,7 +318,7 @@ def test_of_two_batches_that_are_leased_at_once_a_braked_account_takes_one(postg
     engine = postgres_engine
     first, second = (run_campaign(engine, name=name) for name in "ab")
     do(engine, brake)
-    do(engine, accounts.note_check, PROVIDER, trouble=None)
+    do(engine, trouble.note_check, PROVIDER, trouble=None)
 
     with beside() as call:
         with writing(engine) as connection:
