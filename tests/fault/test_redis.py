@@ -11,13 +11,14 @@ from worker.waiting import within
 
 pytestmark = [pytest.mark.fault, pytest.mark.redis, pytest.mark.timeout(300)]
 QUEUE = "bulksend:sms.acme"
+MANY = 8000  # more batches than children: the hints of some wait in Redis
 UNACKED = "bulksend:unacked"
 
 
 def test_redis_is_killed_and_comes_back_empty(arena: Arena, judged: Judged) -> None:
     arena.gateway.set_faults(latency_ms=300)
     arena.start()
-    arena.send()
+    arena.send(grouped=MANY)
 
     assert arena.sees(1)
     arena.broker.kill()
@@ -29,7 +30,7 @@ def test_redis_is_killed_and_comes_back_empty(arena: Arena, judged: Judged) -> N
 def test_redis_is_emptied_again_and_again(arena: Arena, judged: Judged) -> None:
     arena.gateway.set_faults(latency_ms=300)
     arena.start()
-    arena.send()
+    arena.send(grouped=MANY)
 
     with arena.broker.client() as client:
         for _ in range(4):
@@ -42,7 +43,7 @@ def test_redis_is_emptied_again_and_again(arena: Arena, judged: Judged) -> None:
 def test_redis_is_away_for_twenty_seconds(arena: Arena, judged: Judged) -> None:
     arena.gateway.set_faults(latency_ms=300)
     arena.start()
-    arena.send()
+    arena.send(grouped=MANY)
 
     assert arena.sees(1)
     arena.broker.kill()
