@@ -56,6 +56,7 @@ MARKS = (
         (
             f"{_SENDING}::test_an_answer_that_is_none_is_unknown_and_never_sent_again",
             f"{_KILLS}::test_two_workers_with_their_dispatchers_share_the_work[sqlite]",
+            "tests/fault/test_redis.py::test_hints_are_repeated_reordered_and_ancient[sqlite]",
         ),
     ),
     Protection(

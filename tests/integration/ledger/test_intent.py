@@ -37,7 +37,9 @@ def test_due_rows_carry_their_own_text_or_the_campaigns(engine: Engine) -> None:
     assert [row.text for row in due_rows(engine, held)] == ["Dear Ada", "Hello"]
 
 
-@pytest.mark.parametrize("values", [{"wait_ms": 60_000}, {"leave_by": 1}, {"state": "accepted"}])
+@pytest.mark.parametrize(
+    "values", [{"wait_ms": 60_000}, {"leave_by": 1}, {"state": "accepted"}, {"state": "unknown"}]
+)
 def test_rows_that_may_not_leave_are_not_read_and_not_marked(
     engine: Engine, values: dict[str, object]
 ) -> None:
