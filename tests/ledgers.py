@@ -193,6 +193,18 @@ def _ended(
     return replace(result(marked, state, code=outcome, **facts), outcome=outcome, code=outcome)
 
 
+def half_answered(marked: values.Marked) -> values.SubmissionResult:
+    """Say that the gateway accepted the last message of a request and named no other."""
+    *others, last = marked.rows
+    messages = (
+        *result(replace(marked, rows=tuple(others)), MessageState.UNKNOWN).messages,
+        *result(replace(marked, rows=(last,)), MessageState.ACCEPTED).messages,
+    )
+    return values.SubmissionResult(
+        reference=marked.reference, outcome=SubmissionOutcome.ANSWERED, messages=messages
+    )
+
+
 def record(engine: Engine, *results: values.SubmissionResult) -> int:
     """Record ends of requests; return how many messages changed."""
     with writing(engine) as connection:
@@ -203,6 +215,16 @@ def release(engine: Engine, held: batches.Lease) -> bool:
     """Give a batch back."""
     with writing(engine) as connection:
         return batches.release(connection, held)
+
+
+def lose(engine: Engine, *sizes: int, name: str = "spring") -> list[values.Marked]:
+    """Send a campaign in requests of these sizes, of none of which anybody knows; give the batch back."""
+    held = lease(engine, run_campaign(engine, sum(sizes), name=name))
+    found = iter(due_rows(engine, held))
+    marked = mark(engine, held, *([next(found) for _ in range(size)] for size in sizes))
+    record(engine, *map(unclear, marked))
+    release(engine, held)
+    return marked
 
 
 def sweep(engine: Engine) -> int:
@@ -266,6 +288,11 @@ def change_submissions(engine: Engine, **values: object) -> None:
     """Change all submissions behind the ledger's back."""
     with writing(engine) as connection:
         connection.execute(update(SUBMISSIONS).values(**values))
+
+
+def grow_old(engine: Engine, ms: int) -> None:
+    """Let all messages be so long as they are."""
+    change_messages(engine, changed_at=ago(ms))
 
 
 def change_batch(engine: Engine, batch_id: int, **values: object) -> None:

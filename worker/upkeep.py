@@ -18,9 +18,9 @@ from worker.clock import elapsed_s
 from worker.errors import ConfigError, LedgerError, NotSent, OutcomeUnknown
 from worker.gateways.base import Adapter, Lookup, Outcome, Question
 from worker.gateways.http import LOOKUP_BODY_LIMIT, Client
-from worker.ledger import outcomes, settling, trouble
+from worker.ledger import asking, outcomes, trouble
+from worker.ledger.asking import Asked
 from worker.ledger.engine import reading, writing
-from worker.ledger.settling import Asked
 from worker.ledger.values import MessageOutcome, SubmissionResult
 from worker.providers import Account, standing_of
 from worker.sending.books import replay
@@ -85,7 +85,7 @@ class Upkeep:
             return 0
         interval_ms = _ms(self.timers.lookup or lookup.interval_s)
         with reading(self.engine) as connection:
-            asked = settling.to_ask(
+            asked = asking.to_ask(
                 connection,
                 self.provider,
                 settle_ms=_ms(self.timers.settle),
@@ -99,11 +99,11 @@ class Upkeep:
     def _settle(self, asked: Sequence[Asked], lookup: Lookup, *, interval_ms: int) -> int:
         """Make one call about some requests, unless somebody made one a moment ago."""
         with writing(self.engine) as connection:
-            if not settling.claim_look_up(connection, self.provider, interval_ms=interval_ms):
+            if not asking.claim_look_up(connection, self.provider, interval_ms=interval_ms):
                 return 0
-            settling.note_asked(connection, [each.submission_id for each in asked])
+            asking.note_asked(connection, [each.submission_id for each in asked])
         with reading(self.engine) as connection:
-            control = settling.known_control(connection, self.provider) if lookup.is_proof else []
+            control = asking.known_control(connection, self.provider) if lookup.is_proof else []
         heard = self._hear([*asked, *control])
         if heard is None:
             return 0
@@ -114,7 +114,7 @@ class Upkeep:
             n_settled = outcomes.record(connection, found) if found else 0
             if missing and is_proof:
                 quarantine_ms = _ms(self.timers.quarantine)
-                n_settled += settling.note_missing(connection, missing, quarantine_ms=quarantine_ms)
+                n_settled += asking.note_missing(connection, missing, quarantine_ms=quarantine_ms)
         facts = {"provider": self.provider, "n_asked": len(asked), "n_found": len(found)}
         _log.info("gateway asked", extra={**facts, "n_settled": n_settled})
         return n_settled

@@ -19,8 +19,11 @@ WHOLE_S = 1800.0
 
 
 def main(words: Sequence[str]) -> int:
-    """Run, report, and return the exit code: 0 when every protection is shown to matter."""
+    """Run, report, and return the exit code: 0 when every protection is shown to matter, 2 for a wrong word."""
     chosen = [each for each in PROTECTIONS if not words or any(word in each.name for word in words)]
+    if not chosen:
+        print(f"no protection is named so: {' '.join(words)}")  # noqa: T201 - a program for the terminal
+        return 2
     problems = _problems_of_the_whole(chosen)
     if not problems:
         with ThreadPoolExecutor(N_AT_ONCE) as pool:
@@ -29,7 +32,7 @@ def main(words: Sequence[str]) -> int:
         print(said)  # noqa: T201 - a program for the terminal
     if not problems and not words:
         _write_list(chosen)
-    return 1 if problems or not chosen else 0
+    return 1 if problems else 0
 
 
 def _problems_of_the_whole(chosen: Sequence[Protection]) -> list[str]:

@@ -5,7 +5,7 @@ from tests.mutations.tree import Edit, Protection
 _INTENT = "worker/ledger/intent.py"
 _BATCHES = "worker/ledger/batches.py"
 _STATES = "worker/states.py"
-_SETTLING = "worker/ledger/settling.py"
+_ASKING = "worker/ledger/asking.py"
 _FAILOVER = "worker/ledger/failover.py"
 _TESTS = "tests/integration/ledger"
 _UPKEEP = "tests/integration/test_upkeep.py"
@@ -186,22 +186,22 @@ SETTLING = (
         "never received counts after the quarantine only",
         (
             Edit(
-                _SETTLING,
+                _ASKING,
                 "SUBMISSIONS.c.id.in_(ids), ~young.exists(), apart)",
                 "SUBMISSIONS.c.id.in_(ids), apart)",
             ),
         ),
-        (f"{_TESTS}/test_settling.py::test_answers_within_the_quarantine_do_not_count",),
+        (f"{_TESTS}/test_asking.py::test_answers_within_the_quarantine_do_not_count",),
     ),
     Protection(
         "never received is said twice before anything is sent again",
-        (Edit(_SETTLING, "_NEVER_RECEIVED_TO_QUEUE = 2", "_NEVER_RECEIVED_TO_QUEUE = 1"),),
-        (f"{_TESTS}/test_settling.py::test_what_was_never_received_is_queued_again_on_the_second_answer",),
+        (Edit(_ASKING, "_NEVER_RECEIVED_TO_QUEUE = 2", "_NEVER_RECEIVED_TO_QUEUE = 1"),),
+        (f"{_TESTS}/test_asking.py::test_what_was_never_received_is_queued_again_on_the_second_answer",),
     ),
     Protection(
         "two answers of never received are a minute apart",
-        (Edit(_SETTLING, "_APART_MS = 60_000", "_APART_MS = 0"),),
-        (f"{_TESTS}/test_settling.py::test_answers_in_the_same_minute_count_once",),
+        (Edit(_ASKING, "_APART_MS = 60_000", "_APART_MS = 0"),),
+        (f"{_TESTS}/test_asking.py::test_answers_in_the_same_minute_count_once",),
     ),
     Protection(
         "never received is proof only beside something that is found",

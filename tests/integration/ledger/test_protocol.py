@@ -52,11 +52,11 @@ from tests.ledgers import (
     try_mark,
     unclear,
 )
-from worker.ledger import accounts, batches, control, failover, retrying, settling, trouble
+from worker.ledger import accounts, asking, batches, control, failover, retrying, settling, trouble
+from worker.ledger.asking import Asked
 from worker.ledger.engine import now_ms, open_ledger, reading, writing
 from worker.ledger.models import BATCHES
 from worker.ledger.schema import prepare
-from worker.ledger.settling import Asked
 from worker.ledger.values import Marked, MessageOutcome, Stop, SubmissionResult
 from worker.states import PROVEN, MessageState, SubmissionOutcome
 
@@ -300,7 +300,7 @@ class Protocol(RuleBasedStateMachine):
             change_submissions(self.engine, missing_at=ago(60_000))
             asked = do(
                 self.engine,
-                settling.to_ask,
+                asking.to_ask,
                 PROVIDER,
                 settle_ms=0,
                 interval_ms=0,
@@ -308,7 +308,7 @@ class Protocol(RuleBasedStateMachine):
             )
             record(self.engine, *(self.found(each) for each in asked))
             missing = [each for each in asked if each.reference in self.decided and not self.has(each)]
-            do(self.engine, settling.note_missing, missing, quarantine_ms=QUARANTINE_MS)
+            do(self.engine, asking.note_missing, missing, quarantine_ms=QUARANTINE_MS)
 
     def has(self, asked: Asked) -> set[int]:
         """Return the messages that the gateway has of a request."""
