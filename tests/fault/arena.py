@@ -77,6 +77,7 @@ class Arena:
         self.at_risk = books.Marked()  # marked at a kill, or in a process that was stopped
         self.n_kills = 0  # and stops
         self._n_fired = 0
+        self._n_counted = 0
         self.n_messages = 0
         self.most_open = 0  # requests without an outcome, at any look
         self._began_s = time.monotonic()
@@ -138,12 +139,17 @@ class Arena:
 
     def fired(self) -> int:
         """Wait until one more process has signalled itself; count what was marked in it, return its id."""
-        assert self.waits_for(lambda: len(self._fired()) > self._n_fired), "no worker reached the step"
+        assert self.waits_for(lambda: self._n_counted > self._n_fired), "no worker reached the step"
         pid = self._fired()[self._n_fired]
         self._n_fired += 1
-        self._count([pid])
         self.n_kills += 1
         return pid
+
+    def _count_fired(self) -> None:
+        """Count what is marked in a process as soon as it has signalled itself: the sweep may come soon."""
+        for pid in self._fired()[self._n_counted :]:
+            self._count([pid])
+            self._n_counted += 1
 
     def _fired(self) -> list[int]:
         try:
@@ -262,6 +268,7 @@ class Arena:
 
     def _look(self) -> bool:
         with suppress(LedgerError):
+            self._count_fired()
             self.most_open = max(self.most_open, books.open_requests(self.place.engine))
         return True
 
