@@ -15,10 +15,14 @@ from producer.spool import Spool
 from worker.errors import InputError, LedgerError
 from worker.ledger import campaigns, claims, control, interrupted, retrying
 from worker.ledger.claims import Identity
-from worker.ledger.engine import writing
+from worker.ledger.engine import LedgerUnavailableError, writing
 from worker.states import MessageState
 
 OnMessages = Callable[[int], None]
+
+
+class LateInterrupt(KeyboardInterrupt):
+    """Ctrl-C that came too late to keep a campaign from being released; the message says what is known."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,8 +57,9 @@ def create(engine: Engine, order: Order, prepared: Prepared, *, on_messages: OnM
     kill it can be finished, or gives way to the next try of the same order.
 
     Raises:
-        InputError: the same order was sent before.
-        LedgerError: the ledger is away; nothing was released and the same command may be repeated.
+        InputError: the same order was sent before, or is being imported now.
+        LedgerError: the ledger is away; nothing was released, unless the sentence says that it may be.
+        LateInterrupt: Ctrl-C came when the release was made, or may have been made.
     """
     with _interrupts_held_back() as check:
         with writing(engine) as connection:
@@ -62,12 +67,9 @@ def create(engine: Engine, order: Order, prepared: Prepared, *, on_messages: OnM
             importer = campaigns.create(connection, _new(order, prepared))
             claims.take(connection, prepared.identity, importer.campaign_id)
         import_ = _Import(engine, importer, check=check)
-        try:
+        with import_.ending(import_.abandon):
             import_.add(prepared.messages, on_messages=on_messages)
             import_.release(prepared)
-        except BaseException:
-            import_.abandon()
-            raise
     return importer.campaign_id
 
 
@@ -93,6 +95,43 @@ class _Import:
         self._engine = engine
         self._importer = importer
         self._check = check
+        self._is_releasing = False
+
+    @contextlib.contextmanager
+    def ending(self, give_up: Callable[[], bool]) -> Iterator[None]:
+        """Give up what ends before its release; say so where it may be released all the same.
+
+        Args:
+            give_up: abandon it, or let it go; whether it was ours until then.
+
+        Raises:
+            LateInterrupt: Ctrl-C came when it was released, or may have been.
+            LedgerError: the ledger went away in the release, and may have made it.
+        """
+        try:
+            yield
+        except BaseException as error:
+            is_given_up = False
+            with contextlib.suppress(KeyboardInterrupt):  # one more changes nothing
+                is_given_up = give_up()
+            if is_given_up or not self._is_releasing:
+                raise
+            raise self._doubt(error) from None
+        try:
+            self._check()
+        except KeyboardInterrupt:
+            raise LateInterrupt(self._sentence("is released")) from None
+
+    def _doubt(self, error: BaseException) -> BaseException:
+        """Say that the campaign may be released, where the error leaves that open."""
+        words = self._sentence("may be released")
+        if isinstance(error, KeyboardInterrupt):
+            return LateInterrupt(words)
+        return LedgerError(f"{error}. {words}") if isinstance(error, LedgerUnavailableError) else error
+
+    def _sentence(self, what: str) -> str:
+        number = self._importer.campaign_id
+        return f"Campaign {number} {what}: see `bulksend campaign show {number}`"
 
     def add(self, messages: Iterable[campaigns.NewMessage], *, on_messages: OnMessages | None) -> None:
         for chunk in campaigns.batched(messages):
@@ -107,22 +146,26 @@ class _Import:
         self._check()
         found = prepared.found
         counts = campaigns.SourceCounts(rows=found.rows, duplicates=found.duplicates, refused=found.refused)
+        self._is_releasing = True
         with writing(self._engine) as connection:
             claims.move(connection, prepared.identity, self._importer.campaign_id)
             campaigns.release(connection, self._importer, counts)
 
-    def abandon(self) -> None:
-        """Put the unfinished campaign away if the ledger lets us; the next try of the order would too."""
+    def abandon(self) -> bool:
+        """Put the unfinished campaign away, as the next try of the order would; False when that failed."""
+        is_ours = False
         with contextlib.suppress(LedgerError):
             with writing(self._engine) as connection:
                 is_ours = campaigns.abandon(connection, self._importer)
             if is_ours:
                 _clear(self._engine, self._importer.campaign_id)
+        return is_ours
 
-    def let_go(self) -> None:
-        """Leave the unfinished campaign to whoever finishes it, at once if the ledger lets us."""
+    def let_go(self) -> bool:
+        """Leave the unfinished campaign to whoever finishes it, at once; False when that failed."""
         with contextlib.suppress(LedgerError), writing(self._engine) as connection:
-            campaigns.let_go(connection, self._importer)
+            return campaigns.let_go(connection, self._importer)
+        return False
 
 
 @contextlib.contextmanager
@@ -130,7 +173,7 @@ def _interrupts_held_back() -> Iterator[Callable[[], None]]:
     """Give a check that raises what Ctrl-C would have raised before; a second Ctrl-C is not held back.
 
     A transaction that it tears apart keeps its locks as long as the traceback lives, and nothing could be put
-    away. One that comes during the release comes too late.
+    away.
     """
     came: list[int] = []
 
@@ -166,22 +209,22 @@ def finish(
     interruption leaves the campaign to be finished later.
 
     Raises:
-        InputError: another program is finishing it, or has; or what would be sent is not what was previewed.
-        LedgerError: the ledger is away; nothing was released.
+        InputError: another program is finishing it, or has; or what would be sent is not what was previewed,
+            or was sent since.
+        LedgerError: the ledger is away; nothing was released, unless the sentence says that it may be.
+        LateInterrupt: Ctrl-C came when the release was made, or may have been made.
     """
     with _interrupts_held_back() as check:
         with writing(engine) as connection:
             _require_same(interrupted.find(connection, campaign_id), prepared.found, campaign_id)
+            claims.require_not_overtaken(connection, prepared.identity, campaign_id)
             importer, n_there = interrupted.take_over(connection, campaign_id)
         import_ = _Import(engine, importer, check=check)
-        try:
+        with import_.ending(import_.let_go):
             if on_messages:
                 on_messages(n_there)
             import_.add(islice(prepared.messages, n_there, None), on_messages=on_messages)
             import_.release(prepared)
-        except BaseException:
-            import_.let_go()
-            raise
 
 
 def _require_same(kept: campaigns.NewCampaign, found: Preview, campaign_id: int) -> None:
@@ -213,15 +256,13 @@ def _clear(engine: Engine, campaign_id: int) -> int:
 
 
 def resume(engine: Engine, campaign_id: int, *, author: str) -> int:
-    """Let a campaign go on that is paused, or that runs with batches held; return how many were opened.
+    """Let a campaign go on that is paused, has batches held, or both; return how many batches were opened.
 
     Raises:
         InputError: there is no such campaign, or nothing of it waits for this.
     """
     with writing(engine) as connection:
-        was_paused = control.resume(connection, campaign_id, author=author)
-    if was_paused:
-        return 0
+        control.resume(connection, campaign_id, author=author)
     return len(list(_one_by_one(engine, lambda connection: control.reopen_held(connection, campaign_id))))
 
 

@@ -19,7 +19,7 @@ from worker.text.template import Template
 
 OnMessage = Callable[[NewMessage, str], None]
 
-SHOWN_PROBLEMS = 100
+KEPT_PROBLEMS = 100
 """Refused rows that are kept with their reason; all are counted."""
 
 
@@ -93,7 +93,7 @@ class Preview:
         """Count a refused row."""
         self.refused += 1
         self.reasons[problem.code] += 1
-        if len(self.problems) < SHOWN_PROBLEMS:
+        if len(self.problems) < KEPT_PROBLEMS:
             self.problems.append(problem)
 
     def count(self, composed: Composed, price: Price | None, *, line: int) -> None:

@@ -1,4 +1,4 @@
-"""What is reported of campaigns and previews: plain values for JSON, and CSV that is safe to open."""
+"""What is reported of campaigns, providers and previews: plain values for JSON, CSV that is safe to open."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ import csv
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any, TextIO
 
 from sqlalchemy import Connection
 
 from worker.clock import instant
 from worker.ledger import reports
+from worker.ledger.accounts import AccountStanding
 from worker.ledger.campaigns import NewMessage
 from worker.ledger.reports import CampaignReport
 from worker.settings import Settings
@@ -132,3 +134,30 @@ def is_complete(report: CampaignReport) -> bool:
     """Say whether every message was accepted by the gateway, or better."""
     good = {MessageState.ACCEPTED, MessageState.DELIVERED}
     return report.is_done and all(n == 0 for state, n in report.counts.items() if state not in good)
+
+
+def provider_facts(
+    name: str,
+    settings: Settings,
+    *,
+    standing: AccountStanding | None = None,
+    counts: Mapping[MessageState, int] = MappingProxyType({}),
+    unknown_ms: int | None = None,
+) -> dict[str, Any]:
+    """Give a provider as the listing prints it; ``unknown_ms`` is the age of the oldest unknown message."""
+    configured = settings.providers.get(name)
+    standing = standing or AccountStanding(provider=name, state="open")
+    return {
+        "name": name,
+        "gateway": configured.gateway if configured else None,
+        "state": standing.state,
+        "reason": standing.reason,
+        "since": iso(standing.since),
+        "until": iso(standing.until),
+        "author": standing.author,
+        "queued": counts.get(MessageState.QUEUED, 0),
+        "in_flight": counts.get(MessageState.SUBMITTING, 0),
+        "unknown": counts.get(MessageState.UNKNOWN, 0),
+        "oldest_unknown_s": None if unknown_ms is None else unknown_ms / 1000,
+        "counts": {state.value: counts.get(state, 0) for state in MessageState},
+    }

@@ -21,6 +21,7 @@ NOBODY_SENDS = (
     "(`bulksend worker` runs one)"
 )
 PACE_S = 10.0
+"""What a pace, and the time left, is taken from: the last seconds, not the whole life of a campaign."""
 
 
 class Pace:

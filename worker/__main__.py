@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import threading
 
 from worker.errors import BulksendError
 from worker.roles import die_with_parent
+from worker.waiting import Flag
 
 
 def _celery() -> None:
@@ -32,7 +32,6 @@ def _celery() -> None:
 
 def _tick() -> None:
     from worker.dispatch import Dispatcher, run_tick  # noqa: PLC0415 - each process imports what it runs
-    from worker.folder import folder_of  # noqa: PLC0415
     from worker.ledger.engine import open_ledger  # noqa: PLC0415
     from worker.log import configure_logging  # noqa: PLC0415
     from worker.providers import accounts_of  # noqa: PLC0415
@@ -41,13 +40,13 @@ def _tick() -> None:
 
     configure_logging()
     settings = load_settings()
-    stop = threading.Event()
+    stop = Flag()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     engine = open_ledger(settings.ledger)
     accounts = list(accounts_of(settings).values())
     start_upkeep(accounts, engine=engine, timers=settings.timers, wait=stop.wait)
-    start_replay(folder_of(settings), engine=engine, timers=settings.timers, wait=stop.wait)
+    start_replay(settings, engine=engine, wait=stop.wait)
     dispatcher = Dispatcher.of(settings, engine=engine, broker=str(settings.broker))
     run_tick(dispatcher, list(settings.providers), wait=stop.wait)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import sys
-import threading
 from collections.abc import Sequence
 from types import FrameType
 
@@ -28,6 +27,8 @@ from worker.station import (
     tick_role,
     worker_roles,
 )
+from worker.upkeep import start_replay
+from worker.waiting import Flag
 
 _PORT = click.IntRange(1, 65535)
 
@@ -45,7 +46,8 @@ def worker(*, no_tick: bool) -> None:
     with broker_of(settings) as broker:
         if not no_tick:  # without one, nothing is published: `send --wait` must bring a worker all the same
             _announce(settings)
-        _run(worker_roles(settings, broker, with_tick=not no_tick), settings)
+        roles = worker_roles(settings, broker, with_tick=not no_tick)
+        _run(roles, settings, replays=no_tick)  # as the tick does, where there is one
 
 
 @click.command()
@@ -121,13 +123,13 @@ def _announce(settings: Settings) -> None:
     _presences.append(presence)
 
 
-def _run(roles: Sequence[Role], settings: Settings) -> None:
+def _run(roles: Sequence[Role], settings: Settings, *, replays: bool = False) -> None:
     configure_logging()
-    stop = threading.Event()
+    stop = Flag()
     supervisor = Supervisor(roles, grace_s=settings.timers.grace)
 
     def stopped(_number: int, _frame: FrameType | None) -> None:
-        if stop.is_set():
+        if stop.is_set:
             supervisor.hurry()
         stop.set()
 
@@ -137,4 +139,6 @@ def _run(roles: Sequence[Role], settings: Settings) -> None:
     names = ", ".join(role.name for role in roles)
     click.echo(f"Running {names}; Ctrl-C stops", err=True)
     sys.stderr.flush()
-    supervisor.run(stop)
+    if replays:
+        start_replay(settings, engine=open_ledger(settings.ledger), wait=stop.wait)
+    supervisor.run(stop.wait)

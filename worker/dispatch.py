@@ -127,19 +127,27 @@ class Dispatcher:
         with writing(self.engine) as connection:
             return batches.sweep(connection)
 
-    def hand_over(self, provider: str) -> int:
-        """Give due messages of a provider that takes nothing to their fallbacks; returns how many.
+    def hand_over(self, provider: str, *, providers: Sequence[str]) -> int:
+        """Give due messages of a provider that takes nothing to those of ``providers`` that stand in for it.
 
         A few batches a round, one a transaction: whoever marks waits for it.
+
+        Returns:
+            how many messages were moved.
         """
         closed_ms = int(self.timers.failover * 1000)
         with reading(self.engine) as connection:
-            if not failover.waits_for_fallback(connection, provider, closed_ms=closed_ms):
+            if not failover.waits_for_fallback(
+                connection, provider, closed_ms=closed_ms, providers=providers
+            ):
                 return 0
         n_messages = 0
         for _ in range(_HANDED_OVER_AT_ONCE):
             with writing(self.engine) as connection:
-                n_messages += failover.hand_over(connection, provider, closed_ms=closed_ms)
+                n_moved = failover.hand_over(connection, provider, closed_ms=closed_ms, providers=providers)
+            if not n_moved:
+                break
+            n_messages += n_moved
         return n_messages
 
     def tick(self, providers: Sequence[str]) -> None:
@@ -149,7 +157,7 @@ class Dispatcher:
             if swept:
                 _log.warning("leases swept", extra={"n_batches": swept})
             for provider in providers:
-                n_moved = self.hand_over(provider)
+                n_moved = self.hand_over(provider, providers=providers)
                 if n_moved:
                     _log.warning("handed over", extra={"provider": provider, "n_messages": n_moved})
             for provider in providers:

@@ -17,6 +17,7 @@ from worker.embedded.server import OLDEST
 from worker.errors import ConfigError, LedgerError
 from worker.folder import folder_of
 from worker.gateways.base import Standing
+from worker.ledger.audit import STEPS as AUDIT_STEPS
 from worker.ledger.audit import Audit, audit
 from worker.ledger.engine import open_ledger, reading
 from worker.ledger.findings import Finding, note, problem
@@ -29,7 +30,7 @@ from worker.station import check_broker, redis_address
 
 OnStep = Callable[[str], None]
 
-STEPS = 11
+STEPS = 3 + AUDIT_STEPS
 """So often ``examine`` says what it looks at, and once more for each provider."""
 
 _ANSWER_S = 3.0

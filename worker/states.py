@@ -46,7 +46,7 @@ class SubmissionOutcome(enum.StrEnum):
     """What became of one request."""
 
     OPEN = "open"  # marked, no outcome recorded yet
-    ANSWERED = "answered"  # the gateway said something about every recipient
+    ANSWERED = "answered"  # the gateway told the outcome of a recipient at least, not always of each
     NOT_SENT = "not_sent"
     UNKNOWN = "unknown"
 

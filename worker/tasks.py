@@ -73,6 +73,9 @@ def send_batch(batch_id: int) -> None:
         RuntimeError,
     ) as error:  # the tick repeats the hint; no thread to be had
         _log.error("batch not worked", extra={"batch_id": batch_id, "reason": str(error)})
+    except Exception as bug:  # noqa: BLE001 - Celery would print it, and its words may hold a number or a text
+        facts = {"batch_id": batch_id, "error_class": type(bug).__name__}
+        _log.error("batch not worked because of a bug", extra=facts)
 
 
 @functools.cache
@@ -103,6 +106,7 @@ def _desk(provider: str) -> Desk:
         timers=settings.timers,
         judge=Judge(policy=_policy(), random=random.SystemRandom().random),
         folder=folder_of(settings),
+        providers=settings.providers.keys(),
         should_stop=lambda: bool(_stopping.value),
         should_hurry=lambda: bool(_stopping.value >= _HURRIES),
     )

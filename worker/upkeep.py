@@ -1,6 +1,8 @@
-"""Upkeep of one account, beside the tick: checks it while it is closed, and asks what became of requests.
+"""Upkeep, in threads beside the rest: of the accounts, and of the outcomes that were kept on this machine.
 
-Any number may run at once, on any host: the ledger says whose turn it is.
+An account is checked while it is closed, and its gateway asked what became of requests. Any number may do
+that at once, on any host: the ledger says whose turn it is. What killed workers have kept lies in a folder of
+one machine, so every machine with a worker replays.
 """
 
 from __future__ import annotations
@@ -10,12 +12,12 @@ import math
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from sqlalchemy import Engine
 
 from worker.clock import elapsed_s
 from worker.errors import ConfigError, LedgerError, NotSent, OutcomeUnknown
+from worker.folder import folder_of
 from worker.gateways.base import Adapter, Lookup, Outcome, Question
 from worker.gateways.http import LOOKUP_BODY_LIMIT, Client
 from worker.ledger import asking, outcomes, trouble
@@ -23,12 +25,13 @@ from worker.ledger.asking import Asked
 from worker.ledger.engine import reading, writing
 from worker.ledger.values import MessageOutcome, SubmissionResult
 from worker.providers import Account, standing_of
-from worker.sending.books import replay
-from worker.settings import Timers
+from worker.sending.write import write_kept
+from worker.settings import Settings, Timers
 from worker.states import MessageState, SubmissionOutcome
 
 _log = logging.getLogger(__name__)
-_SPAN_MS = 600_000  # a call that covers a span of time asks for no longer one
+_LONGEST_SPAN_MS = 600_000  # a call that covers a span of time asks for no longer one
+_SHORTEST_SPAN_MS = 60_000
 
 Heard = Mapping[str, Mapping[str, Outcome]]
 """By reference, then by number: what the gateway says it has."""
@@ -44,6 +47,7 @@ class Upkeep:
     client: Client
     timers: Timers
     _settle_at_s: float = field(default=-math.inf)
+    _span_ms: int = _LONGEST_SPAN_MS
 
     def round(self) -> None:
         """Do what is due; whatever goes wrong is for the next round."""
@@ -94,7 +98,8 @@ class Upkeep:
             )
         if not asked:
             return 0
-        return self._settle(_in_one_call(asked, lookup), lookup, interval_ms=interval_ms)
+        together = _in_one_call(asked, lookup, span_ms=self._span_ms)
+        return self._settle(together, lookup, interval_ms=interval_ms)
 
     def _settle(self, asked: Sequence[Asked], lookup: Lookup, *, interval_ms: int) -> int:
         """Make one call about some requests, unless somebody made one a moment ago."""
@@ -127,19 +132,25 @@ class Upkeep:
         try:
             reply = self.client.exchange(self.adapter.ask(questions), body_limit=LOOKUP_BODY_LIMIT)
         except (ConfigError, NotSent, OutcomeUnknown) as error:
+            if isinstance(error, OutcomeUnknown):  # perhaps because the log of such a span is too long
+                self._span_ms = max(self._span_ms // 2, _SHORTEST_SPAN_MS)
             _log.info("gateway not asked", extra={"provider": self.provider, "reason": str(error)})
             return None
-        return self.adapter.hear(questions, reply)
+        self._span_ms = min(self._span_ms * 2, _LONGEST_SPAN_MS)
+        heard = self.adapter.hear(questions, reply)
+        if heard is None:
+            _log.warning("gateway asked in vain", extra={"provider": self.provider, "status": reply.status})
+        return heard
 
 
-def _in_one_call(asked: Sequence[Asked], lookup: Lookup) -> Sequence[Asked]:
+def _in_one_call(asked: Sequence[Asked], lookup: Lookup, *, span_ms: int) -> Sequence[Asked]:
     """Return what one call can carry, beginning with what was not asked about for longest.
 
     There is room for the one that is known to be accepted; the others are for the calls that follow.
     """
     if lookup.most_references is not None:
         return asked[: max(1, lookup.most_references - 1)]
-    return [each for each in asked if abs(each.sent_at - asked[0].sent_at) <= _SPAN_MS]
+    return [each for each in asked if abs(each.sent_at - asked[0].sent_at) <= span_ms]
 
 
 def _found(asked: Asked, heard: Mapping[str, Outcome]) -> SubmissionResult:
@@ -169,13 +180,13 @@ def start_upkeep(
         _start(f"upkeep-{account.name}", _run, account, engine, timers, wait)
 
 
-def start_replay(folder: Path, *, engine: Engine, timers: Timers, wait: Callable[[float], bool]) -> None:
+def start_replay(settings: Settings, *, engine: Engine, wait: Callable[[float], bool]) -> None:
     """Write what killed workers of this machine have kept, again and again, in a thread of its own."""
 
     def run() -> None:
         while True:
-            replay(folder, engine)
-            if wait(timers.check):
+            write_kept(folder_of(settings), engine, providers=settings.providers)
+            if wait(settings.timers.check):
                 return
 
     _start("replay", run)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
-
 import click
 from sqlalchemy import Engine
 
@@ -11,6 +9,7 @@ from producer import campaigns
 from producer.cli.opening import ready_ledger
 from producer.cli.order import make_identity, read_order, remake_order
 from producer.cli.output import Meter, ask
+from producer.cli.words import author, require_plain
 from producer.spool import Spool
 from worker.ledger import control, interrupted, reports, retrying
 from worker.ledger.engine import reading, writing
@@ -23,8 +22,9 @@ from worker.states import CampaignState, MessageState
 @click.option("--reason", default="paused by hand", show_default=True, help="Shown with the campaign.")
 def pause(campaign_id: int, reason: str) -> None:
     """Stop a campaign: what is not on its way to the gateway stays queued."""
+    require_plain("--reason", reason)
     with writing(ready_ledger(load_settings())) as connection:
-        control.pause(connection, campaign_id, reason=reason, author=getpass.getuser())
+        control.pause(connection, campaign_id, reason=reason, author=author())
     click.echo(
         f"Campaign {campaign_id} is paused; `bulksend campaign resume {campaign_id}` undoes it", err=True
     )
@@ -41,7 +41,7 @@ def resume(campaign_id: int) -> None:
     if state == CampaignState.IMPORTING:
         _finish_import(settings, engine, campaign_id)
         return
-    n_opened = campaigns.resume(engine, campaign_id, author=getpass.getuser())
+    n_opened = campaigns.resume(engine, campaign_id, author=author())
     held = f"; batches that were held and are tried again: {n_opened}" if n_opened else ""
     click.echo(f"Campaign {campaign_id} goes on{held}", err=True)
 
@@ -58,6 +58,9 @@ def _finish_import(settings: Settings, engine: Engine, campaign_id: int) -> None
         prepared = campaigns.Prepared(found=found, messages=spool, identity=identity)
         with Meter("Importing", total=found.messages) as meter:
             campaigns.finish(engine, campaign_id, prepared, on_messages=meter.advance)
+    except campaigns.LateInterrupt as late:
+        click.echo(late, err=True)
+        raise
     except KeyboardInterrupt:
         click.echo(f"`bulksend campaign resume {campaign_id}` goes on with the import.", err=True)
         raise
@@ -72,7 +75,7 @@ def _finish_import(settings: Settings, engine: Engine, campaign_id: int) -> None
 def cancel(campaign_id: int, *, yes: bool) -> None:
     """End a campaign for good: what is still queued is never sent."""
     ask(f"End campaign {campaign_id} for good?", yes=yes)
-    n_cancelled = campaigns.cancel(ready_ledger(load_settings()), campaign_id, author=getpass.getuser())
+    n_cancelled = campaigns.cancel(ready_ledger(load_settings()), campaign_id, author=author())
     click.echo(f"Campaign {campaign_id} is cancelled; {n_cancelled} messages were still queued", err=True)
 
 
@@ -104,7 +107,8 @@ def retry(campaign_id: int, *, failed: bool, rejected: bool, yes: bool) -> None:
             "`bulksend unknown settle --resend` is for such messages, before they are settled as failed",
             err=True,
         )
+    n_queued = 0
     if found.n:
         ask(f"Send {found.n} messages of campaign {campaign_id} once more?", yes=yes)
-    n_queued = campaigns.retry(engine, campaign_id, states)
+        n_queued = campaigns.retry(engine, campaign_id, states)
     click.echo(f"Campaign {campaign_id}: {n_queued} messages are queued again", err=True)

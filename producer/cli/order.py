@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from producer.cli.output import Meter
+from producer.cli.words import require_plain
 from producer.preview import OnMessage, Order, Preview, preview
 from worker.errors import ConfigError, InputError
 from worker.ledger.campaigns import NewCampaign
@@ -53,11 +53,11 @@ def make_order(settings: Settings, given: dict[str, Any]) -> Order:
     sender = given["sender"] or account.provider.sender
     if not sender:
         raise ConfigError(f"No sender: give --sender, or sender = in [providers.{account.name}]")
-    _require_plain("the name of the file", given["file"].name, advice="rename it")
-    _require_plain("--name", given["name"] or "")
-    _require_plain("the sender", sender)
+    require_plain("the name of the file", given["file"].name, advice="rename it")
+    require_plain("--name", given["name"] or "")
+    require_plain("the sender", sender)
     for written in given["options"]:
-        _require_plain("--option", written)
+        require_plain("--option", written)
     return Order(
         path=given["file"],
         template=given["text"],
@@ -113,12 +113,6 @@ def require_key(key: str | None) -> None:
     """Refuse what is no key of --key; raises ConfigError."""
     if key is not None and not (0 < len(key) <= LONGEST_KEY and key.isprintable()):
         raise ConfigError(f"--key: write 1 to {LONGEST_KEY} printable characters")
-
-
-def _require_plain(what: str, written: str, *, advice: str = "write it anew") -> None:
-    """Refuse what no ledger can keep (bytes that are not UTF-8), and what a terminal would obey."""
-    if any(unicodedata.category(character) in {"Cc", "Cs"} for character in written):
-        raise ConfigError(f"{what} holds a control character or is not UTF-8: {advice}")
 
 
 def _option(written: str) -> tuple[str, str]:

@@ -15,13 +15,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from producer.recipients import Problem
+from producer.watch import PACE_S
 from worker.errors import InputError
 
 PLAIN_INTERVAL_S = 2.0
 """Between two lines of progress where there is no terminal."""
-
-PACE_S = 10.0
-"""What the time left is estimated from: the last seconds, not the whole life of a campaign."""
 
 SHOWN_PROBLEMS = 20
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any
 
 import click
@@ -13,17 +11,15 @@ from sqlalchemy import Engine
 from producer.cli import EXIT_PARTLY
 from producer.cli.opening import ready_ledger
 from producer.cli.output import echo_json, echo_table
-from producer.reports import iso
+from producer.cli.words import author, require_plain
+from producer.reports import provider_facts
 from worker.errors import ConfigError
 from worker.ledger import accounts, settling, tally, trouble
 from worker.ledger.accounts import AccountStanding
-from worker.ledger.engine import reading, writing
+from worker.ledger.engine import now_of, reading, writing
 from worker.ledger.findings import age
 from worker.providers import Account, account_named, accounts_of
 from worker.settings import Settings, load_settings
-from worker.states import MessageState
-
-_M = MessageState
 
 
 @click.group()
@@ -40,7 +36,7 @@ def list_(*, as_json: bool) -> None:
         standings = accounts.standings(connection)
         counts = tally.counts_by_provider(connection)
         unknown = settling.ages(connection)
-        now = tally.now_of(connection)
+        now = now_of(connection)
     names = settings.providers.keys() | standings.keys() | counts.keys()
     found = [
         provider_facts(
@@ -56,33 +52,6 @@ def list_(*, as_json: bool) -> None:
         echo_json(found)
     else:
         _echo(found)
-
-
-def provider_facts(
-    name: str,
-    settings: Settings,
-    *,
-    standing: AccountStanding | None = None,
-    counts: Mapping[MessageState, int] = MappingProxyType({}),
-    unknown_ms: int | None = None,
-) -> dict[str, Any]:
-    """Give a provider as the listing prints it; ``unknown_ms`` is the age of the oldest unknown message."""
-    configured = settings.providers.get(name)
-    standing = standing or AccountStanding(provider=name, state="open")
-    return {
-        "name": name,
-        "gateway": configured.gateway if configured else None,
-        "state": standing.state,
-        "reason": standing.reason,
-        "since": iso(standing.since),
-        "until": iso(standing.until),
-        "author": standing.author,
-        "queued": counts.get(_M.QUEUED, 0),
-        "in_flight": counts.get(_M.SUBMITTING, 0),
-        "unknown": counts.get(_M.UNKNOWN, 0),
-        "oldest_unknown_s": None if unknown_ms is None else unknown_ms / 1000,
-        "counts": {state.value: counts.get(state, 0) for state in MessageState},
-    }
 
 
 def _echo(found: list[dict[str, Any]]) -> None:
@@ -105,11 +74,12 @@ def _echo(found: list[dict[str, Any]]) -> None:
 @click.option("--reason", default="paused by hand", show_default=True, help="Shown with the provider.")
 def pause(name: str, *, reason: str) -> None:
     """Let nothing leave through a provider: what is not on its way to the gateway stays queued."""
+    require_plain("--reason", reason)
     settings = load_settings()
     engine = ready_ledger(settings)
     with writing(engine) as connection:
         _require_known(name, settings, accounts.standings(connection))
-        accounts.pause_account(connection, name, reason=reason, author=getpass.getuser())
+        accounts.pause_account(connection, name, reason=reason, author=author())
     click.echo(f"Provider {name} is paused; `bulksend provider resume {name}` undoes it", err=True)
 
 

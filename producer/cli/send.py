@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from decimal import Decimal
 from typing import Any
 
 import click
 from sqlalchemy import Engine
 
-from producer import campaigns, watch
-from producer.cli import EXIT_INTERRUPTED, EXIT_PARTLY
-from producer.cli.campaign import Dashboard, echo_report
+from producer import campaigns
 from producer.cli.order import (
     amount,
     make_identity,
@@ -24,17 +21,15 @@ from producer.cli.order import (
     require_within,
     summary,
 )
-from producer.cli.output import Meter, echo_json, echo_problems, is_interactive
-from producer.own_worker import own_worker
+from producer.cli.output import Meter, echo_problems, is_interactive
+from producer.cli.released import Released, see_off
 from producer.preview import Order, Preview
-from producer.reports import explained, is_complete, shown
 from producer.spool import Spool
-from worker.errors import BrokerError, InputError
-from worker.ledger.engine import open_ledger, reading
-from worker.ledger.reports import CampaignReport
+from worker.errors import InputError
+from worker.ledger.engine import open_ledger
 from worker.ledger.schema import prepare
 from worker.settings import Settings, idle_settings, load_settings
-from worker.station import require_broker, running_broker
+from worker.station import require_broker
 
 
 @click.command(
@@ -74,15 +69,10 @@ def send(  # noqa: PLR0913 - one argument per option
     engine = _ready_ledger(settings, brings_own=wait)
     identity = make_identity(settings, found, key=key, again=again)
     prepared = campaigns.Prepared(found=found, messages=spool, identity=identity)
-    campaign_id = _create(engine, order, prepared)
-    click.echo(f"Campaign {campaign_id}: {found.messages} messages, {found.parts} parts", err=True)
-    _publish(settings, engine, order.account.name)
-    if wait:
-        ctx.exit(_wait(settings, engine, campaign_id, found=found, as_json=as_json))
-    if as_json:
-        echo_json({**summary(found), "campaign_id": campaign_id})
-    if not watch.is_worked_soon(engine, campaign_id):
-        click.echo(watch.NOBODY_SENDS, err=True)
+    released = Released(
+        id=_create(engine, order, prepared), provider=order.account.name, summary=summary(found)
+    )
+    ctx.exit(see_off(settings, engine, released, waits=wait, as_json=as_json))
 
 
 def _ready_ledger(settings: Settings, *, brings_own: bool) -> Engine:
@@ -128,68 +118,11 @@ def _create(engine: Engine, order: Order, prepared: campaigns.Prepared) -> int:
             )
         with Meter("Importing", total=prepared.found.messages) as meter:
             return campaigns.create(engine, order, prepared, on_messages=meter.advance)
+    except campaigns.LateInterrupt as late:
+        click.echo(late, err=True)
+        raise
     except KeyboardInterrupt:
         click.echo("Nothing was sent; the same command begins again.", err=True)
         raise
     finally:
         prepared.messages.close()
-
-
-def _publish(settings: Settings, engine: Engine, provider: str) -> None:
-    """Tell a worker at once; when Redis has just gone away, the tick does it later."""
-    broker = running_broker(settings)
-    if broker is None:
-        return
-    from worker.dispatch import Dispatcher  # noqa: PLC0415 - Celery takes longer to import than all else here
-
-    dispatcher = Dispatcher.of(settings, engine=engine, broker=broker)
-    try:
-        dispatcher.publish_due(provider)
-    except BrokerError as error:
-        click.echo(f"{error}. The campaign is in the ledger and goes on by itself.", err=True)
-
-
-def _wait(settings: Settings, engine: Engine, campaign_id: int, *, found: Preview, as_json: bool) -> int:
-    """Follow the campaign to its end, with a worker of our own where no broker says that others send."""
-    dashboard = Dashboard(campaign_id, settings)
-    with ExitStack() as opened:
-        in_between, on_idle = _nothing, lambda: dashboard.say(watch.NOBODY_SENDS)
-        if settings.broker is None:
-            in_between = opened.enter_context(own_worker(settings, say=dashboard.say)).see_to
-            on_idle = _nothing  # ours starts
-            click.echo("Sending from here, unless a worker runs already; Ctrl-C stops cleanly", err=True)
-        try:
-            with dashboard:
-                report = watch.follow(
-                    engine, campaign_id, on_look=dashboard.show, in_between=in_between, on_idle=on_idle
-                )
-        except KeyboardInterrupt:
-            _say_how_to_go_on(campaign_id, sends_here=settings.broker is None)
-            return EXIT_INTERRUPTED
-    return _report(engine, explained(report, settings), found=found, as_json=as_json)
-
-
-def _nothing() -> None:
-    """Do nothing."""
-
-
-def _say_how_to_go_on(campaign_id: int, *, sends_here: bool) -> None:
-    if sends_here:
-        click.echo("Stopping: what is under way ends, the rest stays queued.", err=True)
-        click.echo(
-            f"`bulksend worker` goes on; `bulksend campaign show {campaign_id}` tells where it is.", err=True
-        )
-    else:
-        click.echo(
-            f"Campaign {campaign_id} goes on; `bulksend campaign watch {campaign_id}` shows it.", err=True
-        )
-
-
-def _report(engine: Engine, report: CampaignReport, *, found: Preview, as_json: bool) -> int:
-    with reading(engine) as connection:
-        facts = shown(connection, report)
-    if as_json:
-        echo_json({**summary(found), **facts, "campaign_id": report.id})
-    else:
-        echo_report(facts)
-    return 0 if is_complete(report) else EXIT_PARTLY

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import click
@@ -11,9 +11,10 @@ from sqlalchemy import Engine
 
 from producer.cli.opening import ready_ledger
 from producer.cli.output import ask, echo_json, echo_table
+from producer.cli.words import author
 from producer.reports import iso
 from worker.ledger import reports, settling
-from worker.ledger.engine import reading, writing
+from worker.ledger.engine import now_of, reading, writing
 from worker.ledger.findings import age
 from worker.ledger.settling import UnknownMessage
 from worker.providers import accounts_of
@@ -126,41 +127,53 @@ def settle(
     if bool(message_ids) == (campaign_id is not None):
         raise click.UsageError("Give ids of messages, or --campaign")
     engine = ready_ledger(load_settings())
-    n_unknown = _n_unknown(engine, message_ids, campaign_id)
-    if resend and n_unknown:
-        click.echo(_RISK.format(n=n_unknown), err=True)
+    meant = _look(engine, message_ids, campaign_id)
+    if resend and meant.n:
+        click.echo(_RISK.format(n=meant.n), err=True)
         ask("Send them again?", yes=yes)
-    n_settled = _settle(engine, message_ids, campaign_id, target=MessageState(verdict or MessageState.QUEUED))
+    n_settled = _settle(engine, meant, target=MessageState(verdict or MessageState.QUEUED))
     became = f"count as {verdict} now" if verdict else "are queued again, unless their campaign is cancelled"
     click.echo(f"{n_settled} messages {became}" if n_settled else "Nothing was unknown any more", err=True)
 
 
-def _n_unknown(engine: Engine, message_ids: tuple[int, ...], campaign_id: int | None) -> int:
+@dataclass(frozen=True, kw_only=True)
+class _Meant:
+    """What a person orders to be settled, as it was when the question was asked."""
+
+    message_ids: tuple[int, ...] | None
+    campaign_id: int | None
+    until: int  # what becomes unknown after this instant is not meant
+    n: int
+
+
+def _look(engine: Engine, message_ids: tuple[int, ...], campaign_id: int | None) -> _Meant:
     """Count what is to be settled.
 
     Raises:
         InputError: a message is not unknown, or there is no such campaign.
     """
     with reading(engine) as connection:
+        until = now_of(connection)  # before anything is counted
         if campaign_id is not None:
-            return reports.report(connection, campaign_id).counts[MessageState.UNKNOWN]
-        settling.require_unknown(connection, message_ids)
-        return len(set(message_ids))
+            n_unknown = reports.report(connection, campaign_id).counts[MessageState.UNKNOWN]
+        else:
+            settling.require_unknown(connection, message_ids)
+            n_unknown = len(set(message_ids))
+    return _Meant(message_ids=message_ids or None, campaign_id=campaign_id, until=until, n=n_unknown)
 
 
-def _settle(
-    engine: Engine, message_ids: tuple[int, ...], campaign_id: int | None, *, target: MessageState
-) -> int:
+def _settle(engine: Engine, meant: _Meant, *, target: MessageState) -> int:
     """Settle batch by batch, so that nobody waits long for the ledger."""
-    author, n_settled = getpass.getuser(), 0
+    by, n_settled = author(), 0
     while True:
         with writing(engine) as connection:
             n_moved = settling.settle(
                 connection,
                 target,
-                author=author,
-                campaign_id=campaign_id,
-                message_ids=message_ids or None,
+                author=by,
+                campaign_id=meant.campaign_id,
+                message_ids=meant.message_ids,
+                until=meant.until,
             )
         if n_moved is None:
             return n_settled

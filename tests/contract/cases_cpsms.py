@@ -160,7 +160,16 @@ READS = (
     ReadCase(
         name="out of points with some accepted",
         reply=says(402, {"success": [ANNA_OK], "error": {"code": 402, "message": "points"}}),
-        expected={ANNA: accepted(1, "1"), BO: Expected(verdict=Verdict.ACCOUNT)},
+        expected={ANNA: accepted(1, "1"), BO: Expected(verdict=Verdict.AMBIGUOUS)},
+    ),
+    ReadCase(
+        name="partly accepted, an error that names nobody",
+        reply=says(207, {"success": [ANNA_OK], "error": [BO_BAD, {"code": 409, "message": "conflict"}]}),
+        expected={
+            ANNA: accepted(1, "1"),
+            BO: Expected(verdict=Verdict.RECIPIENT),
+            CARL: Expected(verdict=Verdict.AMBIGUOUS),
+        },
     ),
     ReadCase(
         name="out of points for some by number, of whom others are not named",

@@ -137,14 +137,14 @@ NO_AMOUNTS: tuple[object, ...] = (
 )
 
 ASKS = (
-    AskCase(name="one", questions=(FIRST,), url=f"{URL}/getlog/1795999400/1796000601"),
+    AskCase(name="one", questions=(FIRST,), url=f"{URL}/getlog/1795999940/1796000061"),
     AskCase(
-        name="several, the last first", questions=(SECOND, FIRST), url=f"{URL}/getlog/1795999400/1796000691"
+        name="several, the last first", questions=(SECOND, FIRST), url=f"{URL}/getlog/1795999940/1796000151"
     ),
     AskCase(
         name="one of the first minutes of 1970",
         questions=(dataclasses.replace(FIRST, sent_at_s=1.0),),
-        url=f"{URL}/getlog/0/601",
+        url=f"{URL}/getlog/0/61",
     ),
 )
 

@@ -1,11 +1,14 @@
 import socket
+import threading
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 
 import pytest
 
 from worker.clock import elapsed_s
 from worker.errors import NotSent
-from worker.gateways.deadline import Attempt
+from worker.gateways.deadline import Attempt, Watchdog
+from worker.waiting import within
 
 Pair = tuple[socket.socket, socket.socket]
 
@@ -56,3 +59,26 @@ def test_late_attempt_does_not_write(pair: Pair) -> None:
     with pytest.raises(NotSent, match="deadline"):
         late.start_writing(ours)
     assert not late.wrote
+
+
+@contextmanager
+def no_threads() -> Iterator[None]:
+    """Have no thread started: the stack of one would be larger than the address space."""
+    before = threading.stack_size(1 << 47)
+    try:
+        yield
+    finally:
+        threading.stack_size(before)
+
+
+def test_without_a_thread_that_watches_nothing_is_sent_and_the_next_attempt_is_watched(pair: Pair) -> None:
+    ours, theirs = pair
+    with closing(Watchdog(timeout_s=0.05)) as watchdog:
+        with no_threads():
+            for _ in range(2):
+                with pytest.raises(NotSent, match="no thread"):
+                    watchdog.begin(idle_limit_s=4, before_write=None)
+
+        watchdog.begin(idle_limit_s=4, before_write=None).start_writing(ours)
+
+        assert within(10, lambda: not is_open(theirs))

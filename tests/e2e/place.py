@@ -31,6 +31,15 @@ MARK = "_BULKSEND_TEST_PLACE"  # in the environment of every process that a test
 SECRET = "s3cret-of-the-account"
 DEADLINE_S = 60.0
 
+NOBODY = 2**31 - 11  # a number that no user has
+NAMELESS = f"""
+import os
+os.getuid = lambda: {NOBODY}
+for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+    os.environ.pop(name, None)
+"""
+"""Lines for ``begin_all_with``: the user has no name, neither in the environment nor in the system."""
+
 SETTINGS = """ledger = "{ledger}"
 {broker}
 [timers]
@@ -82,6 +91,13 @@ class Place:
         """Write a clean file of so many recipients."""
         rows = "".join(f"+45{20000000 + i},Ann {i}\n" for i in range(n))
         self.write(name, f"msisdn,first_name\n{rows}")
+
+    def begin_all_with(self, code: str) -> None:
+        """Have every program begin with some lines of Python, such as ones that make its system another."""
+        folder = self.folder.parent / f"{self.folder.name}-site"
+        folder.mkdir(exist_ok=True)
+        (folder / "sitecustomize.py").write_text(code, encoding="utf-8")
+        self.environment["PYTHONPATH"] = f"{folder}{os.pathsep}{ROOT}"
 
     def run(self, *words: str, code: int | None = 0, timeout_s: float = DEADLINE_S) -> "Done":
         """Run the command to its end; ``code`` is the exit code it must have, None for any."""

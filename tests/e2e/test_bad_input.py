@@ -46,6 +46,11 @@ def previews(rows: str) -> Sequence[str]:
     return ["preview", *SEND[1:], "--rows", rows]
 
 
+def pauses(what: str, reason: str) -> Sequence[str]:
+    """Give the words of a pause with a reason."""
+    return [what, "pause", {"campaign": "1", "provider": "acme"}[what], "--reason", reason]
+
+
 NOT_UTF_8 = "Ann\udce6"  # as a shell hands over the byte E6
 HUGE = "9" * 30
 
@@ -141,6 +146,10 @@ BAD = {
     "key too long": Bad(code=2, words=sends(key="k" * 101), says="1 to 100"),
     "control character in the key": Bad(code=2, words=sends(key="a\nb"), says="--key"),
     "key is not UTF-8": Bad(code=2, words=sends(key=NOT_UTF_8), says="--key"),
+    "reason of a campaign is not UTF-8": Bad(code=2, words=pauses("campaign", NOT_UTF_8), says="--reason"),
+    "reason of a provider is not UTF-8": Bad(code=2, words=pauses("provider", NOT_UTF_8), says="--reason"),
+    "control character for a campaign": Bad(code=2, words=pauses("campaign", "\x1b[2J"), says="--reason"),
+    "control character for a provider": Bad(code=2, words=pauses("provider", "\x1b[2J"), says="--reason"),
     "discard of an unknown campaign": Bad(
         code=1, words=["campaign", "discard", "77", "--yes"], says="campaign list"
     ),

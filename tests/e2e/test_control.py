@@ -1,9 +1,13 @@
 """Pause, resume and cancel, given while a campaign is sent."""
 
-from tests.e2e.place import DEADLINE_S, Place
+import pytest
+from sqlalchemy import text
+
+from tests.e2e.place import DEADLINE_S, NAMELESS, NOBODY, Place
 from tests.e2e.warm import Warm
-from tests.ledgers import change_batch, change_messages
+from tests.ledgers import change_batch, change_messages, pause, run_campaign, states
 from tests.sandbox.running import Sandbox
+from worker.ledger.engine import reading
 from worker.waiting import within
 
 ORDER = ("send", "members.csv", "--text", "Hi {{ first_name }}", "--via", "acme", "--wait")
@@ -80,3 +84,85 @@ def test_a_batch_that_was_held_is_sent_after_a_resume(place: Place, gateway: San
     assert "that were held and are tried again: 1" in resumed.err
     assert place.counts() == {"accepted": 3}
     assert gateway.stats()["accepted"] == 3
+
+
+def test_one_resume_is_enough_for_a_paused_campaign_with_a_batch_that_is_held(
+    lone_place: Place, warm: Warm
+) -> None:
+    batch_id = run_campaign(lone_place.engine, 3)
+    change_batch(lone_place.engine, batch_id, state="held", reason="its worker was lost", lost_leases=3)
+    warm.run(lone_place, "campaign", "pause", "1")
+
+    resumed = warm.run(lone_place, "campaign", "resume", "1")
+
+    report = lone_place.report()
+    assert resumed.code == 0
+    assert "that were held and are tried again: 1" in resumed.err
+    assert (report.state, report.reason, report.n_held) == ("running", None, 0)
+
+
+@pytest.mark.parametrize("order", ["pause", "resume"])
+def test_a_campaign_that_is_done_is_neither_paused_nor_resumed(
+    lone_place: Place, warm: Warm, order: str
+) -> None:
+    batch_id = run_campaign(lone_place.engine, 3)
+    change_messages(lone_place.engine, state="accepted")
+    change_batch(lone_place.engine, batch_id, queued=0, accepted=3, state="done")
+
+    done = warm.run(lone_place, "campaign", order, "1")
+
+    assert done.code == 1
+    assert done.err == f"Error: Campaign 1 is done and cannot be {order.rstrip('e')}ed\n"
+    assert lone_place.report().state == "done"
+
+
+FAILS_AFTER_A_LOOK = """
+import sqlite3
+from sqlalchemy.engine.default import DefaultDialect
+
+def do_rollback(self, connection, inner=DefaultDialect.do_rollback):  # as every look at the ledger ends
+    is_look = connection.in_transaction
+    inner(self, connection)
+    if not is_look:
+        return
+    with sqlite3.connect("bulksend.db") as other:
+        other.execute("UPDATE messages SET state = 'failed'")
+        other.execute("UPDATE batches SET queued = 0, failed = 3, state = 'done'")
+
+DefaultDialect.do_rollback = do_rollback
+"""
+
+
+def test_a_retry_that_has_found_nothing_queues_nothing_unasked(lone_place: Place) -> None:
+    run_campaign(lone_place.engine, 3)
+    lone_place.begin_all_with(FAILS_AFTER_A_LOOK)
+
+    done = lone_place.run("campaign", "retry", "1")
+
+    assert "0 messages are queued again" in done.err
+    assert states(lone_place.engine) == ["failed"] * 3
+
+
+@pytest.mark.parametrize(
+    ("words", "kept"),
+    [
+        (("campaign", "pause", "1"), "author FROM campaigns"),
+        (("campaign", "resume", "1"), "author FROM campaigns"),
+        (("campaign", "cancel", "1", "--yes"), "author FROM campaigns"),
+        (("provider", "pause", "acme"), "paused_by FROM accounts"),
+    ],
+    ids=["campaign pause", "campaign resume", "campaign cancel", "provider pause"],
+)
+def test_an_order_of_a_user_without_a_name_is_obeyed_as_that_of_a_number(
+    lone_place: Place, words: tuple[str, ...], kept: str
+) -> None:
+    run_campaign(lone_place.engine, 3)
+    if "resume" in words:
+        pause(lone_place.engine, 1)
+    lone_place.begin_all_with(NAMELESS)
+
+    lone_place.run(*words)
+
+    with reading(lone_place.engine) as connection:
+        author = connection.scalar(text(f"SELECT {kept}"))
+    assert author == f"uid {NOBODY}"

@@ -4,13 +4,13 @@ import os
 import signal
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
 from tests.e2e.place import DEADLINE_S, Place
 from tests.e2e.warm import Warm
 from tests.sandbox.running import Sandbox
 from worker.ledger.engine import reading, writing
-from worker.ledger.models import BATCHES, CAMPAIGNS
+from worker.ledger.models import BATCHES, CAMPAIGNS, CLAIMS
 from worker.waiting import within
 
 N = 20_000  # in 20 batches
@@ -93,6 +93,19 @@ def test_a_resume_that_is_killed_too_is_finished_by_another(interrupted: Place, 
 
     assert place.counts() == {"queued": N}
     assert place.report().state == "running"
+
+
+def test_what_was_sent_again_since_is_not_finished(interrupted: Place, warm: Warm) -> None:
+    place = interrupted
+    with writing(place.engine) as connection:
+        connection.execute(delete(CLAIMS))  # an import that was given --again has none before its release
+    warm.run(place, *ORDER)
+
+    resumed = warm.run(place, "campaign", "resume", "1")
+
+    assert (resumed.code, place.report().state) == (1, "importing")
+    assert "as campaign 2 (members), which is running" in resumed.err
+    assert "`bulksend campaign discard 1`" in resumed.err
 
 
 def test_of_two_who_resume_at_once_one_is_refused(interrupted: Place) -> None:

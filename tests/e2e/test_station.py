@@ -10,9 +10,12 @@ import psutil
 import pytest
 
 from tests.e2e.place import DEADLINE_S, SECRET, Place
+from tests.ledgers import lease, mark, result, run_campaign
 from tests.sandbox.running import Sandbox
 from worker.app import make_app
+from worker.sending.keep import Keep
 from worker.settings import Timers
+from worker.states import MessageState
 from worker.waiting import within
 
 NOBODY = "No worker has begun with it yet"
@@ -84,6 +87,23 @@ def test_a_worker_without_a_tick_does_not_keep_a_send_from_bringing_its_own(
 
     assert gateway.stats()["accepted"] == 20
     assert (place.folder / "bulksend.db-run" / "worker.log").exists()  # which only its own writes
+
+
+def test_a_worker_without_a_tick_writes_what_a_killed_one_has_kept(place: Place) -> None:
+    held = lease(place.engine, run_campaign(place.engine))
+    (marked,) = mark(place.engine, held)
+    killed = Keep(place.folder / "bulksend.db-run")
+    killed.add([result(marked, MessageState.ACCEPTED)])
+    killed.leave()
+
+    with place.started("worker", "--no-tick") as worker:
+        is_written = within(DEADLINE_S, lambda: place.counts() == {"accepted": 2}, every_s=0.1)
+        worker.signal(signal.SIGTERM)
+        code = worker.wait()
+
+    assert is_written, worker.said
+    assert code == 0
+    assert list((place.folder / "bulksend.db-run").glob("outcomes-*")) == []
 
 
 def test_two_sends_beside_each_other_share_one_redis(place: Place, gateway: Sandbox) -> None:

@@ -1,13 +1,16 @@
 """`bulksend unknown`: listed, and settled by a person."""
 
 import json
+import os
+import pty
+import subprocess
 from typing import Any
 
 import pytest
 
-from tests.e2e.place import Done, Place
+from tests.e2e.place import COMMAND, DEADLINE_S, NAMELESS, NOBODY, Done, Place
 from tests.e2e.warm import Warm
-from tests.ledgers import due_rows, lease, mark, record, release, result, run_campaign
+from tests.ledgers import due_rows, lease, mark, record, release, result, rows, run_campaign
 from worker.states import MessageState
 
 ONE_ORDER = "Give one of --as accepted, --as failed and --resend"
@@ -23,6 +26,14 @@ def left(lone_place: Place) -> Place:
         record(lone_place.engine, result(marked, MessageState.UNKNOWN, code="502", detail="Bad Gateway"))
     release(lone_place.engine, held)
     return lone_place
+
+
+def lose_the_third(place: Place) -> None:
+    """Have message 3 sent, and be unknown too."""
+    held = lease(place.engine, 1)
+    for marked in mark(place.engine, held):
+        record(place.engine, result(marked, MessageState.UNKNOWN))
+    release(place.engine, held)
 
 
 def listed(done: Done) -> list[dict[str, Any]]:
@@ -130,3 +141,34 @@ def test_an_order_that_is_not_clear_changes_nothing(
     assert done.code == code
     assert said in done.err
     assert left.counts() == {"unknown": 2, "queued": 1}
+
+
+def test_what_becomes_unknown_while_the_question_is_open_is_not_sent_again(left: Place) -> None:
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [*COMMAND, "unknown", "settle", "--campaign", "1", "--resend"],
+        cwd=left.folder,
+        env=left.environment,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+    ) as command:
+        os.close(theirs)
+        asked = b""
+        while b"[y/N]" not in asked:  # it ends with an error if the command does
+            asked += os.read(ours, 1000)
+        lose_the_third(left)
+        os.write(ours, b"y\n")
+        code = command.wait(DEADLINE_S)
+    os.close(ours)
+
+    assert code == 0
+    assert left.counts() == {"queued": 2, "unknown": 1}
+
+
+def test_what_a_user_without_a_name_settles_is_kept_with_his_number(left: Place) -> None:
+    left.begin_all_with(NAMELESS)
+
+    left.run("unknown", "settle", "1", "--as", "failed")
+
+    assert rows(left.engine)[0]["detail"] == f"by uid {NOBODY}"

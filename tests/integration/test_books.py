@@ -1,12 +1,14 @@
 import logging
 import shutil
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
 
 from tests.ledgers import (
+    FALLBACK,
     PROVIDER,
     account,
     assert_counts,
@@ -26,9 +28,11 @@ from worker.ledger.batches import Lease
 from worker.ledger.engine import reading, writing
 from worker.ledger.values import Marked
 from worker.retry import Policy
-from worker.sending.books import Books, replay
+from worker.sending.books import Books
+from worker.sending.conclusions import Conclusions
 from worker.sending.keep import Keep
 from worker.sending.record import Ended, Judge, Reply
+from worker.sending.write import write_kept
 from worker.settings import Timers
 
 TIMERS = Timers()
@@ -40,18 +44,18 @@ UNCLEAR = OutcomeUnknown("no readable answer")
 class Desk:
     """A leased batch of messages, each marked in a request of its own, and the books of its lease."""
 
-    def __init__(self, engine: Engine, folder: Path, *, n: int = 3) -> None:
+    def __init__(self, engine: Engine, folder: Path, *, n: int = 3, fallback: str | None = None) -> None:
         self.engine, self.folder = engine, folder
-        self.held: Lease = lease(engine, run_campaign(engine, messages=some_messages(n, text=TEXT)))
+        batch_id = run_campaign(engine, messages=some_messages(n, text=TEXT), fallback=fallback)
+        self.held: Lease = lease(engine, batch_id)
         self.marked: list[Marked] = mark(engine, self.held, *([row] for row in due_rows(engine, self.held)))
         self.is_to_stop = False
         self.books = Books(
             engine=engine,
             keep=Keep(folder),
             should_stop=lambda: self.is_to_stop,
-            timers=TIMERS,
-            held=self.held,
-            is_counting=False,
+            providers=[PROVIDER],
+            conclusions=Conclusions(engine=engine, timers=TIMERS, held=self.held, is_counting=False),
         )
 
     def end(self, which: int, reply: Reply | Verdict) -> Ended:
@@ -83,6 +87,11 @@ def desk(engine: Engine, tmp_path: Path) -> Iterator[Desk]:
 def standing(engine: Engine) -> accounts.AccountStanding:
     with reading(engine) as connection:
         return accounts.standings(connection)[PROVIDER]
+
+
+def replay(folder: Path, engine: Engine) -> None:
+    """Write what processes that are gone have kept."""
+    write_kept(folder, engine, providers=[PROVIDER])
 
 
 def copied(desk: Desk) -> Path:
@@ -292,6 +301,43 @@ def test_an_outcome_that_the_ledger_refuses_takes_no_other_with_it(engine: Engin
     assert states(engine) == ["accepted", "submitting", "accepted"]
     assert desk.books.was_refused
     assert "refuses outcomes" in (standing(engine).reason or "")
+    assert_counts(engine)
+
+
+def test_what_was_kept_and_is_refused_takes_no_other_with_it_and_is_put_aside(
+    engine: Engine, desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    refused = desk.marked[1]
+    for which in range(3):
+        desk.end(which, Verdict.ACCEPTED)
+    with away(engine):
+        desk.save()
+    folder = copied(desk)
+
+    poison(engine, refused.rows[0].id)
+    replay(folder, engine)
+    caplog.clear()
+    replay(folder, engine)
+
+    assert states(engine) == ["accepted", "submitting", "accepted"]
+    (aside,) = folder.iterdir()
+    assert aside.name.startswith("refused-outcomes-")
+    assert refused.reference in aside.read_text()
+    assert caplog.messages == []  # it is not tried again and again
+    assert_counts(engine)
+
+
+def test_what_is_given_up_goes_to_a_fallback_only_if_this_worker_serves_it(
+    engine: Engine, tmp_path: Path
+) -> None:
+    desk = Desk(engine, tmp_path / "kept", n=1, fallback=FALLBACK)
+    exhausted = replace(JUDGE, policy=replace(JUDGE.policy, attempts=1))
+    busy = Outcome(verdict=Verdict.RETRY, code="503")
+
+    desk.books.add([exhausted.ended(desk.marked[0], {desk.marked[0].rows[0].msisdn: busy})])
+    desk.save()
+
+    assert states(engine) == ["failed"]
     assert_counts(engine)
 
 

@@ -11,7 +11,7 @@ import pytest
 import redis
 from celery import Celery
 from kombu import pools
-from sqlalchemy import Engine
+from sqlalchemy import Engine, event
 
 from tests.conftest import free_port
 from tests.ledgers import (
@@ -350,7 +350,7 @@ def test_nothing_is_handed_over_before_its_time(engine: Engine, dispatcher: Disp
     run_campaign(engine, fallback=FALLBACK)
     close(engine, for_s=TIMERS.failover - 10)
 
-    assert dispatcher.hand_over(PROVIDER) == 0
+    assert dispatcher.hand_over(PROVIDER, providers=[FALLBACK]) == 0
 
 
 def test_all_is_handed_over_round_by_round_and_then_no_more(engine: Engine, dispatcher: Dispatcher) -> None:
@@ -358,7 +358,7 @@ def test_all_is_handed_over_round_by_round_and_then_no_more(engine: Engine, disp
         run_campaign(engine, 1, name=name, fallback=FALLBACK)
     close(engine, for_s=TIMERS.failover)
 
-    rounds = [dispatcher.hand_over(PROVIDER) for _ in range(3)]
+    rounds = [dispatcher.hand_over(PROVIDER, providers=[FALLBACK]) for _ in range(3)]
 
     assert (sum(rounds), rounds[-1]) == (7, 0)
     assert_counts(engine)
@@ -371,7 +371,27 @@ def test_a_tick_says_what_it_handed_over(
     close(engine, for_s=TIMERS.failover)
 
     with caplog.at_level(logging.WARNING):
-        dispatcher.tick([PROVIDER])
-        dispatcher.tick([PROVIDER])
+        dispatcher.tick([PROVIDER, FALLBACK])
+        dispatcher.tick([PROVIDER, FALLBACK])
 
     assert caplog.messages == ["handed over"]
+
+
+def test_what_no_tick_serves_gets_nothing(engine: Engine, dispatcher: Dispatcher) -> None:
+    batch_id = run_campaign(engine, fallback=FALLBACK)
+    close(engine, for_s=TIMERS.failover)
+
+    dispatcher.tick([PROVIDER])
+
+    assert {row["batch_id"] for row in rows(engine)} == {batch_id}
+
+
+def test_a_round_that_finds_nothing_more_to_hand_over_ends(engine: Engine, dispatcher: Dispatcher) -> None:
+    run_campaign(engine, fallback=FALLBACK)
+    close(engine, for_s=TIMERS.failover)
+    begun: list[object] = []
+    event.listen(engine, "begin", begun.append)
+
+    dispatcher.hand_over(PROVIDER, providers=[FALLBACK])
+
+    assert len(begun) == 3  # a look, a batch, and that there is no other

@@ -113,7 +113,7 @@ def test_running_restarts_until_it_is_told_to_stop() -> None:
     supervisor, stop = Supervisor([role(SLEEPER)]), threading.Event()
     supervisor.start()
     before = process_of(supervisor)
-    watcher = threading.Thread(target=supervisor.run, args=(stop,))
+    watcher = threading.Thread(target=supervisor.run, args=(stop.wait,))
     watcher.start()
 
     before.kill()

@@ -1,3 +1,4 @@
+import itertools
 import json
 import logging
 import threading
@@ -43,12 +44,12 @@ from worker.ledger.campaigns import NewMessage
 from worker.ledger.engine import now_ms, reading, writing
 from worker.ledger.reports import CampaignReport
 from worker.retry import Policy
-from worker.sending.books import replay
 from worker.sending.desk import Desk
 from worker.sending.permits import Permits
 from worker.sending.record import Judge
 from worker.sending.run import new_reference, send_batch
 from worker.sending.submit import Exchanger, Gateway
+from worker.sending.write import write_kept
 from worker.settings import Timers
 from worker.waiting import within
 
@@ -100,6 +101,7 @@ def make_desk(engine: Engine, sandbox: Sandbox, tmp_path: Path) -> Iterator[Make
                 timers=timers or PATIENT,
                 judge=Judge(policy=POLICY, random=lambda: 1.0),
                 folder=tmp_path / "kept",
+                providers=[PROVIDER],
                 should_stop=should_stop,
             )
 
@@ -125,6 +127,7 @@ def make_sqlite_desk(sqlite_engine: Engine, sandbox: Sandbox, tmp_path: Path) ->
                 timers=PATIENT,
                 judge=Judge(policy=POLICY, random=lambda: 1.0),
                 folder=tmp_path / "kept",
+                providers=[PROVIDER],
                 should_stop=lambda: False,
             )
 
@@ -379,6 +382,40 @@ def test_a_campaign_whose_sender_is_refused_is_paused_before_more_of_it_is_refus
         "the gateway refused it with 406: characters of the sender",
     )
     assert_counts(engine)
+
+
+@dataclass
+class RefusesSecond(Imagined):
+    """A gateway that accepts the first request, and refuses the campaign once that is in the ledger."""
+
+    is_recorded: Callable[[], bool]
+    n_requests: Iterator[int] = field(default_factory=itertools.count)
+    answered: threading.Event = field(default_factory=threading.Event)
+
+    def exchange(self, request: HttpRequest, *, before_write: Callable[[], None] | None = None) -> HttpReply:
+        """Answer as CPSMS would."""
+        assert before_write is not None
+        before_write()
+        if next(self.n_requests) == 0:
+            self.answered.set()
+            body: object = {"success": [{"to": json.loads(request.body)["to"]}]}
+            return HttpReply(status=200, headers={}, body=json.dumps(body).encode())
+        assert within(10, self.is_recorded)
+        body = {"error": {"code": 406, "message": "characters of the sender"}}
+        return HttpReply(status=406, headers={}, body=json.dumps(body).encode())
+
+
+def test_a_refusal_of_the_campaign_counts_although_the_batch_is_just_given_back(
+    engine: Engine, make_desk: MakeDesk
+) -> None:
+    batch_id = run_campaign(engine, 5)
+    gateway = RefusesSecond(is_recorded=lambda: "accepted" in states(engine))
+    desk = make_desk(client=gateway, width=2, max_recipients=1, should_stop=gateway.answered.is_set)
+
+    send_batch(desk, batch_id)
+
+    assert sorted(states(engine)) == ["accepted"] + ["queued"] * 3 + ["rejected"]
+    assert report(engine).state == "paused"
 
 
 def test_three_answers_in_a_row_that_cannot_be_read_brake_the_account(
@@ -770,7 +807,7 @@ def test_a_worker_that_is_told_to_stop_while_the_ledger_is_away_leaves_its_outco
         send_batch(replace(desk, should_stop=stopped.is_set), batch_id)
     before = states(engine)
 
-    replay(tmp_path / "kept", engine)
+    write_kept(tmp_path / "kept", engine, providers=[PROVIDER])
 
     assert before == ["submitting", "queued"]
     assert states(engine) == ["accepted", "queued"]

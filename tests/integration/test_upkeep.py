@@ -1,4 +1,5 @@
 import logging
+import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -8,6 +9,7 @@ import pytest
 from sqlalchemy import Engine
 
 from tests.conftest import free_port
+from tests.contract.servers import Server, serving
 from tests.ledgers import (
     PROVIDER,
     account,
@@ -299,6 +301,71 @@ def test_a_gateway_that_is_away_is_asked_again_another_time(
     n_settled = keeper(engine, adapter_at(sender.sandbox.port), client).settle()
 
     assert (away, n_settled) == (0, 2)
+
+
+def hang_up(server: Server, connection: socket.socket) -> None:
+    """Read a request and say nothing."""
+    server.read(connection)
+
+
+def lose_two_apart(engine: Engine, sender: Sender, *, minutes: int) -> None:
+    """Send two requests of which nobody knows, the first so long before the second."""
+    sender.send("early", fault="error_500_after")
+    change_submissions(engine, started_at=ago(60_000 * minutes))
+    sender.send("late", fault="error_500_after")
+
+
+def asked(engine: Engine) -> int:
+    """Return how many requests were asked about, and let the time of the next call come."""
+    n_asked = sum(each["asked_at"] is not None for each in submissions(engine))
+    later(engine)
+    return n_asked
+
+
+def test_after_a_call_that_came_to_nothing_the_next_covers_half_the_time(
+    engine: Engine, sender: Sender, client: Client
+) -> None:
+    lose_two_apart(engine, sender, minutes=7)
+    with serving(hang_up) as server:
+        adapter = Cpsms(base_url=server.url, username="acme", secret="key")
+        asking = keeper(engine, adapter, client)
+        n_asked = []
+        for _ in range(2):
+            asking.settle()
+            n_asked.append(asked(engine))
+
+    assert n_asked == [2, 1]
+
+
+def test_after_a_call_that_was_answered_the_next_covers_more_time_again(
+    engine: Engine, sender: Sender, client: Client
+) -> None:
+    lose_two_apart(engine, sender, minutes=7)
+    forget(sender.sandbox)
+    asking = keeper(engine, adapter_at(sender.sandbox.port), client)
+    with serving(hang_up) as server:
+        asking.adapter = Cpsms(base_url=server.url, username="acme", secret="key")
+        asking.settle()
+        asked(engine)
+    asking.adapter = adapter_at(sender.sandbox.port)
+
+    n_asked = []
+    for _ in range(2):
+        asking.settle()
+        n_asked.append(asked(engine))
+
+    assert n_asked == [1, 2]
+
+
+def test_that_an_answer_is_no_log_is_said(
+    engine: Engine, sender: Sender, client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    sender.send("lost", fault="error_500_after")
+
+    keeper(engine, adapter_at(sender.sandbox.port, username="bad"), client).settle()
+
+    said = [(each.getMessage(), vars(each)["status"]) for each in caplog.records]
+    assert said == [("gateway asked in vain", 401)]
 
 
 # --- checking an account that is closed

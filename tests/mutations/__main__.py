@@ -19,7 +19,7 @@ WHOLE_S = 1800.0
 
 
 def main(words: Sequence[str]) -> int:
-    """Run, report, and return the exit code: 0 when every protection is shown to matter, 2 for a wrong word."""
+    """Run, report, and return the exit code: 0 when each protection is shown to matter; 2: a wrong word."""
     chosen = [each for each in PROTECTIONS if not words or any(word in each.name for word in words)]
     if not chosen:
         print(f"no protection is named so: {' '.join(words)}")  # noqa: T201 - a program for the terminal

@@ -6,6 +6,7 @@ _INTENT = "worker/ledger/intent.py"
 _BATCHES = "worker/ledger/batches.py"
 _STATES = "worker/states.py"
 _ASKING = "worker/ledger/asking.py"
+_OUTCOMES = "worker/ledger/outcomes.py"
 _FAILOVER = "worker/ledger/failover.py"
 _TESTS = "tests/integration/ledger"
 _UPKEEP = "tests/integration/test_upkeep.py"
@@ -101,8 +102,8 @@ BATCHES = (
             ),
             Edit(_BATCHES, "unknown=BATCHES.c.unknown + lost", "queued=BATCHES.c.queued + lost"),
             Edit(_BATCHES, "case((BATCHES.c.queued == 0, ", "case((BATCHES.c.queued + lost == 0, "),
-            Edit(_BATCHES, "def _reopened() ->", "def _reopened(lost: int = 0) ->"),
-            Edit(_BATCHES, "            **_reopened(),\n", "            **_reopened(lost),\n"),
+            Edit(_BATCHES, "def reopened() ->", "def reopened(lost: int = 0) ->"),
+            Edit(_BATCHES, "            **reopened(),\n", "            **reopened(lost),\n"),
         ),
         (
             f"{_TESTS}/test_batches.py::test_what_was_out_becomes_unknown_and_the_batch_is_open_again",
@@ -210,7 +211,7 @@ SETTLING = (
     ),
     Protection(
         "what may have been accepted is never handed over to the fallback",
-        (Edit(_FAILOVER, "*_has_fallback(), _is_without_doubt())", "*_has_fallback())"),),
+        (Edit(_OUTCOMES, ' if change.row["n_doubts"] + change.doubts == 0]', "]"),),
         (f"{_TESTS}/test_failover.py::test_a_message_that_is_given_up_after_an_unknown_fails",),
     ),
     Protection(

@@ -1,6 +1,11 @@
+import subprocess
+import sys
+import threading
+
 import pytest
 
-from worker.waiting import next_delay_s, within
+from tests.conftest import ROOT
+from worker.waiting import Flag, next_delay_s, within
 
 
 @pytest.mark.parametrize(
@@ -33,3 +38,37 @@ def test_a_condition_is_asked_once_when_there_is_no_time() -> None:
 
 def test_a_condition_that_never_holds_is_given_up() -> None:
     assert not within(0.05, lambda: False)
+
+
+def test_a_flag_is_seen_by_whoever_waits_for_it() -> None:
+    flag = Flag()
+    timer = threading.Timer(0.1, flag.set)
+    timer.start()
+
+    assert flag.wait(30)
+    timer.join()
+
+
+def test_a_flag_that_is_not_set_is_waited_for_no_longer_than_that() -> None:
+    assert not Flag().wait(0.01)
+
+
+_SIGNALLED_WHILE_IT_WAITS = """
+import signal, time
+from worker.waiting import Flag
+flag = Flag()
+signal.signal(signal.SIGALRM, lambda *_: flag.set())
+signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0005)
+ends = time.monotonic() + 0.5
+while time.monotonic() < ends:
+    flag.wait(0.0)
+signal.setitimer(signal.ITIMER_REAL, 0.0)
+"""
+
+
+def test_a_flag_may_be_set_by_a_signal_at_any_moment_of_a_wait() -> None:
+    command = [sys.executable, "-c", _SIGNALLED_WHILE_IT_WAITS]
+
+    done = subprocess.run(command, cwd=ROOT, check=False, timeout=30, capture_output=True)
+
+    assert done.returncode == 0

@@ -56,7 +56,7 @@ _REFUSED = {Verdict.CAMPAIGN, Verdict.ACCOUNT, Verdict.BUG}  # a code in the bod
 
 _PAUSES = {Verdict.RETRY, Verdict.THROTTLED}
 _CODE_LIMIT = 40  # characters
-_CLOCKS_APART_S = 600.0  # by which its clock and ours may differ
+_CLOCKS_APART_S = 60.0  # by which its clock and ours may differ
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,7 +126,7 @@ class Cpsms:
         )
 
     def ask(self, questions: Sequence[Question]) -> HttpRequest:
-        """Write ``GET /getlog/<from>/<to>`` over the time of all questions, ten minutes more at both ends."""
+        """Write ``GET /getlog/<from>/<to>`` over the time of all questions, a minute more at both ends."""
         sent_at_s = [question.sent_at_s for question in questions]
         from_s = max(0, math.floor(min(sent_at_s) - _CLOCKS_APART_S))
         return self._get(f"getlog/{from_s}/{math.ceil(max(sent_at_s) + _CLOCKS_APART_S)}")
@@ -198,7 +198,7 @@ class Cpsms:
 
     def _of_request(self, submission: Submission, *, reply: HttpReply, said: _Said) -> Outcome:
         """Say what holds for the recipients that the reply does not name."""
-        if said.has_strays or (said.general is None and (said.accepted or said.refused)):
+        if said.has_strays or said.accepted or (said.general is None and said.refused):
             return Outcome(verdict=Verdict.AMBIGUOUS, detail="in neither list of the reply")
         item = said.general or {}
         verdict = _verdict_of_request(item, reply)

@@ -79,11 +79,14 @@ class Watchdog:
         self._thread: threading.Thread | None = None
 
     def begin(self, *, idle_limit_s: float, before_write: Callable[[], None] | None) -> Attempt:
-        """Give a new attempt its deadline and watch it, from the first call on with a thread."""
+        """Give a new attempt its deadline and watch it, from the first call on with a thread.
+
+        Raises:
+            NotSent: there is no thread to be had.
+        """
         with self._lock:
             if self._thread is None:
-                self._thread = threading.Thread(target=self._watch, name="http-deadline", daemon=True)
-                self._thread.start()
+                self._thread = self._started()
             deadline_s = elapsed_s() + self._timeout_s
             attempt = Attempt(deadline_s=deadline_s, idle_limit_s=idle_limit_s, before_write=before_write)
             self._attempts[attempt] = None
@@ -104,6 +107,15 @@ class Watchdog:
         self._closed.set()
         if self._thread is not None:
             self._thread.join()
+
+    def _started(self) -> threading.Thread:
+        thread = threading.Thread(target=self._watch, name="http-deadline", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:  # unwatched, a request might never end
+            message = "no thread is to be had: nothing was sent, try again later"
+            raise NotSent(message) from None
+        return thread
 
     def _watch(self) -> None:
         pause_s = 0.0

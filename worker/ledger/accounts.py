@@ -14,6 +14,8 @@ from worker.ledger.engine import control_lock, now_ms
 from worker.ledger.models import ACCOUNTS, BATCHES
 from worker.states import BatchState
 
+_SHORT_WHILE_MS = 600_000
+
 
 def account_is_open(provider: Column[str]) -> ColumnElement[bool]:
     """Say, as SQL, that nothing holds the account back."""
@@ -48,17 +50,29 @@ def hold_account(connection: Connection, provider: str, *, pause_ms: int, reason
     """Let nothing leave through a provider for a while; a longer pause is not shortened.
 
     The hints that are out find nothing to lease meanwhile, so they are forgotten, to be published again.
+    Trouble that is over for long is forgotten too: what comes after the pause is another.
     """
     control_lock(connection, shared=False)
     forget_hints(connection, provider)
     make_sure_of(connection, provider)
     until = now_ms() + pause_ms
     in_trouble = ACCOUNTS.c.check_at.is_not(None)  # which is the reason that counts
+    is_recent = or_(in_trouble, was_closed_lately())
     connection.execute(
         of_provider(provider)
         .where(ACCOUNTS.c.not_before < until)
-        .values(not_before=until, reason=case((in_trouble, ACCOUNTS.c.reason), else_=reason))
+        .values(
+            not_before=until,
+            reason=case((in_trouble, ACCOUNTS.c.reason), else_=reason),
+            closed_since=case((is_recent, ACCOUNTS.c.closed_since)),
+        )
     )
+
+
+def was_closed_lately() -> ColumnElement[bool]:
+    """Say, as SQL, that the account has taken nothing since it was opened a short while ago."""
+    opened_at = ACCOUNTS.c.not_before
+    return and_(ACCOUNTS.c.closed_since.is_not(None), opened_at > now_ms() - _SHORT_WHILE_MS)
 
 
 # --- closed by an operator

@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Connection, Select, func, select
 
 from worker.ledger import findings, settling, tally
 from worker.ledger.accounts import AccountStanding, standings
+from worker.ledger.engine import now_of
 from worker.ledger.findings import BROKEN, LONG_MS, Finding
 from worker.ledger.models import EARLIER_SUBMISSIONS, MESSAGES, SUBMISSIONS
 from worker.ledger.settling import RESENT
@@ -47,7 +48,7 @@ def audit(connection: Connection, *, on_step: Callable[[str], None] = lambda _: 
     """
     on_step("batches")
     campaigns = tally.campaign_tallies(connection)
-    walk = _Walk(campaigns, standings(connection), now=tally.now_of(connection))
+    walk = _Walk(campaigns, standings(connection), now=now_of(connection))
     walk.take(tally.batch_tallies(connection))
     for campaign in campaigns.values():
         walk.findings.extend(findings.of_campaign(campaign, now=walk.now))
@@ -165,6 +166,11 @@ _IS_CURRENT = MESSAGES.c.submission_id == SUBMISSIONS.c.id
 _IS_OPEN = SUBMISSIONS.c.outcome == SubmissionOutcome.OPEN
 _IS_SUBMITTING = MESSAGES.c.state == _M.SUBMITTING
 _IS_OUT = MESSAGES.c.state.in_(sorted({_M.SUBMITTING, *PROVEN}))  # a report may come before the answer
+_WAS_CURRENT = (  # until an earlier request was proven to have brought the message, while this one was out
+    (MESSAGES.c.batch_id == SUBMISSIONS.c.batch_id)
+    & (EARLIER_SUBMISSIONS.c.message_id == MESSAGES.c.id)
+    & (EARLIER_SUBMISSIONS.c.submission_id == SUBMISSIONS.c.id)
+)
 _HAS_SUBMISSION = MESSAGES.c.submission_id.is_not(None)
 
 
@@ -173,7 +179,11 @@ def _rules() -> Iterator[_Rule]:
         code="open_submission",
         noun="request",
         words="open, yet no message is being submitted with it",
-        broken=_requests(_IS_OPEN, ~select(MESSAGES.c.id).where(_IS_CURRENT, _IS_OUT).exists()),
+        broken=_requests(
+            _IS_OPEN,
+            ~select(MESSAGES.c.id).where(_IS_CURRENT, _IS_OUT).exists(),
+            ~select(MESSAGES.c.id).where(_WAS_CURRENT, _IS_OUT).exists(),
+        ),
     )
     yield _Rule(
         code="closed_submitting",
@@ -242,3 +252,7 @@ def _broken(connection: Connection, rule: _Rule) -> Iterator[Finding]:
         named = ", ".join(map(str, ids[:_NAMED])) + (" and more" if len(ids) > _NAMED else "")
         plural = "s" if len(ids) > 1 else ""
         yield findings.problem(rule.code, f"{rule.noun}{plural} {named}: {rule.words}", rule.step)
+
+
+STEPS = 2 + len(list(_rules()))
+"""So often ``audit`` says what it looks at."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from sqlalchemy import Column, ColumnElement, Connection, RowMapping, case, func, select, update
 
 from worker.ledger.accounts import account_is_open
-from worker.ledger.engine import control_lock, now_ms
+from worker.ledger.engine import control_lock, now_ms, now_once
 from worker.ledger.models import BATCHES, CAMPAIGNS, MESSAGES, SUBMISSIONS
 from worker.ledger.trouble import claim_trial, trial_is_free
 from worker.states import BatchState, CampaignState, MessageState, SubmissionOutcome
@@ -28,7 +28,6 @@ class Lease:
 
     batch_id: int
     fence: int
-    owner: str
     campaign_id: int
     provider: str
     sender: str
@@ -80,14 +79,14 @@ def lease(connection: Connection, batch_id: int, *, owner: str, lease_ms: int) -
     if taken is None:
         return None
     claim_trial(connection, taken["provider"], batch_id)
-    return _with_shared(connection, taken, owner=owner)
+    return _with_shared(connection, taken)
 
 
-def _with_shared(connection: Connection, taken: RowMapping, *, owner: str) -> Lease:
+def _with_shared(connection: Connection, taken: RowMapping) -> Lease:
     """Add what all rows of the batch share."""
     query = select(CAMPAIGNS.c.sender, CAMPAIGNS.c.text, CAMPAIGNS.c.options)
     sender, body, options = connection.execute(query.where(CAMPAIGNS.c.id == taken["campaign_id"])).one()
-    return Lease(**taken, owner=owner, sender=sender, text=body, options=json.loads(options))
+    return Lease(**taken, sender=sender, text=body, options=json.loads(options))
 
 
 def release(connection: Connection, held: Lease) -> bool:
@@ -101,7 +100,7 @@ def release(connection: Connection, held: Lease) -> bool:
             BATCHES.c.state == BatchState.LEASED,
             BATCHES.c.submitting == 0,
         )
-        .values(**_reopened())
+        .values(reopened())
     )
     return given.rowcount == 1
 
@@ -111,7 +110,7 @@ def others_wait(connection: Connection, held: Lease) -> bool:
     query = select(BATCHES.c.id).where(
         BATCHES.c.provider == held.provider,
         BATCHES.c.state == BatchState.OPEN,
-        BATCHES.c.next_due_at <= now_ms(),
+        BATCHES.c.next_due_at <= now_once(),
         campaign_is_running(BATCHES.c.campaign_id),
     )
     return connection.execute(query.limit(1)).one_or_none() is not None
@@ -126,8 +125,11 @@ def lock_batches(connection: Connection, batch_ids: Sequence[int]) -> None:
     connection.execute(query.with_for_update()).all()
 
 
-def _reopened() -> dict[str, object]:
-    """What a batch becomes when nobody works on it: recomputed from its rows, which needs its lock."""
+def reopened() -> dict[str, object]:
+    """Say, as values of SQL, what a batch becomes when nobody works on it: recomputed from its rows.
+
+    That needs its lock, taken in a statement before.
+    """
     next_due = select(func.min(MESSAGES.c.due_at)).where(
         MESSAGES.c.batch_id == BATCHES.c.id, MESSAGES.c.state == MessageState.QUEUED
     )
@@ -185,7 +187,7 @@ def _sweep_one(connection: Connection, batch_id: int) -> None:
         update(BATCHES)
         .where(BATCHES.c.id == batch_id)
         .values(
-            **_reopened(),
+            **reopened(),
             submitting=BATCHES.c.submitting - lost,
             unknown=BATCHES.c.unknown + lost,
             lost_leases=in_vain,

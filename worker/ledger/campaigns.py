@@ -232,9 +232,10 @@ def abandon(connection: Connection, importer: Importer) -> bool:
     return connection.execute(left.values(state=CampaignState.DISCARDED)).rowcount == 1
 
 
-def let_go(connection: Connection, importer: Importer) -> None:
-    """End the importer's lease at once: the import is interrupted, and anybody may finish it."""
-    connection.execute(update(CAMPAIGNS).where(*_may_be_held(importer)).values(importing_until=now_ms()))
+def let_go(connection: Connection, importer: Importer) -> bool:
+    """End the importer's lease at once, so that anybody may finish the import; False when it has none."""
+    left = update(CAMPAIGNS).where(*_may_be_held(importer))
+    return connection.execute(left.values(importing_until=now_ms())).rowcount == 1
 
 
 def _may_be_held(importer: Importer) -> tuple[ColumnElement[bool], ...]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, text
+from sqlalchemy import Connection, delete, insert, or_, select, text
 
 from worker.errors import InputError
 from worker.ledger import interrupted, reports
@@ -58,6 +58,34 @@ def require_new(connection: Connection, identity: Identity) -> list[int]:
             raise _repeated(connection, claim)
         connection.execute(delete(CLAIMS).where(CLAIMS.c.claim == claim["claim"]))
     return sorted(set(given_way))
+
+
+def require_not_overtaken(connection: Connection, identity: Identity, campaign_id: int) -> None:
+    """Refuse to finish a campaign when the same was sent by another since it was begun.
+
+    Raises:
+        InputError: ``repeated_send``, with the other campaign.
+    """
+    begun_at = select(CAMPAIGNS.c.created_at).where(CAMPAIGNS.c.id == campaign_id).scalar_subquery()
+    query = (
+        select(CLAIMS.c.campaign_id)
+        .join(CAMPAIGNS, CAMPAIGNS.c.id == CLAIMS.c.campaign_id)
+        .where(
+            CLAIMS.c.claim.in_(identity.claims),
+            CLAIMS.c.campaign_id != campaign_id,
+            or_(CLAIMS.c.campaign_id > campaign_id, CLAIMS.c.made_at > begun_at),
+            CAMPAIGNS.c.state != CampaignState.DISCARDED,
+        )
+    )
+    number = connection.scalar(query.order_by(CLAIMS.c.campaign_id.desc()).limit(1))
+    if number is not None:
+        other = reports.report(connection, number)
+        raise InputError(
+            f"The same was sent since campaign {campaign_id} was begun, as campaign {other.id} "
+            f"({other.name}), which is {other.state}: put this one away with "
+            f"`bulksend campaign discard {campaign_id}`",
+            code="repeated_send",
+        )
 
 
 def take(connection: Connection, identity: Identity, campaign_id: int) -> None:

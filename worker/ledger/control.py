@@ -5,9 +5,11 @@ from __future__ import annotations
 from sqlalchemy import Connection, case, func, select, update
 
 from worker.errors import InputError
+from worker.ledger import batches
 from worker.ledger.batches import lock_batches
 from worker.ledger.engine import control_lock, now_ms
-from worker.ledger.models import BATCHES, CAMPAIGNS, LARGEST_ID, MESSAGES
+from worker.ledger.models import BATCHES, CAMPAIGNS, MESSAGES
+from worker.ledger.reports import report, stored_id
 from worker.states import CAMPAIGN_TRANSITIONS, BatchState, CampaignState, MessageState
 
 
@@ -15,13 +17,25 @@ def pause(connection: Connection, campaign_id: int, *, reason: str, author: str)
     """Stop a running campaign; what is marked already still leaves.
 
     Raises:
-        InputError: it is not running.
+        InputError: it is not running, or it is done: nothing of it is queued or being submitted.
     """
+    control_lock(connection, shared=False)
+    _lock(connection, campaign_id)
+    if report(connection, campaign_id).is_done:
+        raise refusal(connection, campaign_id, str(CampaignState.PAUSED))
     _order(connection, campaign_id, CampaignState.PAUSED, reason=reason, author=author)
 
 
-def resume(connection: Connection, campaign_id: int, *, author: str) -> bool:
-    """Let a paused campaign go on; False when it runs, with batches held that ``reopen_held`` opens.
+def _lock(connection: Connection, campaign_id: int) -> None:
+    """Let nobody queue a message of a campaign until we have committed: who does so locks it shared."""
+    query = select(CAMPAIGNS.c.id).where(CAMPAIGNS.c.id == stored_id(campaign_id))
+    connection.execute(query.with_for_update()).all()
+
+
+def resume(connection: Connection, campaign_id: int, *, author: str) -> None:
+    """Let a paused campaign go on; its batches that are held are then opened with ``reopen_held``.
+
+    One that runs with batches held is left as it is: an interrupted resume is finished by repeating it.
 
     Raises:
         InputError: it is neither paused nor running with batches that are held.
@@ -29,12 +43,11 @@ def resume(connection: Connection, campaign_id: int, *, author: str) -> bool:
     control_lock(connection, shared=False)
     state = state_of(connection, campaign_id)
     if state == CampaignState.RUNNING and _first_held(connection, campaign_id) is not None:
-        return False
+        return
     if state != CampaignState.PAUSED:
         raise refusal(connection, campaign_id, "resumed")
     _order(connection, campaign_id, CampaignState.RUNNING, reason=None, author=author)
     _forget_hints(connection, campaign_id)
-    return True
 
 
 def reopen_held(connection: Connection, campaign_id: int) -> int | None:
@@ -47,22 +60,9 @@ def reopen_held(connection: Connection, campaign_id: int) -> int | None:
     if batch_id is None:
         return None
     lock_batches(connection, [batch_id])
-    next_due = select(func.min(MESSAGES.c.due_at)).where(
-        MESSAGES.c.batch_id == batch_id, MESSAGES.c.state == MessageState.QUEUED
-    )
-    reopened = (
-        update(BATCHES)
-        .where(BATCHES.c.id == batch_id, BATCHES.c.state == BatchState.HELD)
-        .values(
-            state=case((BATCHES.c.queued == 0, BatchState.DONE.value), else_=BatchState.OPEN.value),
-            reason=None,
-            lost_leases=0,
-            next_due_at=func.coalesce(next_due.scalar_subquery(), BATCHES.c.next_due_at),
-            published_at=None,
-            n_hints=0,
-        )
-    )
-    n_queued = connection.execute(reopened.returning(BATCHES.c.queued)).scalar_one_or_none()
+    held = update(BATCHES).where(BATCHES.c.id == batch_id, BATCHES.c.state == BatchState.HELD)
+    opened = held.values(**batches.reopened(), reason=None, lost_leases=0)
+    n_queued = connection.execute(opened.returning(BATCHES.c.queued)).scalar_one_or_none()
     return n_queued or 0
 
 
@@ -130,11 +130,6 @@ def _order(
         raise refusal(connection, campaign_id, str(target))
 
 
-def stored_id(campaign_id: int) -> int:
-    """Return an id as a driver takes it; what is beyond is nobody's."""
-    return max(0, min(campaign_id, LARGEST_ID))
-
-
 def state_of(connection: Connection, campaign_id: int) -> str | None:
     """Return the stored state of a campaign, None when there is no such campaign."""
     query = select(CAMPAIGNS.c.state).where(CAMPAIGNS.c.id == stored_id(campaign_id))
@@ -143,11 +138,10 @@ def state_of(connection: Connection, campaign_id: int) -> str | None:
 
 
 def refusal(connection: Connection, campaign_id: int, wish: str) -> InputError:
-    """Say why a campaign cannot be what is wished, such as ``paused``."""
-    state = state_of(connection, campaign_id)
-    if state is None:
-        return InputError(
-            f"There is no campaign {campaign_id}: `bulksend campaign list` shows them",
-            code="no_such_campaign",
-        )
+    """Say why a campaign cannot be what is wished, such as ``paused``.
+
+    Raises:
+        InputError: there is no such campaign.
+    """
+    state = report(connection, campaign_id).state
     return InputError(f"Campaign {campaign_id} is {state} and cannot be {wish}", code="wrong_state")

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, Engine, create_engine, event, func, select
+from sqlalchemy import BigInteger, Connection, Engine, ScalarSelect, create_engine, event, func, select
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.ext.compiler import compiles
@@ -36,8 +36,6 @@ _CONTROL_LOCK = 0x62756C6B  # "bulk": the one advisory lock of 4.4's intents and
 _POSTGRES_OPTIONS = {
     "connect_timeout": 10,
     "application_name": "bulksend",
-    # A worker that is frozen, or whose host is gone, must not hold the locks that everybody else waits for.
-    "options": "-c idle_in_transaction_session_timeout=10s -c lock_timeout=20s",
     "keepalives_idle": 5,
     "keepalives_interval": 2,
     "keepalives_count": 3,
@@ -66,6 +64,19 @@ def _now_postgres(element: now_ms, compiler: SQLCompiler, **options: Any) -> str
     return "CAST(FLOOR(EXTRACT(EPOCH FROM clock_timestamp()) * 1000) AS BIGINT)"
 
 
+def now_once() -> ScalarSelect[int]:
+    """Read the database's clock once for a whole statement: only so can it bound a scan of an index.
+
+    For reads that decide nothing; what waited for a lock must read the clock after it.
+    """
+    return select(now_ms()).scalar_subquery()
+
+
+def now_of(connection: Connection) -> int:
+    """Return the database's clock."""
+    return int(connection.execute(select(now_ms())).scalar_one())
+
+
 def open_ledger(url: str) -> Engine:
     """Make an engine for a ledger address; nothing is connected yet.
 
@@ -84,7 +95,7 @@ def open_ledger(url: str) -> Engine:
             hide_parameters=True,
             pool_pre_ping=True,
             isolation_level="READ COMMITTED",  # a mark sees what was committed while it waited
-            connect_args=_POSTGRES_OPTIONS,
+            connect_args={key: ours for key, ours in _POSTGRES_OPTIONS.items() if key not in parsed.query},
         )
     except ModuleNotFoundError:
         raise ConfigError(
@@ -95,7 +106,16 @@ def open_ledger(url: str) -> Engine:
 
 
 def _configure_postgres(connection: Any, _record: object) -> None:  # noqa: ANN401 - psycopg need not be there
-    """Wait for the disk at every commit, whatever the server says: a mark must survive a power cut."""
+    """Wait for the disk at every commit, whatever the server says: a mark must survive a power cut.
+
+    A worker that is frozen, or whose host is gone, must not hold the locks that everybody else waits for; how
+    long it may is ours to say, unless the address says it.
+    """
+    connection.execute(
+        "SELECT set_config(name, ours, false) FROM pg_settings JOIN (VALUES "
+        "('idle_in_transaction_session_timeout', '10s'), ('lock_timeout', '20s')) AS given (name, ours) "
+        "USING (name) WHERE source <> 'client'"
+    )
     connection.execute(
         "SELECT set_config('synchronous_commit', 'on', false) "
         "WHERE current_setting('synchronous_commit') IN ('off', 'local', 'remote_write')"

@@ -5,23 +5,30 @@ A campaign has a fallback only where that can carry every message of it, which w
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
-from sqlalchemy import ColumnElement, Connection, Select, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Select, case, insert, literal, select, update
 
 from worker.ledger.accounts import account_is_open
-from worker.ledger.engine import control_lock, now_ms
+from worker.ledger.batches import reopened
+from worker.ledger.campaigns import BATCH_ROWS
+from worker.ledger.engine import control_lock, now_ms, now_of, now_once
 from worker.ledger.models import ACCOUNTS, BATCHES, CAMPAIGNS, MESSAGES
 from worker.states import BatchState, CampaignState, MessageState
 
 
-def may_hop(connection: Connection, message_ids: Sequence[int]) -> set[int]:
-    """Return which of the messages may go to their fallback."""
+def may_hop(
+    connection: Connection, message_ids: Sequence[int], *, providers: Collection[str] | None
+) -> set[int]:
+    """Return which of the messages may go to their fallback, if it is one of ``providers`` (None: of any).
+
+    No request with any of them may be one of which nobody knows: whoever asks has seen to that.
+    """
     query = (
         select(MESSAGES.c.id)
         .join(BATCHES, BATCHES.c.id == MESSAGES.c.batch_id)
         .join(CAMPAIGNS, CAMPAIGNS.c.id == MESSAGES.c.campaign_id)
-        .where(MESSAGES.c.id.in_(message_ids), *_has_fallback(), _is_without_doubt())
+        .where(MESSAGES.c.id.in_(message_ids), *_has_fallback(providers))
     )
     return set(connection.scalars(query))
 
@@ -38,37 +45,38 @@ def hop(connection: Connection, message_ids: Sequence[int], *, now: int) -> None
         _move(connection, batch_id, ids, now=now)
 
 
-def waits_for_fallback(connection: Connection, provider: str, *, closed_ms: int) -> bool:
+def waits_for_fallback(
+    connection: Connection, provider: str, *, closed_ms: int, providers: Collection[str]
+) -> bool:
     """Say whether ``hand_over`` would find anything; a plain read."""
-    return connection.execute(_candidates(provider, closed_ms=closed_ms)).one_or_none() is not None
+    candidates = _candidates(provider, closed_ms=closed_ms, providers=providers)
+    return connection.execute(candidates).one_or_none() is not None
 
 
-def hand_over(connection: Connection, provider: str, *, closed_ms: int) -> int:
+def hand_over(connection: Connection, provider: str, *, closed_ms: int, providers: Collection[str]) -> int:
     """Move the due messages of one open batch to their fallback; return how many, 0 when there are none.
 
-    Only where the gateway has taken nothing for so long, and the fallback is open. What an operator has
-    paused is not handed over.
+    Only where the gateway has taken nothing for so long, and the fallback is open and one of ``providers``,
+    which somebody serves. What an operator has paused is not handed over.
     """
     control_lock(connection, shared=False)
-    found = _candidates(provider, closed_ms=closed_ms).with_for_update(of=BATCHES)
+    candidates = _candidates(provider, closed_ms=closed_ms, providers=providers)
+    found = candidates.with_for_update(of=BATCHES)
     batch_id = connection.scalars(found).one_or_none()
     if batch_id is None:
         return 0
-    now = int(connection.execute(select(now_ms())).scalar_one())
+    now = now_of(connection)
     query = select(MESSAGES.c.id).where(MESSAGES.c.batch_id == batch_id, *_is_due(), _is_without_doubt())
     ids = list(connection.scalars(query.order_by(MESSAGES.c.id).with_for_update()))
     _move(connection, batch_id, ids, now=now)
-    left = select(func.min(MESSAGES.c.due_at)).where(
-        MESSAGES.c.batch_id == batch_id, MESSAGES.c.state == MessageState.QUEUED
-    )
-    next_due = connection.scalar(left)
-    after = {"state": BatchState.DONE} if next_due is None else {"next_due_at": next_due}
-    connection.execute(update(BATCHES).where(BATCHES.c.id == batch_id).values(after))
+    connection.execute(update(BATCHES).where(BATCHES.c.id == batch_id).values(reopened()))
     return len(ids)
 
 
-def _has_fallback() -> tuple[ColumnElement[bool], ...]:
-    return CAMPAIGNS.c.fallback.is_not(None), BATCHES.c.provider == CAMPAIGNS.c.provider
+def _has_fallback(providers: Collection[str] | None) -> tuple[ColumnElement[bool], ...]:
+    fallback = CAMPAIGNS.c.fallback
+    is_there = fallback.is_not(None) if providers is None else fallback.in_(sorted(providers))
+    return is_there, BATCHES.c.provider == CAMPAIGNS.c.provider
 
 
 def _is_due() -> tuple[ColumnElement[bool], ...]:
@@ -80,7 +88,7 @@ def _is_without_doubt() -> ColumnElement[bool]:
     return MESSAGES.c.n_doubts == 0
 
 
-def _candidates(provider: str, *, closed_ms: int) -> Select[int]:
+def _candidates(provider: str, *, closed_ms: int, providers: Collection[str]) -> Select[int]:
     closed = select(ACCOUNTS.c.provider).where(
         ACCOUNTS.c.provider == provider,
         ACCOUNTS.c.check_at.is_not(None),
@@ -96,9 +104,9 @@ def _candidates(provider: str, *, closed_ms: int) -> Select[int]:
         .where(
             BATCHES.c.provider == provider,
             BATCHES.c.state == BatchState.OPEN,
-            BATCHES.c.next_due_at <= now_ms(),
+            BATCHES.c.next_due_at <= now_once(),
             CAMPAIGNS.c.state == CampaignState.RUNNING,
-            *_has_fallback(),
+            *_has_fallback(providers),
             closed.exists(),
             account_is_open(CAMPAIGNS.c.fallback),
             movable.exists(),
@@ -109,15 +117,17 @@ def _candidates(provider: str, *, closed_ms: int) -> Select[int]:
 
 
 def _move(connection: Connection, batch_id: int, message_ids: Sequence[int], *, now: int) -> None:
-    """Put queued messages of a batch into a new one at the fallback, at its price, with fresh attempts."""
+    """Put queued messages of a batch into one at the fallback, at its price, with fresh attempts."""
     query = select(BATCHES.c.campaign_id, CAMPAIGNS.c.fallback).join(
         CAMPAIGNS, CAMPAIGNS.c.id == BATCHES.c.campaign_id
     )
     campaign_id, fallback = connection.execute(query.where(BATCHES.c.id == batch_id)).one()
-    made = insert(BATCHES).values(
-        campaign_id=campaign_id, provider=fallback, next_due_at=now, queued=len(message_ids)
-    )
-    new_id = connection.execute(made.returning(BATCHES.c.id)).scalar_one()
+    new_id = _joined(connection, campaign_id, fallback, n=len(message_ids), now=now)
+    if new_id is None:
+        made = insert(BATCHES).values(
+            campaign_id=campaign_id, provider=fallback, next_due_at=now, queued=len(message_ids)
+        )
+        new_id = connection.execute(made.returning(BATCHES.c.id)).scalar_one()
     connection.execute(
         update(MESSAGES)
         .where(MESSAGES.c.id.in_(message_ids))
@@ -132,3 +142,34 @@ def _move(connection: Connection, batch_id: int, message_ids: Sequence[int], *, 
     )
     fewer = update(BATCHES).where(BATCHES.c.id == batch_id)
     connection.execute(fewer.values(queued=BATCHES.c.queued - len(message_ids)))
+
+
+def _joined(connection: Connection, campaign_id: int, fallback: str, *, n: int, now: int) -> int | None:
+    """Make so many messages due now in an open batch of the fallback that has room; None when there is none.
+
+    One that somebody has locked is passed over: our own batches are locked already, and nobody is to wait.
+    """
+    n_rows = sum((BATCHES.c[state.value] for state in MessageState), literal(n))
+    roomy = (
+        select(BATCHES.c.id)
+        .where(BATCHES.c.campaign_id == campaign_id, BATCHES.c.provider == fallback)
+        .where(BATCHES.c.state == BatchState.OPEN, n_rows <= BATCH_ROWS)
+        .order_by(BATCHES.c.id.desc())
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    )
+    batch_id: int | None = connection.scalar(roomy)
+    if batch_id is None:
+        return None
+    is_later = BATCHES.c.next_due_at > now  # so its hint, if one is out, is for later too
+    connection.execute(
+        update(BATCHES)
+        .where(BATCHES.c.id == batch_id)
+        .values(
+            queued=BATCHES.c.queued + n,
+            next_due_at=case((is_later, now), else_=BATCHES.c.next_due_at),
+            published_at=case((is_later, None), else_=BATCHES.c.published_at),
+            n_hints=case((is_later, 0), else_=BATCHES.c.n_hints),
+        )
+    )
+    return batch_id

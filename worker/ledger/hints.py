@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, case, func, select, update
 
 from worker.ledger.accounts import account_is_open
 from worker.ledger.batches import campaign_is_running, lock_batches
-from worker.ledger.engine import now_ms
+from worker.ledger.engine import now_ms, now_once
 from worker.ledger.models import BATCHES
 from worker.states import BatchState
 
@@ -19,7 +19,6 @@ class DueBatch:
     """A batch that a hint should be published for."""
 
     id: int
-    provider: str
     due_at: int | None  # None when it is due by the database's clock: no other clock is asked then
 
 
@@ -33,11 +32,11 @@ def due_for_hints(
     """
     later = case((BATCHES.c.next_due_at > now_ms(), BATCHES.c.next_due_at))
     query = (
-        select(BATCHES.c.id, BATCHES.c.provider, later)
+        select(BATCHES.c.id, later)
         .where(
             BATCHES.c.provider == provider,
             BATCHES.c.state == BatchState.OPEN,
-            BATCHES.c.next_due_at <= now_ms() + horizon_ms,
+            BATCHES.c.next_due_at <= now_once() + horizon_ms,
             campaign_is_running(BATCHES.c.campaign_id),
             account_is_open(BATCHES.c.provider),
             (BATCHES.c.published_at.is_(None)) | ~_is_fresh(repeat_ms),
@@ -45,7 +44,7 @@ def due_for_hints(
         .order_by(BATCHES.c.next_due_at, BATCHES.c.id)
         .limit(limit)
     )
-    return [DueBatch(id=number, provider=name, due_at=due) for number, name, due in connection.execute(query)]
+    return [DueBatch(id=number, due_at=due_at) for number, due_at in connection.execute(query)]
 
 
 def _is_fresh(repeat_ms: int) -> ColumnElement[bool]:
@@ -61,7 +60,7 @@ def hints_out(connection: Connection, provider: str, *, repeat_ms: int) -> int:
     query = select(func.count()).where(
         BATCHES.c.provider == provider,
         BATCHES.c.state == BatchState.OPEN,
-        BATCHES.c.next_due_at <= now_ms(),
+        BATCHES.c.next_due_at <= now_once(),
         campaign_is_running(BATCHES.c.campaign_id),
         _is_fresh(repeat_ms),
     )
@@ -73,7 +72,7 @@ def still_out(connection: Connection, provider: str, *, older_than_ms: int) -> l
     query = select(BATCHES.c.id).where(
         BATCHES.c.provider == provider,
         BATCHES.c.state == BatchState.OPEN,
-        BATCHES.c.next_due_at <= now_ms() - older_than_ms,
+        BATCHES.c.next_due_at <= now_once() - older_than_ms,
         BATCHES.c.published_at <= now_ms() - older_than_ms,
         campaign_is_running(BATCHES.c.campaign_id),
         account_is_open(BATCHES.c.provider),

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Connection, insert, select, update
 
 from worker.ledger.accounts import account_takes
 from worker.ledger.batches import Lease, campaign_is_running
-from worker.ledger.engine import control_lock, now_ms
+from worker.ledger.engine import control_lock, now_ms, now_of
 from worker.ledger.given import execute_given
 from worker.ledger.models import BATCHES, EARLIER_SUBMISSIONS, MESSAGES, SUBMISSIONS
 from worker.ledger.values import DueRow, Intention, Marked, Stop
@@ -73,9 +73,11 @@ def mark(
     ]
     if not kept:
         return []
-    numbers = _insert_submissions(connection, held, kept)
+    now = now_of(connection)
+    numbers = _insert_submissions(connection, held, kept, now=now)
     _keep_earlier(connection, granted)
-    _submit(connection, held, [(row.id, numbers[each.reference]) for each in kept for row in each.rows])
+    pairs = [(row.id, numbers[each.reference]) for each in kept for row in each.rows]
+    _submit(connection, held, pairs, now=now)
     return [Marked(reference=each.reference, rows=each.rows) for each in kept]
 
 
@@ -124,8 +126,9 @@ def _lock_rows(connection: Connection, held: Lease, ids: Sequence[int]) -> dict[
     return {row.id: row.submission_id for row in found}
 
 
-def _insert_submissions(connection: Connection, held: Lease, kept: Sequence[Intention]) -> dict[str, int]:
-    now = connection.execute(select(now_ms())).scalar_one()
+def _insert_submissions(
+    connection: Connection, held: Lease, kept: Sequence[Intention], *, now: int
+) -> dict[str, int]:
     rows = [
         {
             "reference": each.reference,
@@ -149,22 +152,17 @@ def _keep_earlier(connection: Connection, granted: dict[int, int | None]) -> Non
         connection.execute(insert(EARLIER_SUBMISSIONS), links)
 
 
-def _submit(connection: Connection, held: Lease, pairs: Sequence[tuple[int, int]]) -> None:
+def _submit(connection: Connection, held: Lease, pairs: Sequence[tuple[int, int]], *, now: int) -> None:
     execute_given(
         connection,
         "UPDATE messages SET state = 'submitting', submission_id = given.new_submission, "
         "attempts = attempts + 1, changed_at = given.instant, code = NULL, detail = NULL "
         "FROM given WHERE messages.id = given.message",
         columns={"message": "bigint", "new_submission": "bigint", "instant": "bigint"},
-        rows=_with_instant(connection, pairs),
+        rows=[(message, submission, now) for message, submission in pairs],
     )
     connection.execute(
         update(BATCHES)
         .where(BATCHES.c.id == held.batch_id)
         .values(queued=BATCHES.c.queued - len(pairs), submitting=BATCHES.c.submitting + len(pairs))
     )
-
-
-def _with_instant(connection: Connection, pairs: Sequence[tuple[int, int]]) -> list[tuple[int, int, int]]:
-    now = int(connection.execute(select(now_ms())).scalar_one())
-    return [(message, submission, now) for message, submission in pairs]

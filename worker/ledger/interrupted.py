@@ -8,9 +8,10 @@ from sqlalchemy import ColumnElement, Connection, delete, func, select, update
 
 from worker.errors import InputError
 from worker.ledger.campaigns import IMPORT_LEASE_MS, Importer, NewCampaign
-from worker.ledger.control import refusal, state_of, stored_id
+from worker.ledger.control import refusal, state_of
 from worker.ledger.engine import now_ms
 from worker.ledger.models import BATCHES, CAMPAIGNS, MESSAGES
+from worker.ledger.reports import stored_id
 from worker.states import CampaignState
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, RowMapping, Select, func, select, update
 
 from worker.ledger import failover
-from worker.ledger.engine import now_ms
+from worker.ledger.engine import now_of
 from worker.ledger.given import execute_given
 from worker.ledger.models import BATCHES, CAMPAIGNS, MESSAGES, SUBMISSIONS
 from worker.ledger.values import MessageOutcome, SubmissionResult
@@ -27,21 +27,23 @@ from worker.states import (
 _log = logging.getLogger(__name__)
 
 
-def record(connection: Connection, results: Sequence[SubmissionResult]) -> int:
+def record(
+    connection: Connection, results: Sequence[SubmissionResult], *, providers: Collection[str] | None = None
+) -> int:
     """Write the outcomes of submissions in one transaction; return how many messages changed.
 
     An acceptance counts from any submission of a message, everything else from the current one. A message
     that returns to QUEUED reopens or lowers its batch here and now, and one that is given up goes to the
-    fallback of its campaign or fails. A reference that the ledger does not know changes nothing: its mark was
-    never committed.
+    fallback of its campaign, if that is one of ``providers`` (None: of any), or fails. A reference that the
+    ledger does not know changes nothing: its mark was never committed.
     """
     ids = sorted({outcome.message_id for result in results for outcome in result.messages})
     lock_batches_of(connection, ids)
-    now = int(connection.execute(select(now_ms())).scalar_one())
+    now = now_of(connection)
     _end_submissions(connection, results, now=now)
     submissions = _submissions(connection, results)
     changes, doubled = _changes(_lock_messages(connection, ids), results, submissions)
-    _resolve_given_up(connection, changes)
+    _resolve_given_up(connection, changes, providers=providers)
     _write_messages(connection, changes, now=now)
     _raise_alarm(connection, doubled)
     _keep_earlier(connection, changes)
@@ -115,6 +117,7 @@ def _lock_messages(connection: Connection, ids: Sequence[int]) -> dict[int, RowM
             columns.batch_id,
             columns.state,
             columns.submission_id,
+            columns.n_doubts,
             CAMPAIGNS.c.state.label("campaign"),
         )
         .join(CAMPAIGNS, CAMPAIGNS.c.id == columns.campaign_id)
@@ -138,6 +141,7 @@ def _changes(
     for result in results:
         submission_id = submissions.get(result.reference)
         for outcome in result.messages:
+            is_definite = outcome.ends_doubt or result.outcome is not SubmissionOutcome.UNKNOWN
             row = rows.get(outcome.message_id)
             if row is None or submission_id is None:
                 continue
@@ -157,7 +161,7 @@ def _changes(
                     outcome=outcome,
                     state=state,
                     submission_id=submission_id if state in PROVEN else now.submission_id,
-                    doubts=now.doubts + _doubts(now.state, state, result.outcome),
+                    doubts=now.doubts + _doubts(now.state, state, is_definite=is_definite),
                 )
     return list(changes.values()), doubled
 
@@ -168,25 +172,28 @@ def _unchanged(row: RowMapping, outcome: MessageOutcome) -> _Change:
     )
 
 
-def _doubts(before: MessageState, after: MessageState, word: SubmissionOutcome) -> int:
+def _doubts(before: MessageState, after: MessageState, *, is_definite: bool) -> int:
     """Count a request of which nobody knows, or take it back at a definite word about it.
 
-    What is only settled (by a person, or because the gateway cannot find it) remains a doubt.
+    What a person settled remains a doubt.
     """
     was_unknown = before is MessageState.UNKNOWN
     if after is MessageState.UNKNOWN:
         return 0 if was_unknown else 1
-    return -1 if was_unknown and word is not SubmissionOutcome.UNKNOWN else 0
+    return -1 if was_unknown and is_definite else 0
 
 
-def _resolve_given_up(connection: Connection, changes: Sequence[_Change]) -> None:
+def _resolve_given_up(
+    connection: Connection, changes: Sequence[_Change], *, providers: Collection[str] | None
+) -> None:
     """Decide for messages that are given up: to the fallback, or failed."""
     given_up = [
         change for change in changes if change.state is MessageState.QUEUED and change.outcome.gives_up
     ]
     if not given_up:
         return
-    may_hop = failover.may_hop(connection, [change.row["id"] for change in given_up])
+    ids = [change.row["id"] for change in given_up if change.row["n_doubts"] + change.doubts == 0]
+    may_hop = failover.may_hop(connection, ids, providers=providers)
     for change in given_up:
         change.hops = change.row["id"] in may_hop
         if not change.hops:

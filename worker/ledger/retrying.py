@@ -11,10 +11,11 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, case, func, or_, select, update
 
-from worker.ledger.control import refusal, stored_id
-from worker.ledger.engine import now_ms
+from worker.ledger.control import refusal
+from worker.ledger.engine import now_of
 from worker.ledger.models import BATCHES, CAMPAIGNS, MESSAGES
 from worker.ledger.outcomes import reopen
+from worker.ledger.reports import stored_id
 from worker.states import CampaignState, MessageState
 
 RETRIABLE = frozenset({MessageState.REJECTED, MessageState.FAILED})
@@ -100,7 +101,7 @@ def _is_risky() -> ColumnElement[bool]:
 
 
 def _queue(connection: Connection, batch_id: int, message_ids: list[int]) -> None:
-    now = connection.execute(select(now_ms())).scalar_one()
+    now = now_of(connection)
     connection.execute(
         update(MESSAGES)
         .where(MESSAGES.c.id.in_(message_ids))

@@ -15,6 +15,7 @@ from worker.errors import InputError
 from worker.ledger import outcomes
 from worker.ledger.engine import now_ms
 from worker.ledger.models import BATCHES, LARGEST_ID, MESSAGES, SUBMISSIONS
+from worker.ledger.reports import stored_id
 from worker.ledger.values import MessageOutcome, SubmissionResult
 from worker.states import MessageState, SubmissionOutcome
 
@@ -88,13 +89,14 @@ def require_unknown(connection: Connection, message_ids: Sequence[int]) -> None:
         )
 
 
-def settle(
+def settle(  # noqa: PLR0913 - three ways to say which are meant
     connection: Connection,
     target: MessageState,
     *,
     author: str,
     campaign_id: int | None = None,
     message_ids: Sequence[int] | None = None,
+    until: int | None = None,
 ) -> int | None:
     """Settle unknown messages of one batch as a person orders; return how many, None when none is left.
 
@@ -105,21 +107,27 @@ def settle(
         author: who orders it.
         campaign_id: all of this campaign.
         message_ids: only these.
+        until: only what has not changed since this instant of the database's clock, in epoch milliseconds:
+            what is sent again and becomes unknown once more is not what was ordered.
     """
     first = (
         select(func.min(BATCHES.c.id))
         .select_from(BATCHES)
         .join(MESSAGES, MESSAGES.c.batch_id == BATCHES.c.id)
     )
-    named = [] if message_ids is None else [MESSAGES.c.id.in_(message_ids)]
-    batch_id = connection.scalar(first.where(*is_unknown(campaign_id), *named))
+    meant: list[ColumnElement[bool]] = []
+    if message_ids is not None:
+        meant.append(MESSAGES.c.id.in_(message_ids))
+    if until is not None:
+        meant.append(MESSAGES.c.changed_at <= until)
+    batch_id = connection.scalar(first.where(*is_unknown(campaign_id), *meant))
     if batch_id is None:
         return None
     outcomes.lock_batch(connection, batch_id)  # what the gateway has said meanwhile counts for more
     query = (
         select(MESSAGES.c.id, SUBMISSIONS.c.reference)
         .join(SUBMISSIONS, SUBMISSIONS.c.id == MESSAGES.c.submission_id)
-        .where(MESSAGES.c.batch_id == batch_id, MESSAGES.c.state == MessageState.UNKNOWN, *named)
+        .where(MESSAGES.c.batch_id == batch_id, MESSAGES.c.state == MessageState.UNKNOWN, *meant)
         .order_by(MESSAGES.c.id)
         .limit(_SETTLED_AT_ONCE)
     )
@@ -127,7 +135,7 @@ def settle(
     for message_id, reference in connection.execute(query):
         by_reference.setdefault(reference, []).append(message_id)
     results = [
-        said_of(reference, ids, target, code=SETTLED, detail=f"by {author}")
+        _said_of(reference, ids, target, code=SETTLED, detail=f"by {author}")
         for reference, ids in by_reference.items()
     ]
     n_settled = outcomes.record(connection, results) if results else 0
@@ -154,14 +162,14 @@ def is_unknown(campaign_id: int | None) -> list[ColumnElement[bool]]:
     """Return the conditions of an unknown message, of one campaign or of all; BATCHES is joined."""
     found = [BATCHES.c.unknown > 0, MESSAGES.c.state == MessageState.UNKNOWN]
     if campaign_id is not None:
-        found.append(BATCHES.c.campaign_id == min(campaign_id, LARGEST_ID))
+        found.append(BATCHES.c.campaign_id == stored_id(campaign_id))
     return found
 
 
-def said_of(
+def _said_of(
     reference: str, message_ids: Iterable[int], state: MessageState, *, code: str, detail: str | None = None
 ) -> SubmissionResult:
-    """Say the same of messages of one request, which itself stays unknown: no failover follows it."""
+    """Say the same of messages of one request, which itself stays unknown."""
     return SubmissionResult(
         reference=reference,
         outcome=SubmissionOutcome.UNKNOWN,

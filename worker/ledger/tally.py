@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, Engine, RowMapping, case, func, select
 
-from worker.ledger.engine import now_ms, reading
+from worker.ledger.engine import reading
 from worker.ledger.models import BATCHES, CAMPAIGNS, MESSAGES, SUBMISSIONS
 from worker.states import BatchState, CampaignState, MessageState
 
@@ -137,11 +137,6 @@ def counts_by_provider(connection: Connection) -> dict[str, Counter[MessageState
         name: Counter(dict(zip(MessageState, map(int, values), strict=True)))
         for name, *values in connection.execute(query)
     }
-
-
-def now_of(connection: Connection) -> int:
-    """Return the database's clock."""
-    return int(connection.execute(select(now_ms())).scalar_one())
 
 
 def last_request_at(connection: Connection) -> int | None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Column, ColumnElement, Connection, and_, case, or_, select
 
-from worker.ledger.accounts import forget_hints, make_sure_of, of_provider
+from worker.ledger.accounts import forget_hints, make_sure_of, of_provider, was_closed_lately
 from worker.ledger.engine import control_lock, now_ms
 from worker.ledger.models import ACCOUNTS, BATCHES
 from worker.states import BatchState
@@ -18,7 +18,6 @@ from worker.states import BatchState
 _AMBIGUOUS_TO_BRAKE = 3
 _FIRST_BRAKE_MS = 5_000
 _LONGEST_PAUSE_MS = 300_000
-_SHORT_WHILE_MS = 600_000
 _CLAIM_MS = 60_000  # a check takes a request's deadline, 20 s at most
 _BRAKED = "the gateway's answers could not be read, three in a row: it is tried with one message at a time"
 
@@ -50,7 +49,7 @@ def close_account(  # noqa: PLR0913 - each is one fact about the trouble
     control_lock(connection, shared=False)
     forget_hints(connection, provider)
     make_sure_of(connection, provider)
-    doubled = case((_was_closed_lately(), ACCOUNTS.c.check_ms * 2), else_=0)
+    doubled = case((was_closed_lately(), ACCOUNTS.c.check_ms * 2), else_=0)
     pause_ms = case(
         (doubled > _LONGEST_PAUSE_MS, _LONGEST_PAUSE_MS), (doubled > check_ms, doubled), else_=check_ms
     )
@@ -61,17 +60,16 @@ def close_account(  # noqa: PLR0913 - each is one fact about the trouble
         .values(
             check_at=now_ms() + first_ms,
             check_ms=pause_ms,
-            closed_since=case((_was_closed_lately(), ACCOUNTS.c.closed_since), else_=now_ms()),
+            closed_since=_closed_since(),
             is_refused=is_refused,
             reason=reason,
         )
     )
 
 
-def _was_closed_lately() -> ColumnElement[bool]:
-    """Say, as SQL, that the account has taken nothing since it was opened a short while ago."""
-    opened_at = ACCOUNTS.c.not_before
-    return and_(ACCOUNTS.c.closed_since.is_not(None), opened_at > now_ms() - _SHORT_WHILE_MS)
+def _closed_since() -> ColumnElement[int]:
+    """Say, as SQL, since when an account takes nothing that is closed now."""
+    return case((was_closed_lately(), ACCOUNTS.c.closed_since), else_=now_ms())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,69 +81,67 @@ class Answers:
     has_taken: bool = False  # the gateway took a message: then all is well with the account
 
 
-def note_answers(connection: Connection, provider: str, answers: Answers, *, check_ms: int) -> bool:
+def note_answers(connection: Connection, provider: str, answers: Answers, *, check_ms: int) -> None:
     """Count answers that could not be read; brake at the third in a row.
 
     A braked account is closed for 5 s, then for twice as long after each further ambiguous answer, up to 5
     minutes, and until a check succeeds, made every ``check_ms``; a clear answer ends that. What was under way
-    when the brake began does not lengthen it: only the batch counts that the account is tried with.
-
-    Returns:
-        whether the account was braked here and now.
+    when the brake began neither lengthens nor ends it: only the batch counts that the account is tried with.
     """
     clear = answers.clear
     n_last = next((n for n, is_clear in enumerate(reversed(clear)) if is_clear), len(clear))
     if n_last:
         control_lock(connection, shared=False)  # a brake that is written holds for every later mark
     if n_last < len(clear):
-        _note_clear(connection, provider, has_taken=answers.has_taken)
+        _note_clear(connection, provider, answers)
     if n_last == 0:
-        return False
+        return
     make_sure_of(connection, provider)
-    counts = or_(ACCOUNTS.c.brake_ms == 0, ACCOUNTS.c.trial_batch_id == answers.batch_id)
-    counted = of_provider(provider).where(counts).values(n_ambiguous=ACCOUNTS.c.n_ambiguous + n_last)
-    if not connection.execute(counted).rowcount:
-        return False
-    return _brake(connection, provider, check_ms=check_ms)
+    counted = of_provider(provider).where(_counts(answers.batch_id))
+    if connection.execute(counted.values(n_ambiguous=ACCOUNTS.c.n_ambiguous + n_last)).rowcount:
+        _brake(connection, provider, check_ms=check_ms)
 
 
-def _note_clear(connection: Connection, provider: str, *, has_taken: bool) -> None:
-    is_counting = or_(ACCOUNTS.c.n_ambiguous > 0, ACCOUNTS.c.brake_ms > 0)
-    quiet = {"n_ambiguous": 0, "brake_ms": 0, "trial_batch_id": None}
-    connection.execute(of_provider(provider).where(is_counting).values(quiet))
-    if has_taken:
+def _counts(batch_id: int) -> ColumnElement[bool]:
+    """Say, as SQL, that answers of the batch tell how the account is: of a braked one, only what is tried."""
+    return or_(ACCOUNTS.c.brake_ms == 0, ACCOUNTS.c.trial_batch_id == batch_id)
+
+
+def _note_clear(connection: Connection, provider: str, answers: Answers) -> None:
+    if answers.has_taken:
         well = of_provider(provider).where(
-            ACCOUNTS.c.check_at.is_(None), ACCOUNTS.c.closed_since.is_not(None)
+            ACCOUNTS.c.check_at.is_(None), ACCOUNTS.c.closed_since.is_not(None), _counts(answers.batch_id)
         )
         connection.execute(well.values(closed_since=None, check_ms=0))
+    is_counting = or_(ACCOUNTS.c.n_ambiguous > 0, ACCOUNTS.c.brake_ms > 0)
+    quiet = of_provider(provider).where(is_counting, _counts(answers.batch_id))
+    connection.execute(quiet.values(n_ambiguous=0, brake_ms=0, trial_batch_id=None))
 
 
-def _brake(connection: Connection, provider: str, *, check_ms: int) -> bool:
+def _brake(connection: Connection, provider: str, *, check_ms: int) -> None:
+    """Brake an account at once, even one that is closed: what closed it stays, and is over before the trial.
+
+    The brake of an account that is closed is not made longer: nothing was tried since.
+    """
+    is_first = ACCOUNTS.c.brake_ms == 0
+    is_open = and_(ACCOUNTS.c.not_before <= now_ms(), ACCOUNTS.c.check_at.is_(None))
     longer = case(
-        (ACCOUNTS.c.brake_ms == 0, _FIRST_BRAKE_MS),
+        (is_first, _FIRST_BRAKE_MS),
         (ACCOUNTS.c.brake_ms * 2 > _LONGEST_PAUSE_MS, _LONGEST_PAUSE_MS),
         else_=ACCOUNTS.c.brake_ms * 2,
     )
-    braked = connection.execute(
-        of_provider(provider)
-        .where(
-            ACCOUNTS.c.n_ambiguous >= _AMBIGUOUS_TO_BRAKE,
-            ACCOUNTS.c.not_before <= now_ms(),
-            ACCOUNTS.c.check_at.is_(None),
-        )
-        .values(
-            brake_ms=longer,
-            trial_batch_id=None,
-            is_refused=False,
-            check_at=now_ms() + longer,
-            check_ms=check_ms,
-            closed_since=case((_was_closed_lately(), ACCOUNTS.c.closed_since), else_=now_ms()),
-            reason=_BRAKED,
-        )
-    )
-    if braked.rowcount == 1:
+    braked = of_provider(provider).where(ACCOUNTS.c.n_ambiguous >= _AMBIGUOUS_TO_BRAKE, is_first | is_open)
+    closed = {
+        "is_refused": False,
+        "check_at": now_ms() + longer,
+        "check_ms": check_ms,
+        "closed_since": _closed_since(),
+        "reason": _BRAKED,
+    }
+    in_trouble = ACCOUNTS.c.check_at.is_not(None)
+    kept = {name: case((in_trouble, ACCOUNTS.c[name]), else_=value) for name, value in closed.items()}
+    if connection.execute(braked.values(brake_ms=longer, trial_batch_id=None, **kept)).rowcount == 1:
         forget_hints(connection, provider)
-    return braked.rowcount == 1
 
 
 # --- tried with one message
@@ -170,18 +166,15 @@ def trouble_of(connection: Connection, provider: str) -> Trouble:
 
 def trial_is_free(provider: Column[str], batch_id: Column[int]) -> ColumnElement[bool]:
     """Say, as SQL, that no other batch is the one that a braked account takes."""
+    braked = ACCOUNTS.c.provider == provider, ACCOUNTS.c.brake_ms > 0
+    return ~select(ACCOUNTS.c.provider).where(*braked, _is_tried_elsewhere(batch_id)).exists()
+
+
+def _is_tried_elsewhere(batch_id: Column[int] | int) -> ColumnElement[bool]:
+    """Say, as SQL, that an account is being tried with another batch; what was given back tries nothing."""
     tried = BATCHES.alias()
-    elsewhere = (
-        select(tried.c.id)
-        .join(ACCOUNTS, ACCOUNTS.c.trial_batch_id == tried.c.id)
-        .where(
-            ACCOUNTS.c.provider == provider,
-            ACCOUNTS.c.brake_ms > 0,
-            tried.c.id != batch_id,
-            tried.c.state == BatchState.LEASED,
-        )
-    )
-    return ~elsewhere.exists()
+    leased = tried.c.id == ACCOUNTS.c.trial_batch_id, tried.c.state == BatchState.LEASED
+    return select(tried.c.id).where(*leased, tried.c.id != batch_id).exists()
 
 
 def claim_trial(connection: Connection, provider: str, batch_id: int) -> None:
@@ -192,12 +185,8 @@ def claim_trial(connection: Connection, provider: str, batch_id: int) -> None:
     braked = select(ACCOUNTS.c.provider).where(ACCOUNTS.c.provider == provider, ACCOUNTS.c.brake_ms > 0)
     if connection.execute(braked.with_for_update(skip_locked=True)).one_or_none() is None:
         return
-    other = select(BATCHES.c.id).where(
-        BATCHES.c.id == ACCOUNTS.c.trial_batch_id,
-        BATCHES.c.id != batch_id,
-        BATCHES.c.state == BatchState.LEASED,
-    )
-    connection.execute(of_provider(provider).where(~other.exists()).values(trial_batch_id=batch_id))
+    claimed = of_provider(provider).where(~_is_tried_elsewhere(batch_id))
+    connection.execute(claimed.values(trial_batch_id=batch_id))
 
 
 # --- checked
@@ -225,6 +214,7 @@ def claim_check(connection: Connection, provider: str) -> Check | None:
 
 def note_check(connection: Connection, provider: str, *, trouble: str | None) -> None:
     """Open the account after a check without trouble, else let it be checked again."""
+    control_lock(connection, shared=False)  # first of all: orders lock batches, then the account
     closed = of_provider(provider).where(ACCOUNTS.c.check_at.is_not(None))
     if trouble is not None:
         connection.execute(closed.values(check_at=now_ms() + ACCOUNTS.c.check_ms))

@@ -53,7 +53,8 @@ class MessageOutcome:
     ``delay_ms`` counts from now and matters for QUEUED only. ``gives_up`` says that this provider is not to
     try it again: it goes to the campaign's fallback, or fails. ``keeps_attempt`` is False where the try does
     not count (a split, a throttle refusal). ``billed_parts`` and ``billed_cost`` are the gateway's own count,
-    in its own unit. ``detail`` is the gateway's text, trimmed and free of numbers.
+    in its own unit. ``ends_doubt`` says that the gateway has proven it never had the request, which itself
+    stays unknown. ``detail`` is the gateway's text, trimmed and free of numbers.
     """
 
     message_id: int
@@ -61,6 +62,7 @@ class MessageOutcome:
     delay_ms: int = 0
     gives_up: bool = False
     keeps_attempt: bool = True
+    ends_doubt: bool = False
     group_limit: int | None = None
     provider_ref: str | None = None
     billed_parts: int | None = None

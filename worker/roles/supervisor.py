@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import threading
 import time
 from collections.abc import Callable, Sequence
 from types import TracebackType
@@ -70,10 +69,10 @@ class Supervisor:
             self.stop()
             raise
 
-    def run(self, stop: threading.Event) -> None:
-        """Restart what ends until ``stop`` is set, then stop all."""
+    def run(self, wait: Callable[[float], bool]) -> None:
+        """Restart what ends until ``wait``, given the seconds between two looks, is True; then stop all."""
         try:
-            while not stop.wait(POLL_S):
+            while not wait(POLL_S):
                 self.check()
         finally:
             self.stop()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,5 +51,6 @@ class Desk:
     timers: Timers
     judge: Judge
     folder: Path  # for what the ledger cannot take
+    providers: Collection[str]  # that this worker serves, this one among them
     should_stop: Callable[[], bool]
     should_hurry: Callable[[], bool] = lambda: False  # stop without waiting for what is under way

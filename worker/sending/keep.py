@@ -81,29 +81,50 @@ class Keep:
         self._file, self._path, self._size = None, None, 0
 
 
-def replay(folder: Path, write: Callable[[list[SubmissionResult]], bool]) -> int:
-    """Hand over what processes that are gone have kept, a file at a time; return how many outcomes.
+Write = Callable[[list[SubmissionResult]], int | None]
+"""Writes outcomes into the ledger and says how many it refuses; None when it can take none now."""
 
-    A file goes once ``write`` has said that the ledger has its outcomes; else it is there for the next look.
+
+def replay(folder: Path, write: Write) -> int:
+    """Hand over what processes that are gone have kept, a file at a time; return how many the ledger took.
+
+    A file goes once the ledger has its outcomes, and is put aside when the ledger refuses some or they cannot
+    be read. Else it is there for the next look, and holds up no other.
     """
     n_outcomes = 0
     for path in sorted(folder.glob(f"{_PREFIX}*")):
-        with suppress(FileNotFoundError, BlockingIOError), path.open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            n_outcomes += _replay(path, file.read(), write)
+        try:
+            n_outcomes += _replay(path, write)
+        except (FileNotFoundError, BlockingIOError):  # it is gone, or its process lives
+            continue
+        except OSError as error:
+            _log.error("kept outcomes not read", extra={"file": path.name, "reason": error.strerror})
+        except Exception as bug:  # noqa: BLE001 - what is wrong with one file is no matter of the others
+            facts = {"file": path.name, "error_class": type(bug).__name__}
+            _log.error("kept outcomes not written because of a bug", extra=facts)
     return n_outcomes
 
 
-def _replay(path: Path, content: bytes, write: Callable[[list[SubmissionResult]], bool]) -> int:
-    results, is_sound = _read(content)
-    if results and not write(results):
-        return 0
-    if is_sound:
-        path.unlink(missing_ok=True)
-    else:
-        _log.error("some kept outcomes cannot be read", extra={"file": path.name})
-        path.rename(path.with_name(f"unreadable-{path.name}"))
-    return len(results)
+def _replay(path: Path, write: Write) -> int:
+    with path.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        results, is_sound = _read(file.read())
+        n_refused = write(results) if results else 0
+        if n_refused is None:
+            return 0
+        if n_refused:
+            _put_aside(path, "refused")
+        elif not is_sound:
+            _put_aside(path, "unreadable")
+        else:
+            path.unlink(missing_ok=True)
+    return len(results) - n_refused
+
+
+def _put_aside(path: Path, why: str) -> None:
+    """Keep a file under a name that is not looked at again: some of it is lost, unless a person mends it."""
+    aside = path.rename(path.with_name(f"{why}-{path.name}"))
+    _log.error("kept outcomes put aside", extra={"file": aside.name})
 
 
 def _line(result: SubmissionResult) -> str:
@@ -116,7 +137,7 @@ def _read(content: bytes) -> tuple[list[SubmissionResult], bool]:
     for line in content.split(b"\n")[:-1]:
         try:
             results.append(_result(json.loads(line)))
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, ArithmeticError, RecursionError):
             is_sound = False
     return results, is_sound
 

@@ -17,11 +17,13 @@ from worker.errors import InputError, LedgerError, NotSent, OutcomeUnknown, TooL
 from worker.ledger import batches, campaigns, control, intent, trouble
 from worker.ledger.engine import LedgerUnavailableError, reading, writing
 from worker.ledger.values import DueRow, Intention, Marked, Stop
-from worker.sending.books import LOCKED_S, Books
+from worker.sending.books import Books
+from worker.sending.conclusions import Conclusions
 from worker.sending.desk import Desk
 from worker.sending.keep import Keep
 from worker.sending.plan import group_rows, parts_differ
 from worker.sending.record import Ended, Reply, not_sent, unreachable
+from worker.sending.write import LOCKED_S
 from worker.waiting import within
 
 _log = logging.getLogger(__name__)
@@ -52,9 +54,10 @@ def send_batch(desk: Desk, batch_id: int) -> int:
         engine=desk.engine,
         keep=Keep(desk.folder),
         should_stop=desk.should_stop,
-        timers=desk.timers,
-        held=held,
-        is_counting=found.is_counting,
+        providers=desk.providers,
+        conclusions=Conclusions(
+            engine=desk.engine, timers=desk.timers, held=held, is_counting=found.is_counting
+        ),
     )
     work = _Work(desk=desk, held=held, lease_ms=lease_ms, books=books, is_probe=found.is_braked)
     try:
@@ -182,7 +185,7 @@ class _Work:
             self.desk.gateway.open(n=n, pool=self.desk.pool)
         except NotSent as reason:
             self.stopped = True
-            self.books.hold(unreachable(reason))
+            self.books.conclusions.hold(unreachable(reason))
             return False
         return True
 
@@ -223,7 +226,7 @@ class _Work:
             self.is_probe = False
             self.planned.clear()
         refusal = next((end.refusal for end in ends if end.refusal), None)
-        if refusal and not self.stopped:
+        if refusal:
             self._pause(refusal)
 
     def _answers(self) -> list[Ended]:

@@ -45,15 +45,16 @@ def close(engine: Engine, *, check_in_ms: int = 0, check_ms: int = CHECK_MS, is_
     )
 
 
-def note(engine: Engine, *clear: bool, has_taken: bool = False, batch_id: int = 999) -> bool:
-    """Count answers to requests of a batch; say whether they braked the account."""
+def note(engine: Engine, *clear: bool, has_taken: bool = False, batch_id: int = 999) -> None:
+    """Count answers to requests of a batch."""
     answers = trouble.Answers(batch_id=batch_id, clear=clear, has_taken=has_taken)
-    return do(engine, trouble.note_answers, PROVIDER, answers, check_ms=CHECK_MS)
+    do(engine, trouble.note_answers, PROVIDER, answers, check_ms=CHECK_MS)
 
 
 def brake(engine: Engine) -> None:
     """Brake the account."""
-    assert note(engine, UNCLEAR, UNCLEAR, UNCLEAR)
+    note(engine, UNCLEAR, UNCLEAR, UNCLEAR)
+    assert account(engine)["brake_ms"] > 0
 
 
 def check(engine: Engine, *, reason: str | None = None) -> None:
@@ -265,6 +266,32 @@ def test_an_account_that_was_open_for_long_is_checked_as_at_first(engine: Engine
     assert next_check_ms(engine) == 0
 
 
+def test_trouble_that_is_over_for_long_is_not_taken_up_by_what_follows_a_pause(engine: Engine) -> None:
+    close(engine)
+    check(engine)
+    change_account(engine, closed_since=ago(3_600_000), not_before=ago(600_001))
+    hold(engine, pause_ms=1000, reason="the gateway asked for a pause")
+
+    close(engine)
+
+    found = account(engine)
+    assert found["now"] - found["closed_since"] < 60_000
+    assert next_check_ms(engine) == 0
+
+
+@pytest.mark.parametrize("is_closed", [True, False])
+def test_a_pause_does_not_make_trouble_younger(engine: Engine, *, is_closed: bool) -> None:
+    close(engine)
+    change_account(engine, closed_since=ago(50_000))
+    if not is_closed:
+        check(engine)
+
+    hold(engine, pause_ms=1000, reason="the gateway asked for a pause")
+
+    found = account(engine)
+    assert found["now"] - found["closed_since"] >= 50_000
+
+
 def test_an_account_is_closed_since_it_first_took_nothing(engine: Engine) -> None:
     close(engine)
     change_account(engine, closed_since=ago(50_000))
@@ -302,7 +329,8 @@ def test_a_check_does_not_end_a_pause_that_the_gateway_asked_for(engine: Engine)
 def test_two_answers_that_cannot_be_read_brake_nothing(engine: Engine) -> None:
     run_campaign(engine)
 
-    assert not note(engine, UNCLEAR, UNCLEAR)
+    note(engine, UNCLEAR, UNCLEAR)
+
     assert is_open(engine)
     assert standing(engine).n_ambiguous == 2
 
@@ -311,10 +339,13 @@ def test_two_answers_that_cannot_be_read_brake_nothing(engine: Engine) -> None:
 def test_three_in_a_row_brake_the_account(engine: Engine, answers: list[list[bool]]) -> None:
     run_campaign(engine)
 
-    braked = [note(engine, *each) for each in answers]
+    found = []
+    for each in answers:
+        note(engine, *each)
+        found.append(standing(engine).state)
 
-    assert braked == [False] * (len(answers) - 1) + [True]
-    assert (is_open(engine), standing(engine).state) == (False, "braked")
+    assert found == ["open"] * (len(answers) - 1) + ["braked"]
+    assert not is_open(engine)
     assert "three in a row" in (standing(engine).reason or "")
 
 
@@ -338,7 +369,7 @@ def test_the_pause_of_the_brake_doubles_from_5_s_to_5_min(engine: Engine) -> Non
     for _ in range(7):
         check(engine)
         held = lease(engine, batch_id)
-        assert note(engine, UNCLEAR, batch_id=batch_id)
+        note(engine, UNCLEAR, batch_id=batch_id)
         release(engine, held)
         found.append(next_check_ms(engine))
 
@@ -356,7 +387,8 @@ def test_a_braked_account_is_checked_again_in_the_usual_interval(engine: Engine)
 def test_what_was_under_way_when_the_brake_began_does_not_lengthen_it(engine: Engine) -> None:
     brake(engine)
 
-    assert not note(engine, UNCLEAR, UNCLEAR, UNCLEAR)
+    note(engine, UNCLEAR, UNCLEAR, UNCLEAR)
+
     assert next_check_ms(engine) == 5000
 
 
@@ -368,8 +400,82 @@ def test_what_was_under_way_when_the_brake_began_counts_no_more_when_it_comes_af
     check(engine)
     lease(engine, tried)
 
-    assert not note(engine, UNCLEAR, UNCLEAR, UNCLEAR)
+    note(engine, UNCLEAR, UNCLEAR, UNCLEAR)
+
     assert is_braked_for(engine, tried)
+
+
+def test_a_clear_answer_to_what_was_under_way_when_the_brake_began_does_not_end_it(engine: Engine) -> None:
+    tried = run_campaign(engine)
+    brake(engine)
+    change_account(engine, closed_since=ago(50_000))
+    check(engine)
+    lease(engine, tried)
+
+    note(engine, CLEAR, has_taken=True)
+
+    found = account(engine)
+    assert is_braked_for(engine, tried)
+    assert found["now"] - found["closed_since"] >= 50_000
+
+
+def test_a_clear_answer_to_what_was_under_way_does_not_spare_the_account_a_longer_brake(
+    engine: Engine,
+) -> None:
+    tried = run_campaign(engine)
+    brake(engine)
+    check(engine)
+    lease(engine, tried)
+    note(engine, CLEAR)
+
+    note(engine, UNCLEAR, batch_id=tried)
+
+    assert next_check_ms(engine) == 10_000
+
+
+@pytest.mark.parametrize("is_refused", [True, False])
+def test_what_is_closed_is_braked_too_and_keeps_its_trouble(engine: Engine, *, is_refused: bool) -> None:
+    run_campaign(engine)
+    close(engine, check_in_ms=60_000, check_ms=90_000, is_refused=is_refused)
+    change_account(engine, closed_since=ago(50_000))
+    before = account(engine)
+
+    brake(engine)
+
+    kept = ("check_at", "check_ms", "closed_since", "is_refused", "reason")
+    after = account(engine)
+    assert [after[name] for name in kept] == [before[name] for name in kept]
+    assert after["brake_ms"] == 5000
+
+
+def test_what_only_waits_is_braked_and_checked(engine: Engine) -> None:
+    hold(engine, pause_ms=60_000, reason="the gateway asked for a pause")
+
+    brake(engine)
+
+    assert (next_check_ms(engine), standing(engine).state) == (5000, "braked")
+
+
+def test_what_was_braked_while_it_was_closed_is_tried_with_one_batch(engine: Engine) -> None:
+    first, second = (run_campaign(engine, name=name) for name in "ab")
+    close(engine)
+    brake(engine)
+    check(engine)
+    lease(engine, first)
+
+    assert try_lease(engine, second) is None
+
+
+def test_the_brake_of_what_is_closed_again_is_not_made_longer(engine: Engine) -> None:
+    tried = run_campaign(engine)
+    brake(engine)
+    check(engine)
+    lease(engine, tried)
+    close(engine)
+
+    note(engine, UNCLEAR, batch_id=tried)
+
+    assert account(engine)["brake_ms"] == 5000
 
 
 def is_braked_for(engine: Engine, batch_id: int) -> bool:
@@ -445,17 +551,23 @@ def test_after_a_clear_answer_everything_goes_on_at_once(engine: Engine) -> None
     check(engine)
     lease(engine, first)
 
-    note(engine, CLEAR)
+    note(engine, CLEAR, batch_id=first)
 
     assert try_lease(engine, second) is not None
     assert len(mark(engine, old)) == 1
     assert standing(engine).state == "open"
 
 
-def test_a_clear_answer_while_it_is_braked_leaves_it_to_the_check_to_open_it(engine: Engine) -> None:
-    run_campaign(engine)
+def test_a_clear_answer_to_what_is_tried_leaves_it_to_the_check_to_open_what_is_closed(
+    engine: Engine,
+) -> None:
+    tried = run_campaign(engine)
+    run_campaign(engine, name="other")
     brake(engine)
-    note(engine, CLEAR)
+    check(engine)
+    lease(engine, tried)
+    close(engine)
+    note(engine, CLEAR, batch_id=tried)
     before = is_open(engine)
 
     check(engine)
@@ -469,7 +581,7 @@ def test_trouble_says_whether_there_is_anything_to_count(engine: Engine) -> None
     counting = do(engine, trouble.trouble_of, PROVIDER)
     note(engine, UNCLEAR, UNCLEAR)
     braked = do(engine, trouble.trouble_of, PROVIDER)
-    note(engine, CLEAR, has_taken=True)
+    resume(engine)
 
     assert (fresh.is_counting, counting.is_counting, braked.is_counting) == (False, True, True)
     assert (counting.is_braked, braked.is_braked) == (False, True)

@@ -1,5 +1,5 @@
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, insert
 
 from tests.ledgers import (
     PROVIDER,
@@ -26,9 +26,10 @@ from tests.ledgers import (
     try_lease,
     unclear,
 )
-from worker.ledger import asking, settling
+from worker.ledger import asking, retrying, settling
 from worker.ledger.asking import Asked
-from worker.ledger.engine import reading
+from worker.ledger.engine import reading, writing
+from worker.ledger.models import SUBMISSIONS
 from worker.states import MessageState
 
 M = MessageState
@@ -143,6 +144,19 @@ def test_after_the_patience_nobody_is_asked_any_more(engine: Engine) -> None:
     assert (len(before), to_ask(engine)) == (1, [])
 
 
+@pytest.mark.parametrize(
+    ("sizes", "asked"),
+    [([300, 200, 1], [300, 200]), ([300, 201, 1], [300]), ([501, 1], [501])],
+)
+def test_no_more_is_asked_about_than_is_written_at_once_and_every_request_is_whole(
+    engine: Engine, sizes: list[int], asked: list[int]
+) -> None:
+    lose(engine, *sizes)
+    grow_old(engine, SETTLE_MS)
+
+    assert [len(each.messages) for each in to_ask(engine)] == asked
+
+
 def test_another_provider_is_not_asked(engine: Engine) -> None:
     lose(engine, 1)
     grow_old(engine, SETTLE_MS)
@@ -191,6 +205,35 @@ def test_what_was_never_received_is_queued_again_on_the_second_answer(engine: En
     assert (second, states(engine)) == (2, ["queued"] * 2)
     assert {(row["code"], row["attempts"]) for row in rows(engine)} == {("never_received", 0)}
     assert_counts(engine)
+
+
+def test_what_was_never_received_is_in_no_doubt_any_more(engine: Engine) -> None:
+    lose(engine, 1)
+    grow_old(engine, QUARANTINE_MS)
+    missing(engine, minutes_ago=1)
+    before = rows(engine)[0]["n_doubts"]
+    missing(engine)
+    (again,) = mark(engine, lease(engine, int(str(rows(engine)[0]["batch_id"]))))
+    record(engine, result(again, M.REJECTED))
+
+    n_retried = do(engine, retrying.retry_batch, 1, {M.REJECTED}, after=0)
+
+    assert before == 1
+    assert n_retried is not None
+    assert (n_retried.n, states(engine)) == (1, ["queued"])
+
+
+def test_that_one_request_was_never_received_leaves_another_in_doubt(engine: Engine) -> None:
+    lose(engine, 1)
+    do(engine, settling.settle, M.QUEUED, author="ann")
+    (again,) = mark(engine, lease(engine, int(str(rows(engine)[0]["batch_id"]))))
+    record(engine, unclear(again))
+    grow_old(engine, QUARANTINE_MS)
+    missing(engine, minutes_ago=1)
+
+    missing(engine)
+
+    assert [(row["state"], row["n_doubts"]) for row in rows(engine)] == [("queued", 1)]
 
 
 def test_what_was_never_received_can_be_leased_again(engine: Engine) -> None:
@@ -267,6 +310,20 @@ def test_the_newest_request_that_the_gateway_said_it_accepted_is_known(engine: E
 
     assert found.reference == newer.reference
     assert found.messages == {row.msisdn: row.id for row in newer.rows}
+
+
+@pytest.mark.parametrize(("n_since", "is_known"), [(499_999, True), (500_000, False)])
+def test_it_is_looked_for_among_the_newest_requests_of_all(
+    engine: Engine, n_since: int, *, is_known: bool
+) -> None:
+    (marked,) = mark(engine, lease(engine, run_campaign(engine, 1)))
+    record(engine, result(marked, M.ACCEPTED))
+    (accepted,) = submissions(engine)
+    with writing(engine) as connection:
+        last = {**accepted, "id": int(str(accepted["id"])) + n_since, "reference": "r", "provider": "other"}
+        connection.execute(insert(SUBMISSIONS).values(last))
+
+    assert bool(control(engine)) is is_known
 
 
 @pytest.mark.parametrize("end", [unclear, not_sent, lambda marked: result(marked, M.REJECTED)])

@@ -6,10 +6,12 @@ from sqlalchemy import Engine, text
 
 from tests.ledgers import (
     PROVIDER,
+    do,
     due_rows,
     hold,
     import_campaign,
     lease,
+    lose,
     mark,
     pause,
     record,
@@ -18,7 +20,7 @@ from tests.ledgers import (
     run_campaign,
     sweep,
 )
-from worker.ledger import accounts
+from worker.ledger import accounts, settling
 from worker.ledger.audit import Audit, audit
 from worker.ledger.engine import writing
 from worker.ledger.findings import Finding
@@ -76,6 +78,16 @@ def test_an_empty_ledger_adds_up(engine: Engine) -> None:
 
     assert found.findings == ()
     assert found.oldest_due_at is None
+
+
+def test_that_an_earlier_request_is_proven_while_the_next_one_is_out_breaks_nothing(engine: Engine) -> None:
+    (first,) = lose(engine, 1)
+    do(engine, settling.settle, MessageState.QUEUED, author="ann")
+    mark(engine, lease(engine, 1))
+
+    record(engine, result(first, MessageState.ACCEPTED))
+
+    assert problems(engine) == {}
 
 
 @pytest.mark.parametrize(

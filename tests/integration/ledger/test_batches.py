@@ -1,5 +1,7 @@
+from typing import Any
+
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, event
 
 from tests.ledgers import (
     PROVIDER,
@@ -47,6 +49,29 @@ def hinted(engine: Engine, *, horizon_ms: int = 0, repeat_ms: int = REPEAT_MS, l
             connection, PROVIDER, horizon_ms=horizon_ms, repeat_ms=repeat_ms, limit=limit
         )
     return [each.id for each in found]
+
+
+@pytest.mark.postgres
+def test_to_look_for_hints_passes_over_what_is_due_later_without_a_look(postgres_engine: Engine) -> None:
+    seen: list[tuple[str, dict[str, Any]]] = []
+    event.listen(postgres_engine, "before_cursor_execute", lambda *said: seen.append((said[2], said[3])))
+    hinted(postgres_engine)
+    hints_out(postgres_engine)
+    looks = list(seen)
+
+    plans = [explained(postgres_engine, statement, given) for statement, given in looks]
+
+    assert len(plans) == 2
+    assert all("next_due_at <=" in condition for plan in plans for condition in plan)
+    assert all(plans)
+
+
+def explained(engine: Engine, statement: str, given: dict[str, Any]) -> list[str]:
+    """Return the conditions by which the index of what is due next is searched."""
+    with reading(engine) as connection:
+        connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
+        plan = connection.exec_driver_sql(f"EXPLAIN {statement}", given).scalars()
+        return [line for line in plan if "Index Cond" in line and "'open'" in line]
 
 
 def publish(engine: Engine, *batch_ids: int) -> None:

@@ -163,6 +163,74 @@ def test_a_discarded_campaign_may_be_sent_again(engine: Engine) -> None:
     assert send(engine, identity(key="k")) == 2
 
 
+def finish(engine: Engine, campaign_id: int, ours: Identity) -> None:
+    """Finish a campaign whose import was interrupted, unless it was overtaken."""
+    with writing(engine) as connection:
+        claims.require_not_overtaken(connection, ours, campaign_id)
+        importer, _ = interrupted.take_over(connection, campaign_id)
+    release(engine, importer, ours)
+
+
+def test_what_was_sent_again_since_is_not_finished(engine: Engine) -> None:
+    send(engine, identity())
+    interrupted_one = begin(engine, identity(again=True)).campaign_id
+    let_importers_die(engine)
+    overtaking = send(engine, identity(again=True))
+
+    with pytest.raises(InputError) as caught:
+        finish(engine, interrupted_one, identity())
+
+    said = str(caught.value)
+    assert caught.value.code == "repeated_send"
+    assert f"as campaign {overtaking} (spring), which is running" in said
+    assert f"bulksend campaign discard {interrupted_one}" in said
+    assert state(engine, interrupted_one) == "importing"
+
+
+def test_of_two_that_were_to_be_sent_again_and_were_interrupted_one_is_finished(engine: Engine) -> None:
+    send(engine, identity(key="k"))
+    first, second = (begin(engine, identity(key="k", again=True)).campaign_id for _ in range(2))
+    let_importers_die(engine)
+    finish(engine, first, identity(key="k"))
+
+    with pytest.raises(InputError, match=f"as campaign {first}"):
+        finish(engine, second, identity(key="k"))
+
+
+def test_what_was_sent_before_does_not_keep_a_repeat_from_being_finished(engine: Engine) -> None:
+    send(engine, identity())
+    again = begin(engine, identity(again=True)).campaign_id
+    let_importers_die(engine)
+
+    finish(engine, again, identity())
+
+    assert state(engine, again) == "running"
+
+
+def test_what_was_interrupted_first_of_all_is_finished(engine: Engine) -> None:
+    only = begin(engine, identity()).campaign_id
+    let_importers_die(engine)
+
+    finish(engine, only, identity())
+
+    assert state(engine, only) == "running"
+
+
+def test_what_overtook_and_was_discarded_is_no_obstacle(engine: Engine) -> None:
+    send(engine, identity())
+    let_time_pass(engine, 2 * DAY_MS)
+    first = begin(engine, identity("other")).campaign_id
+    let_importers_die(engine)
+    second = begin(engine, identity()).campaign_id
+    let_importers_die(engine)
+    with writing(engine) as connection:
+        interrupted.discard(connection, second)
+
+    finish(engine, first, identity())
+
+    assert state(engine, first) == "running"
+
+
 def test_a_refused_repeat_leaves_no_trace(engine: Engine) -> None:
     send(engine, identity())
     with pytest.raises(InputError):

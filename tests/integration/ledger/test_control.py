@@ -3,6 +3,7 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import Connection, Engine
 
+from tests.integration.ledger.test_races import beside, waits
 from tests.ledgers import (
     assert_counts,
     batch,
@@ -10,6 +11,7 @@ from tests.ledgers import (
     due_rows,
     import_campaign,
     lease,
+    lose,
     mark,
     record,
     release,
@@ -20,9 +22,9 @@ from tests.ledgers import (
     try_mark,
 )
 from worker.errors import InputError
-from worker.ledger import control, reports
+from worker.ledger import control, outcomes, reports
 from worker.ledger.engine import reading, writing
-from worker.ledger.values import Stop
+from worker.ledger.values import Marked, Stop
 from worker.states import MessageState
 
 
@@ -175,14 +177,59 @@ def test_a_batch_that_was_held_without_a_queued_message_is_done(engine: Engine) 
     assert batch(engine, held.batch_id)["state"] == "done"
 
 
-def test_held_batches_of_a_paused_campaign_stay_held(engine: Engine) -> None:
+def test_a_held_batch_of_a_campaign_that_was_paused_is_tried_again_after_a_resume(engine: Engine) -> None:
     batch_id = run_campaign(engine)
     hold_batch(engine, batch_id)
     pause(engine)
 
     resume(engine)
+    opened = reopen_held(engine)
 
-    assert batch(engine, batch_id)["state"] == "held"
+    assert opened == [2]
+    assert state_of(engine) == ("running", None)
+    assert try_lease(engine, batch_id) is not None
+
+
+def lost(engine: Engine) -> Marked:
+    """Have a campaign of one message, of which nobody knows whether the gateway has it."""
+    (marked,) = lose(engine, 1)
+    return marked
+
+
+@pytest.mark.parametrize("give", [pause, resume])
+def test_a_campaign_of_which_nothing_is_left_to_send_takes_no_orders_and_says_that_it_is_done(
+    engine: Engine, give: Callable[[Engine], None]
+) -> None:
+    lost(engine)
+
+    with pytest.raises(InputError, match="is done and cannot be"):
+        give(engine)
+
+    assert state_of(engine) == ("done", None)
+
+
+def test_a_campaign_with_only_a_message_on_its_way_can_be_paused(engine: Engine) -> None:
+    mark(engine, lease(engine, run_campaign(engine, 1)))
+
+    pause(engine)
+
+    assert state_of(engine) == ("paused", "wrong text")
+
+
+@pytest.mark.slow
+def test_a_campaign_that_is_left_from_done_at_this_moment_can_be_paused(engine: Engine) -> None:
+    marked = lost(engine)
+
+    with beside() as call:
+        with writing(engine) as connection:
+            outcomes.record(connection, [result(marked, MessageState.QUEUED)])
+            late = call(pause, engine)
+            has_waited = waits(engine, late)
+        late.result()
+
+    assert has_waited
+    assert states(engine) == ["queued"]
+    assert state_of(engine) == ("paused", "wrong text")
 
 
 def test_a_running_campaign_cannot_be_resumed(engine: Engine) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, Engine, insert, select, text
+from sqlalchemy import Connection, Engine, insert, make_url, select, text
 
 from tests.conftest import free_port
 from tests.ledgers import a_campaign, import_campaign, some_messages
@@ -163,6 +163,35 @@ def test_a_server_with_other_defaults_still_gives_durable_commits_that_see_what_
 
     engine.dispose()
     assert shown == ["on", "read committed"]
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        pytest.param({}, ["20s", "10s", '"$user", public', "bulksend"], id="none"),
+        pytest.param(
+            {"options": "-csearch_path=private"}, ["20s", "10s", "private", "bulksend"], id="another setting"
+        ),
+        pytest.param(
+            {"options": "-clock_timeout=7s", "application_name": "ours"},
+            ["7s", "10s", '"$user", public', "ours"],
+            id="the same settings",
+        ),
+    ],
+)
+@pytest.mark.postgres
+def test_no_frozen_worker_holds_its_locks_for_long_and_what_the_address_says_holds(
+    postgres_url: str, query: dict[str, str], expected: list[str]
+) -> None:
+    url = make_url(postgres_url).update_query_dict(query)
+    engine = open_ledger(url.render_as_string(hide_password=False))
+    settings = ("lock_timeout", "idle_in_transaction_session_timeout", "search_path", "application_name")
+
+    with reading(engine) as connection:
+        shown = [connection.scalar(text(f"SHOW {setting}")) for setting in settings]
+
+    engine.dispose()
+    assert shown == expected
 
 
 def test_a_sqlite_ledger_waits_for_the_disk_and_lets_readers_read(sqlite_url: str) -> None:

@@ -30,12 +30,13 @@ from tests.ledgers import (
     try_lease,
     unclear,
 )
-from worker.ledger import accounts, failover, settling, trouble
+from worker.ledger import accounts, failover, hints, outcomes, settling, trouble
 from worker.ledger.engine import reading
 from worker.ledger.values import Marked, SubmissionResult
 from worker.states import MessageState, SubmissionOutcome
 
 CLOSED_MS = 30_000
+SERVED = (PROVIDER, FALLBACK)
 M = MessageState
 
 
@@ -62,16 +63,16 @@ def hand_over(engine: Engine) -> int:
     """Hand over batch after batch as the tick does, having looked before; return how many messages went."""
     n_moved = 0
     while waits(engine):
-        n = do(engine, failover.hand_over, PROVIDER, closed_ms=CLOSED_MS)
+        n = do(engine, failover.hand_over, PROVIDER, closed_ms=CLOSED_MS, providers=SERVED)
         assert n > 0
         n_moved += n
-    assert do(engine, failover.hand_over, PROVIDER, closed_ms=CLOSED_MS) == 0
+    assert do(engine, failover.hand_over, PROVIDER, closed_ms=CLOSED_MS, providers=SERVED) == 0
     return n_moved
 
 
 def waits(engine: Engine) -> bool:
     with reading(engine) as connection:
-        return failover.waits_for_fallback(connection, PROVIDER, closed_ms=CLOSED_MS)
+        return failover.waits_for_fallback(connection, PROVIDER, closed_ms=CLOSED_MS, providers=SERVED)
 
 
 def providers(engine: Engine) -> list[object]:
@@ -211,8 +212,20 @@ def test_nothing_goes_a_second_time(engine: Engine) -> None:
     close(engine, FALLBACK)
 
     with reading(engine) as connection:
-        assert not failover.waits_for_fallback(connection, FALLBACK, closed_ms=CLOSED_MS)
-    assert do(engine, failover.hand_over, FALLBACK, closed_ms=CLOSED_MS) == 0
+        assert not failover.waits_for_fallback(connection, FALLBACK, closed_ms=CLOSED_MS, providers=SERVED)
+    assert do(engine, failover.hand_over, FALLBACK, closed_ms=CLOSED_MS, providers=SERVED) == 0
+
+
+def test_nothing_goes_to_a_fallback_that_nobody_serves_any_more(engine: Engine) -> None:
+    a_batch(engine)
+    close(engine)
+
+    with reading(engine) as connection:
+        assert not failover.waits_for_fallback(
+            connection, PROVIDER, closed_ms=CLOSED_MS, providers=(PROVIDER,)
+        )
+    assert do(engine, failover.hand_over, PROVIDER, closed_ms=CLOSED_MS, providers=(PROVIDER,)) == 0
+    assert providers(engine) == [PROVIDER] * 2
 
 
 # --- what may have been accepted
@@ -349,6 +362,15 @@ def test_a_message_that_is_given_up_without_a_fallback_fails(engine: Engine) -> 
     assert_counts(engine)
 
 
+def test_a_message_that_is_given_up_fails_when_nobody_serves_its_fallback_any_more(engine: Engine) -> None:
+    marked = one_out(engine)
+
+    do(engine, outcomes.record, [given_up(marked)], providers=(PROVIDER,))
+
+    assert (states(engine), providers(engine)) == (["failed"], [PROVIDER])
+    assert_counts(engine)
+
+
 def test_a_message_that_is_given_up_at_the_fallback_fails(engine: Engine) -> None:
     record(engine, given_up(one_out(engine)))
     held = lease(engine, int(str(rows(engine)[0]["batch_id"])))
@@ -386,6 +408,88 @@ def test_a_message_that_is_given_up_twice_in_one_go_moves_once(engine: Engine) -
     record(engine, given_up(marked), given_up(marked))
 
     assert providers(engine) == [FALLBACK]
+    assert_counts(engine)
+
+
+def test_a_message_that_is_given_up_for_sure_goes_though_nobody_knew_of_its_request_before(
+    engine: Engine,
+) -> None:
+    marked = one_out(engine)
+    record(engine, unclear(marked))
+
+    record(engine, given_up(marked))
+
+    assert (states(engine), providers(engine)) == (["queued"], [FALLBACK])
+    assert_counts(engine)
+
+
+def give_up_one_by_one(engine: Engine, between: Callable[[Engine, int], object]) -> list[int]:
+    """Give two messages up, one after the other; return the batches they go to.
+
+    Args:
+        engine: of the ledger.
+        between: what happens to the batch of the first before the second follows.
+    """
+    held = lease(engine, a_batch(engine))
+    first, second = mark(engine, held, *([row] for row in due_rows(engine, held)))
+    record(engine, given_up(first))
+    between(engine, int(str(rows(engine)[0]["batch_id"])))
+    record(engine, given_up(second))
+    assert providers(engine) == [FALLBACK] * 2
+    return [int(str(row["batch_id"])) for row in rows(engine)]
+
+
+def test_what_follows_joins_what_waits_at_the_fallback(engine: Engine) -> None:
+    one, other = give_up_one_by_one(engine, lambda _, __: None)
+
+    assert one == other
+    assert batch(engine, one)["queued"] == 2
+    assert_counts(engine)
+
+
+def test_what_follows_joins_nothing_that_is_worked_on(engine: Engine) -> None:
+    one, other = give_up_one_by_one(engine, lease)
+
+    assert one != other
+    assert_counts(engine)
+
+
+@pytest.mark.parametrize(("n_rows", "is_joined"), [(999, True), (1000, False)])
+def test_what_follows_joins_nothing_that_is_full(engine: Engine, n_rows: int, *, is_joined: bool) -> None:
+    one, other = give_up_one_by_one(
+        engine, lambda engine, number: change_batch(engine, number, accepted=n_rows - 1)
+    )
+
+    assert (one == other) is is_joined
+
+
+def test_what_is_joined_is_due_at_once_and_its_hint_is_published_anew(engine: Engine) -> None:
+    later = {"next_due_at": ago(-3_600_000), "published_at": ago(0), "n_hints": 3}
+
+    one, other = give_up_one_by_one(engine, lambda engine, number: change_batch(engine, number, **later))
+
+    assert one == other
+    found = batch(engine, one)
+    assert (found["next_due_at"], found["published_at"], found["n_hints"]) == (
+        rows(engine)[1]["due_at"],
+        None,
+        0,
+    )
+
+
+def test_what_is_joined_and_due_already_keeps_its_hint(engine: Engine) -> None:
+    one, _ = give_up_one_by_one(engine, lambda engine, number: do(engine, hints.note_published, [number]))
+
+    assert batch(engine, one)["n_hints"] == 1
+
+
+def test_the_messages_of_another_campaign_are_not_joined(engine: Engine) -> None:
+    for name in "ab":
+        (marked,) = mark(engine, lease(engine, a_batch(engine, 1, name=name)))
+        record(engine, given_up(marked))
+
+    one, other = rows(engine)
+    assert one["batch_id"] != other["batch_id"]
     assert_counts(engine)
 
 

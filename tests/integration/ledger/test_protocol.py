@@ -337,7 +337,7 @@ class Protocol(RuleBasedStateMachine):
         self.make_due()
         close(self.engine, PROVIDER)
         change_account(self.engine, closed_since=ago(60_000))
-        while do(self.engine, failover.hand_over, PROVIDER, closed_ms=30_000):
+        while do(self.engine, failover.hand_over, PROVIDER, closed_ms=30_000, providers=[FALLBACK]):
             pass
         resume(self.engine, PROVIDER)
 

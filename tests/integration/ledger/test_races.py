@@ -16,6 +16,7 @@ from tests.ledgers import (
     assert_counts,
     batch,
     change_account,
+    change_batch,
     change_messages,
     do,
     due_rows,
@@ -34,7 +35,7 @@ from tests.ledgers import (
     unclear,
 )
 from worker.ledger import accounts, batches, control, failover, intent, outcomes, settling, trouble, values
-from worker.ledger.engine import reading, writing
+from worker.ledger.engine import control_lock, reading, writing
 from worker.states import MessageState
 from worker.waiting import within
 
@@ -223,7 +224,7 @@ def test_of_a_batch_that_is_handed_over_nothing_is_leased_or_marked(engine: Engi
 
     with beside() as call:
         with writing(engine) as connection:
-            n_moved = failover.hand_over(connection, PROVIDER, closed_ms=30_000)
+            n_moved = failover.hand_over(connection, PROVIDER, closed_ms=30_000, providers=[FALLBACK])
             accounts.resume_account(connection, PROVIDER)
             late = call(try_lease, engine, batch_id)
             within(0.2, late.done)
@@ -240,7 +241,7 @@ def test_a_batch_that_is_leased_in_the_same_moment_is_not_handed_over(engine: En
         with writing(engine) as connection:
             accounts.resume_account(connection, PROVIDER)
             held = batches.lease(connection, batch_id, owner="one", lease_ms=30_000)
-            late = call(do, engine, failover.hand_over, PROVIDER, closed_ms=30_000)
+            late = call(do, engine, failover.hand_over, PROVIDER, closed_ms=30_000, providers=[FALLBACK])
             has_waited = waits(engine, late)
         n_moved = late.result()
 
@@ -248,6 +249,24 @@ def test_a_batch_that_is_leased_in_the_same_moment_is_not_handed_over(engine: En
     assert held is not None
     assert (n_moved, len(mark(engine, held))) == (0, 1)
     assert_counts(engine)
+
+
+def test_an_account_that_is_resumed_and_found_well_in_the_same_moment_is_open(engine: Engine) -> None:
+    batch_id = run_campaign(engine)
+    do(engine, close)
+    change_batch(engine, batch_id, published_at=1)
+
+    with beside() as call:
+        with writing(engine) as connection:
+            control_lock(connection, shared=False)
+            accounts.forget_hints(connection, PROVIDER)  # with which it begins to be resumed
+            late = call(do, engine, trouble.note_check, PROVIDER, trouble=None)
+            has_waited = waits(engine, late)
+            accounts.resume_account(connection, PROVIDER)
+        late.result()
+
+    assert has_waited
+    assert try_lease(engine, batch_id) is not None
 
 
 def lost(engine: Engine) -> values.Marked:

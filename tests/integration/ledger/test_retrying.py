@@ -155,11 +155,14 @@ def test_a_retry_counts_before_it_asks(engine: Engine) -> None:
 
 
 def test_a_retried_message_of_a_paused_campaign_waits(engine: Engine) -> None:
-    batch_id = ended(engine, M.REJECTED)
+    held = lease(engine, run_campaign(engine, 1))
+    (marked,) = mark(engine, held)
     pause(engine, 1)
+    record(engine, result(marked, M.REJECTED))
+    release(engine, held)
 
     assert retry(engine) == 1
-    assert try_lease(engine, batch_id) is None
+    assert try_lease(engine, held.batch_id) is None
 
 
 def test_a_campaign_that_is_over_for_good_is_not_retried(engine: Engine) -> None:

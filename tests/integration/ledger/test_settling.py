@@ -1,5 +1,5 @@
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, update
 
 from tests.ledgers import (
     PROVIDER,
@@ -9,21 +9,25 @@ from tests.ledgers import (
     cancel,
     change_messages,
     do,
+    due_rows,
     grow_old,
     half_answered,
     lease,
     lose,
     mark,
     record,
+    release,
     result,
     rows,
     run_campaign,
     states,
     submissions,
+    unclear,
 )
 from worker.errors import InputError
 from worker.ledger import settling
-from worker.ledger.engine import reading
+from worker.ledger.engine import now_of, reading, writing
+from worker.ledger.models import MESSAGES
 from worker.ledger.settling import UnknownMessage
 from worker.states import MessageState
 
@@ -89,6 +93,50 @@ def test_only_the_messages_that_are_named_are_settled(engine: Engine) -> None:
 
     assert states(engine) == ["unknown", "accepted", "unknown"]
     assert_counts(engine)
+
+
+@pytest.mark.parametrize("target", [M.ACCEPTED, M.QUEUED])
+def test_what_became_unknown_after_the_order_is_not_settled_by_it(
+    engine: Engine, target: MessageState
+) -> None:
+    lose(engine, 1)
+    grow_old(engine, MINUTE_MS)
+    until = do(engine, now_of) - 1
+    lose(engine, 1, name="summer")
+
+    while do(engine, settling.settle, target, author="ann", until=until) is not None:
+        pass
+
+    assert states(engine) == [target, "unknown"]
+    assert_counts(engine)
+
+
+def test_of_one_batch_only_what_was_unknown_before_the_order_is_settled(engine: Engine) -> None:
+    held = lease(engine, run_campaign(engine, 2))
+    first, second = due_rows(engine, held)
+    for row in (first, second):
+        record(engine, *map(unclear, mark(engine, held, [row])))
+    release(engine, held)
+    with writing(engine) as connection:
+        connection.execute(update(MESSAGES).where(MESSAGES.c.id == first.id).values(changed_at=1000))
+
+    do(engine, settling.settle, M.FAILED, author="ann", campaign_id=1, until=1000)
+
+    assert states(engine) == ["failed", "unknown"]
+    assert do(engine, settling.settle, M.FAILED, author="ann", campaign_id=1, until=1000) is None
+
+
+def test_an_order_to_send_again_is_given_once_whatever_becomes_of_it(engine: Engine) -> None:
+    lose(engine, 1)
+    until = do(engine, now_of)
+    do(engine, settling.settle, M.QUEUED, author="ann", until=until)
+    record(engine, *map(unclear, mark(engine, lease(engine, int(str(rows(engine)[0]["batch_id"]))))))
+    grow_old(engine, -MINUTE_MS)
+
+    again = do(engine, settling.settle, M.QUEUED, author="ann", until=until)
+
+    assert again is None
+    assert states(engine) == ["unknown"]
 
 
 @pytest.mark.parametrize(("target", "attempts"), [(M.QUEUED, 0), (M.ACCEPTED, 1), (M.FAILED, 1)])

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 
@@ -98,10 +99,22 @@ def left(folder: Path, content: bytes, *, name: str = "outcomes-dead") -> Path:
     return path
 
 
+@dataclass
+class Ledger:
+    """Takes whatever it is given."""
+
+    calls: list[list[SubmissionResult]] = field(default_factory=list)
+
+    def write(self, results: list[SubmissionResult]) -> int:
+        """Refuse nothing."""
+        self.calls.append(results)
+        return 0
+
+
 def replayed(folder: Path) -> list[SubmissionResult]:
-    found: list[SubmissionResult] = []
-    keep.replay(folder, lambda results: not found.extend(results))  # type: ignore[func-returns-value]
-    return found
+    ledger = Ledger()
+    keep.replay(folder, ledger.write)
+    return [result for results in ledger.calls for result in results]
 
 
 def test_what_a_killed_process_kept_is_handed_over_once(tmp_path: Path) -> None:
@@ -129,11 +142,11 @@ def test_outcomes_come_back_as_they_were(
 def test_outcomes_of_several_processes_are_handed_over_file_by_file(tmp_path: Path) -> None:
     left(tmp_path, written(tmp_path, ACCEPTED), name="outcomes-a")
     left(tmp_path, written(tmp_path, UNKNOWN), name="outcomes-b")
-    calls: list[list[SubmissionResult]] = []
+    ledger = Ledger()
 
-    n_outcomes = keep.replay(tmp_path, lambda results: not calls.append(results))  # type: ignore[func-returns-value]
+    n_outcomes = keep.replay(tmp_path, ledger.write)
 
-    assert (n_outcomes, calls) == (2, [[ACCEPTED], [UNKNOWN]])
+    assert (n_outcomes, ledger.calls) == (2, [[ACCEPTED], [UNKNOWN]])
 
 
 def test_what_a_living_process_keeps_is_left_to_it(tmp_path: Path) -> None:
@@ -197,8 +210,25 @@ def test_a_file_without_a_whole_line_goes(tmp_path: Path, content: bytes) -> Non
     assert files(tmp_path) == []
 
 
+COSTLY = SubmissionResult(
+    reference="c" * 20,
+    outcome=SubmissionOutcome.ANSWERED,
+    messages=(MessageOutcome(message_id=1, state=MessageState.ACCEPTED, billed_cost=Decimal("0.70")),),
+)
+NO_COST = keep._line(COSTLY).replace("0.70", "a lot").encode()  # noqa: SLF001 - as it is written
+DEEP = b"[" * 100_000 + b"]" * 100_000 + b"\n"
+
+
 @pytest.mark.parametrize(
-    "content", [b"\x00\xff no json\n", b"[]\n", b'{"reference": "a"}\n', b'{"unheard": 1}\n']
+    "content",
+    [
+        b"\x00\xff no json\n",
+        b"[]\n",
+        b'{"reference": "a"}\n',
+        b'{"unheard": 1}\n',
+        pytest.param(NO_COST, id="a cost that is no number"),
+        pytest.param(DEEP, id="a nesting beyond measure"),
+    ],
 )
 def test_a_file_that_cannot_be_read_is_put_aside_and_holds_up_no_other(
     tmp_path: Path, content: bytes, caplog: pytest.LogCaptureFixture
@@ -218,7 +248,7 @@ def test_a_file_that_cannot_be_read_is_put_aside_and_holds_up_no_other(
 def test_a_file_that_the_ledger_does_not_take_stays_for_the_next_look(tmp_path: Path) -> None:
     left(tmp_path, written(tmp_path, ACCEPTED))
 
-    n_outcomes = keep.replay(tmp_path, lambda _results: False)
+    n_outcomes = keep.replay(tmp_path, lambda _results: None)
 
     assert (n_outcomes, replayed(tmp_path)) == (0, [ACCEPTED])
 
@@ -227,9 +257,50 @@ def test_a_file_that_the_ledger_does_not_take_holds_up_no_other(tmp_path: Path) 
     left(tmp_path, written(tmp_path, ACCEPTED), name="outcomes-a")
     left(tmp_path, written(tmp_path, UNKNOWN), name="outcomes-b")
 
-    n_outcomes = keep.replay(tmp_path, lambda results: results == [UNKNOWN])
+    n_outcomes = keep.replay(tmp_path, lambda results: 0 if results == [UNKNOWN] else None)
 
     assert (n_outcomes, [path.name for path in files(tmp_path)]) == (1, ["outcomes-a"])
+
+
+def test_a_file_of_which_the_ledger_refuses_some_is_put_aside_as_it_was(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    content = written(tmp_path, ACCEPTED, UNKNOWN)
+    left(tmp_path, content)
+
+    n_outcomes = keep.replay(tmp_path, lambda _results: 1)
+
+    assert (n_outcomes, replayed(tmp_path)) == (1, [])
+    assert (tmp_path / "refused-outcomes-dead").read_bytes() == content
+    assert caplog.messages == ["kept outcomes put aside"]
+
+
+def test_a_file_that_cannot_be_opened_holds_up_no_other(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "outcomes-a").mkdir()
+    left(tmp_path, written(tmp_path, UNKNOWN), name="outcomes-b")
+
+    assert replayed(tmp_path) == [UNKNOWN]
+    assert caplog.messages == ["kept outcomes not read"]
+
+
+def test_a_bug_that_one_file_brings_out_holds_up_no_other_and_is_named_without_its_words(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    left(tmp_path, written(tmp_path, ACCEPTED), name="outcomes-a")
+    left(tmp_path, written(tmp_path, UNKNOWN), name="outcomes-b")
+
+    def write(results: list[SubmissionResult]) -> int:
+        if results == [ACCEPTED]:
+            raise OverflowError("+4520304050")
+        return 0
+
+    n_outcomes = keep.replay(tmp_path, write)
+
+    assert (n_outcomes, [path.name for path in files(tmp_path)]) == (1, ["outcomes-a"])
+    assert "OverflowError" in {getattr(record, "error_class", None) for record in caplog.records}
+    assert "+4520304050" not in caplog.text
 
 
 def test_what_a_lease_leaves_is_handed_over_although_its_process_lives(tmp_path: Path) -> None:
@@ -314,7 +385,7 @@ def test_a_file_that_is_just_being_made_is_not_taken_for_one_of_the_dead(tmp_pat
 
     def look() -> None:
         while not over.is_set():
-            keep.replay(tmp_path, lambda _results: True)
+            keep.replay(tmp_path, lambda _results: 0)
 
     with ThreadPoolExecutor(1) as pool:
         looking = pool.submit(look)

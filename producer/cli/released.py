@@ -1,0 +1,113 @@
+"""`bulksend send` after the release: whatever goes wrong now, the campaign is there, and that is said."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+import click
+from sqlalchemy import Engine
+
+from producer import watch
+from producer.cli import EXIT_INTERRUPTED, EXIT_PARTLY
+from producer.cli.campaign import Dashboard, echo_report
+from producer.cli.output import echo_json
+from producer.own_worker import own_worker
+from producer.reports import explained, is_complete, shown
+from worker.errors import BrokerError, ConfigError, LedgerError
+from worker.ledger.engine import reading
+from worker.ledger.reports import CampaignReport
+from worker.settings import Settings
+from worker.station import running_broker
+
+
+@dataclass(frozen=True, kw_only=True)
+class Released:
+    """A campaign that was just released, and the figures of its preview."""
+
+    id: int
+    provider: str
+    summary: Mapping[str, object]
+
+
+def see_off(settings: Settings, engine: Engine, released: Released, *, waits: bool, as_json: bool) -> int:
+    """Tell the workers of a campaign, follow it to its end if that is wanted, and return the exit code."""
+    begun = {**released.summary, "campaign_id": released.id}
+    ended: dict[str, Any] = {}
+    code = EXIT_PARTLY if waits else 0
+    try:
+        if as_json and not waits:
+            echo_json(begun)
+        words = f"Campaign {released.id}: {begun['messages']} messages, {begun['parts']} parts"
+        click.echo(words, err=True)
+        _publish(settings, engine, released.provider)
+        if waits:
+            ended, code = _followed(settings, engine, released.id)
+        elif not watch.is_worked_soon(engine, released.id):
+            click.echo(watch.NOBODY_SENDS, err=True)
+    except KeyboardInterrupt:
+        code = EXIT_INTERRUPTED
+        _say_how_to_go_on(settings, released.id)
+    except (BrokerError, ConfigError, LedgerError) as error:
+        click.echo(f"{error}. The campaign is in the ledger.", err=True)
+        _say_how_to_go_on(settings, released.id)
+    if as_json and waits:
+        echo_json({**begun, **ended})
+    elif ended:
+        echo_report(ended)
+    return code
+
+
+def _publish(settings: Settings, engine: Engine, provider: str) -> None:
+    """Tell a worker at once; when Redis or the ledger has just gone away, the tick does it later."""
+    broker = running_broker(settings)
+    if broker is None:
+        return
+    from worker.dispatch import Dispatcher  # noqa: PLC0415 - Celery takes longer to import than all else here
+
+    dispatcher = Dispatcher.of(settings, engine=engine, broker=broker)
+    try:
+        dispatcher.publish_due(provider)
+    except (BrokerError, LedgerError) as error:
+        click.echo(f"{error}. The campaign is in the ledger and goes on by itself.", err=True)
+
+
+def _followed(settings: Settings, engine: Engine, campaign_id: int) -> tuple[dict[str, Any], int]:
+    """Follow the campaign to its end; return what is shown of it then, and the exit code."""
+    report = explained(_follow(settings, engine, campaign_id), settings)
+    with reading(engine) as connection:
+        return shown(connection, report), 0 if is_complete(report) else EXIT_PARTLY
+
+
+def _follow(settings: Settings, engine: Engine, campaign_id: int) -> CampaignReport:
+    """Follow the campaign, with a worker of our own where no broker says that others send."""
+    dashboard = Dashboard(campaign_id, settings)
+    with ExitStack() as opened:
+        in_between, on_idle = _nothing, lambda: dashboard.say(watch.NOBODY_SENDS)
+        if settings.broker is None:
+            in_between = opened.enter_context(own_worker(settings, say=dashboard.say)).see_to
+            on_idle = _nothing  # ours starts
+            click.echo("Sending from here, unless a worker runs already; Ctrl-C stops cleanly", err=True)
+        try:
+            with dashboard:
+                return watch.follow(
+                    engine, campaign_id, on_look=dashboard.show, in_between=in_between, on_idle=on_idle
+                )
+        except KeyboardInterrupt:
+            if settings.broker is None:  # before our worker is waited for
+                click.echo("Stopping: what is under way ends, the rest stays queued.", err=True)
+            raise
+
+
+def _nothing() -> None:
+    """Do nothing."""
+
+
+def _say_how_to_go_on(settings: Settings, campaign_id: int) -> None:
+    if settings.broker is None:
+        words = f"`bulksend worker` goes on; `bulksend campaign show {campaign_id}` tells where it is."
+    else:
+        words = f"Campaign {campaign_id} goes on; `bulksend campaign watch {campaign_id}` shows it."
+    click.echo(words, err=True)
