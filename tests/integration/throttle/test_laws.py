@@ -1,0 +1,134 @@
+"""What never happens and what is reached, judged by the departures of greedy callers in simulated time."""
+
+import uuid
+from itertools import pairwise
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.integration.throttle.conftest import Script
+from tests.integration.throttle.greedy import Caller, run
+from tests.throttle_model import most_units
+from worker.throttle.limits import Limit, Limits
+
+pytestmark = pytest.mark.redis
+
+
+def limits(*rates: tuple[int, int]) -> Limits:
+    return Limits(
+        rates=tuple(Limit(amount=amount, window_s=window_s) for amount, window_s in rates),
+        guard_s=0.0,
+        connections=10_000,
+    )
+
+
+def callers(number: int, of: Limits) -> list[Caller]:
+    return [Caller(f"caller {index}", of) for index in range(number)]
+
+
+@settings(max_examples=25, deadline=None)
+@given(amount=st.integers(1, 1000), number=st.integers(1, 6), seed=st.integers(0, 10_000))
+def test_no_second_has_more_units_than_its_limit(
+    script_at: Script, amount: int, number: int, seed: int
+) -> None:
+    of = limits((amount, 1))
+
+    departed = run(
+        script_at, callers(number, of), account=uuid.uuid4().hex, seconds=3 + 3 / amount, seed=seed
+    )
+
+    assert most_units(departed, window_s=1) <= amount
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    amount=st.integers(1, 500),
+    largest=st.integers(2, 60),
+    number=st.integers(1, 4),
+    seed=st.integers(0, 10_000),
+)
+def test_no_second_has_more_than_its_limit_and_the_largest_request_less_one(
+    script_at: Script, amount: int, largest: int, number: int, seed: int
+) -> None:
+    def cost(chance: Random) -> int:
+        return chance.randint(1, largest)
+
+    departed = run(
+        script_at,
+        callers(number, limits((amount, 1))),
+        account=uuid.uuid4().hex,
+        seconds=4,
+        cost=cost,
+        seed=seed,
+    )
+
+    assert most_units(departed, window_s=1) <= amount + largest - 1
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    minute=st.integers(5, 900),
+    hour=st.integers(5, 2000),
+    second=st.sampled_from([(), ((7, 1),), ((50, 1),)]),
+    largest=st.integers(1, 5),
+)
+def test_no_longer_window_is_ever_above_its_limit(
+    script_at: Script, minute: int, hour: int, second: tuple[tuple[int, int], ...], largest: int
+) -> None:
+    of = limits((minute, 60), (hour, 3600), *second)
+
+    departed = run(
+        script_at,
+        callers(2, of),
+        account=uuid.uuid4().hex,
+        seconds=200,
+        cost=lambda chance: chance.randint(1, largest),
+    )
+
+    assert most_units(departed, window_s=60) <= minute
+    assert most_units(departed, window_s=3600) <= hour
+
+
+@pytest.mark.parametrize("number", [1, 2, 4, 8])
+@pytest.mark.parametrize("amount", [1, 10, 100, 1000])
+def test_greedy_callers_use_the_whole_rate_and_get_the_same(
+    script_at: Script, account: str, amount: int, number: int
+) -> None:
+    seconds = 6000 / amount if amount < 100 else 20
+    everyone = callers(number, limits((amount, 1)))
+    for caller in everyone[1:]:
+        caller.late_us = 8_000  # the first has the shorter way
+
+    departed = run(script_at, everyone, account=account, seconds=min(seconds, 100))
+
+    assert len(departed) >= 0.99 * amount * min(seconds, 100)
+    units = [caller.units for caller in everyone]
+    assert max(units) - min(units) <= max(0.05 * max(units), 1)
+
+
+def test_a_longer_window_alone_is_used_but_for_its_last_cell(script_at: Script, account: str) -> None:
+    departed = run(script_at, callers(2, limits((5, 60))), account=account, seconds=3600)
+
+    assert len(departed) >= 0.99 * 5 * 60
+    assert most_units(departed, window_s=60) == 5
+
+
+def test_a_message_that_costs_more_than_a_second_leaves_and_delays_the_next(
+    script_at: Script, account: str
+) -> None:
+    departed = run(
+        script_at, callers(1, limits((5, 1))), account=account, seconds=20, cost=lambda _: 8, batch=3
+    )
+
+    assert {later - first for (first, _), (later, _) in pairwise(departed)} == {1_600_000}
+
+
+def test_callers_that_share_a_longer_window_get_the_same(script_at: Script, account: str) -> None:
+    everyone = callers(2, limits((5, 60)))
+    everyone[1].late_us = 8_000
+
+    run(script_at, everyone, account=account, seconds=1800)
+
+    assert abs(everyone[0].units - everyone[1].units) <= 5
