@@ -85,6 +85,7 @@ def _new(order: Order, prepared: Prepared) -> campaigns.NewCampaign:
         source=order.path.name,
         reading={**order.reading, "key": prepared.identity.key},
         fallback=prepared.found.fallback,
+        lane=order.lane,
     )
 
 

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
 from worker.folder import folder_of
+from worker.ledger.engine import open_ledger
+from worker.providers import accounts_of, note_rates
 from worker.roles import Supervisor
 from worker.settings import Settings
 from worker.station import Presence, broker_of, worker_roles
@@ -34,10 +36,16 @@ class OwnWorker:
             presence.close()
             return
         self._opened.callback(presence.close)
+        self._note_rates()
         broker = self._opened.enter_context(broker_of(self._settings))
         roles = worker_roles(self._settings, broker, log=self._log)
         supervisor = Supervisor(roles, grace_s=self._settings.timers.grace, on_end=self._note_end)
         self._supervisor = self._opened.enter_context(supervisor)
+
+    def _note_rates(self) -> None:
+        engine = open_ledger(self._settings.ledger)
+        note_rates(engine, accounts_of(self._settings))
+        engine.dispose()
 
     def _note_end(self, _role: str, n_ends: int) -> None:
         if n_ends >= _ENDS_TO_SAY and not self._is_said:

@@ -13,6 +13,7 @@ from producer.recipients import Problem, Recipients, Row, Seen, open_recipients
 from worker.errors import ConfigError, InputError
 from worker.ledger.campaigns import NewMessage
 from worker.providers import Account
+from worker.states import Lane
 from worker.text.compose import Composed, compose
 from worker.text.pricing import Price, Totals
 from worker.text.template import Template
@@ -36,6 +37,7 @@ class Order:
     country: str | None = None
     options: Mapping[str, object] = field(default_factory=dict)
     fallback: Account | None = None
+    lane: Lane = Lane.BULK
 
     @property
     def reading(self) -> dict[str, str | None]:
@@ -172,6 +174,7 @@ class _Composer:
     def _take(self, found: Preview, row: Row, *, on_message: OnMessage | None) -> None:
         try:
             composed = self._constant or self._compose(row.values)
+            self._require_room(composed)
         except InputError as error:
             found.refuse(Problem.of(error, line=row.line))
             return
@@ -182,6 +185,15 @@ class _Composer:
         self._digests.add(message, composed.text)
         if on_message:
             on_message(message, composed.text)
+
+    def _require_room(self, composed: Composed) -> None:
+        """Refuse what would never leave: a minute, an hour or a day does not hold all of its parts."""
+        account = self._order.account
+        if rate := account.limit_below(composed.n_parts):
+            raise InputError(
+                f"the text needs {composed.n_parts} parts, and the rate of {account.name} is {rate}",
+                code="above_rate",
+            )
 
     def _message(self, row: Row, composed: Composed, found: Preview) -> NewMessage:
         prices = self._order.account.prices
@@ -234,6 +246,8 @@ class _Fallback:
             self._objection = f"its gateway does not take {composed.encoding.value}"
         elif composed.n_parts > capabilities.max_parts:
             self._objection = f"its gateway takes {capabilities.max_parts} parts, and a text needs more"
+        elif rate := account.limit_below(composed.n_parts):
+            self._objection = f"its rate is {rate}, and a text needs more parts"
         return self._objection is None
 
     def conclude(self, found: Preview) -> None:

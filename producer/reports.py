@@ -16,9 +16,10 @@ from worker.ledger import reports
 from worker.ledger.accounts import AccountStanding
 from worker.ledger.campaigns import NewMessage
 from worker.ledger.reports import CampaignReport
-from worker.settings import Settings
+from worker.settings import Provider, Settings, rate_text
 from worker.states import OPEN_STATES, MessageState
 from worker.text.pricing import Price
+from worker.throttle.call import Standing
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
@@ -56,8 +57,8 @@ def explained(report: CampaignReport, settings: Settings) -> CampaignReport:
             f"`{order.format('resume')}` finishes it",
             f"`{order.format('discard')}` puts it away",
         )
-        return replace(report, reason=f"its import was interrupted: {finish}, {discard}")
-    if report.is_provider_held:
+        return replace(report, reason=f"its import was interrupted: {finish}, {discard}", until=None)
+    if report.is_provider_held and report.until is None:
         step = "correct it if it is yours to correct: what is queued goes on by itself"
         return replace(report, reason=f"{report.reason}; {step}")
     if report.reason or report.is_done or report.provider in settings.providers:
@@ -72,7 +73,9 @@ def listed(report: CampaignReport) -> dict[str, Any]:
         "name": report.name,
         "state": report.state,
         "reason": report.reason,
+        "until": iso(report.until),
         "provider": report.provider,
+        "lane": report.lane,
         "created_at": iso(report.created_at),
         "counts": {state.value: n for state, n in report.counts.items()},
     }
@@ -155,9 +158,40 @@ def provider_facts(
         "since": iso(standing.since),
         "until": iso(standing.until),
         "author": standing.author,
+        **rate_facts(standing, configured),
         "queued": counts.get(MessageState.QUEUED, 0),
         "in_flight": counts.get(MessageState.SUBMITTING, 0),
         "unknown": counts.get(MessageState.UNKNOWN, 0),
         "oldest_unknown_s": None if unknown_ms is None else unknown_ms / 1000,
         "counts": {state.value: counts.get(state, 0) for state in MessageState},
+    }
+
+
+def live_facts(live: Standing | None) -> dict[str, Any]:
+    """Give what goes on at this moment, of the whole account; None where Redis does not tell it."""
+    return {
+        "per_second": live.per_second if live else None,
+        "connections_held": live.connections if live else None,
+    }
+
+
+def rate_in_force(noted: str | None, configured: Provider | None) -> str:
+    """Return the rate that the ledger has noted, else that of the settings here; empty is no limit."""
+    if noted is not None:
+        return noted
+    return rate_text(configured.rate) if configured else ""
+
+
+def rate_facts(standing: AccountStanding, configured: Provider | None) -> dict[str, Any]:
+    """Give what limits a provider, as the listing prints it; a rate that is None is no limit."""
+    here = rate_in_force(None, configured)
+    return {
+        "rate": rate_in_force(standing.rate, configured) or None,
+        "rate_from": "settings" if standing.rate_author is None else "command",
+        "rate_author": standing.rate_author,
+        "settings_rate": (here if standing.file_rate is None else standing.file_rate) or None,
+        "unit": configured.unit if configured else None,
+        "connections": configured.connections if configured else None,
+        "throttled_until": iso(standing.throttled_until),
+        "throttled_reason": standing.throttled_reason,
     }

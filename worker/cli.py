@@ -9,11 +9,12 @@ from types import FrameType
 
 import click
 
+from worker.broker import check_broker
 from worker.errors import ConfigError
 from worker.ledger.engine import open_ledger
 from worker.ledger.schema import prepare
 from worker.log import configure_logging
-from worker.providers import accounts_of
+from worker.providers import accounts_of, note_rates
 from worker.roles import Role, Supervisor
 from worker.sandbox.__main__ import main as sandbox
 from worker.settings import Settings, idle_settings, load_settings
@@ -21,7 +22,6 @@ from worker.station import (
     FLOWER_PORT,
     Presence,
     broker_of,
-    check_broker,
     flower_role,
     require_port,
     tick_role,
@@ -43,6 +43,8 @@ def worker(*, no_tick: bool) -> None:
     Ctrl-C or SIGTERM lets the requests under way end; a second one does not wait for their answers.
     """
     settings = _ready_settings(sends=True)
+    if not no_tick:
+        _require_metrics_port(settings)
     with broker_of(settings) as broker:
         if not no_tick:  # without one, nothing is published: `send --wait` must bring a worker all the same
             _announce(settings)
@@ -54,6 +56,7 @@ def worker(*, no_tick: bool) -> None:
 def dispatcher() -> None:
     """Run the dispatch tick alone: publish what is due, sweep what was abandoned, check the gateways."""
     settings = _ready_settings(sends=True)
+    _require_metrics_port(settings)
     with broker_of(settings) as broker:
         _run([tick_role(settings, broker)], settings)
 
@@ -82,6 +85,7 @@ def flower(address: str, port: int) -> None:
 def up(*, no_flower: bool, flower_port: int) -> None:
     """Run every role on this machine and stop them together."""
     settings = _ready_settings(sends=True)
+    _require_metrics_port(settings)
     if not no_flower:
         require_port("127.0.0.1", flower_port, advice="give another --flower-port, or --no-flower")
     with broker_of(settings) as broker:
@@ -105,10 +109,19 @@ def _ready_settings(*, sends: bool) -> Settings:
         account.secret()
     engine = open_ledger(settings.ledger)
     prepare(engine)
+    if sends:
+        note_rates(engine, accounts)
     engine.dispose()
     for sentence in idle_settings(settings) if sends else ():
         click.echo(sentence, err=True)
     return settings
+
+
+def _require_metrics_port(settings: Settings) -> None:
+    """Refuse an address that is taken, such as by the tick of another worker of this machine."""
+    if settings.metrics is not None:
+        advice = "give another as `metrics`; beside another worker of this machine, --no-tick serves none"
+        require_port(settings.metrics.host, settings.metrics.port, advice=advice)
 
 
 _presences: list[Presence] = []  # held until this process ends

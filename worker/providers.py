@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import itertools
 import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -9,14 +11,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from sqlalchemy import Engine
+
 from worker.errors import ConfigError, NotSent, OutcomeUnknown
 from worker.gateways import find_gateway, make_adapter
 from worker.gateways.base import Adapter, Capabilities, Standing, Submission
 from worker.gateways.http import Client
-from worker.settings import Provider, Settings, read_secret
+from worker.ledger import rates
+from worker.ledger.engine import writing
+from worker.settings import Provider, Rate, Settings, rate_text, read_secret
 from worker.text.msisdn import check_region
 from worker.text.pricing import PriceTable
 from worker.text.segments import Encoding
+from worker.throttle.limits import Limit, Limits
 
 T = TypeVar("T")
 
@@ -31,6 +38,37 @@ class Account:
     prices: PriceTable
     max_recipients: int
     directory: Path
+
+    @property
+    def account_key(self) -> str:
+        """Name what the limits belong to: the login at the gateway, or the ``limit_group``; 16 hex digits."""
+        provider = self.provider
+        words = ["group", provider.limit_group]
+        if provider.limit_group is None:
+            base_url = provider.base_url or find_gateway(provider.gateway).base_url
+            words = [provider.gateway, base_url.rstrip("/"), provider.username]
+        return hashlib.sha256("\n".join(map(str, words)).encode()).hexdigest()[:16]
+
+    @property
+    def kept_rate(self) -> str:
+        """The rate of the settings as it is kept: ``50/s, 10000/day``; empty is no limit."""
+        return rate_text(self.provider.rate)
+
+    @property
+    def limits(self) -> Limits:
+        """What the settings allow the account; the ledger may have another rate."""
+        provider = self.provider
+        rates_ = tuple(Limit(amount=rate.amount, window_s=rate.window_s) for rate in provider.rate)
+        return Limits(rates=rates_, guard_s=provider.guard, connections=provider.connections)
+
+    def limit_below(self, parts: int) -> Rate | None:
+        """Return the limit that a message of so many parts would never fit into, None when it can leave.
+
+        A second's limit is not meant: what costs more than that makes the next wait.
+        """
+        if self.provider.unit != "parts":
+            return None
+        return next((rate for rate in self.provider.rate if rate.window_s > 1 and parts > rate.amount), None)
 
     def open(self, *, connections: int) -> tuple[Adapter, Client]:
         """Make the adapter and the client that carries its requests; reads the secret.
@@ -88,7 +126,8 @@ def accounts_of(settings: Settings) -> dict[str, Account]:
     """Check every configured provider against its gateway and return the accounts by name.
 
     Raises:
-        ConfigError: an unknown gateway, option, country or price; the sentence names the key.
+        ConfigError: an unknown gateway, option, country or price, or providers of one account that do not
+            agree about its limits; the sentence names the key.
     """
     accounts = {name: _account(name, provider, settings) for name, provider in settings.providers.items()}
     for name, account in accounts.items():
@@ -97,7 +136,35 @@ def accounts_of(settings: Settings) -> dict[str, Account]:
             raise ConfigError(f"providers.{name}.fallback: there is no provider {fallback}")
         if fallback == name:
             raise ConfigError(f"providers.{name}.fallback: name another provider than {name} itself")
+    for one, other in itertools.combinations(accounts.values(), 2):
+        _require_one_limit(one, other)
     return accounts
+
+
+def _require_one_limit(one: Account, other: Account) -> None:
+    """Refuse two providers of one account with different limits: it has one, whatever it is called."""
+    if one.account_key != other.account_key:
+        return
+    for key in ("rate", "unit", "connections", "guard"):
+        ours, others = getattr(one.provider, key), getattr(other.provider, key)
+        if ours != others:
+            group = one.provider.limit_group
+            shared = "one login at the gateway" if group is None else f"the limit_group {group}"
+            raise ConfigError(
+                f"providers.{other.name}.{key}: {one.name} and {other.name} are {shared}, "
+                f"so write the same {key} for both"
+            )
+
+
+def note_rates(engine: Engine, accounts: Mapping[str, Account]) -> None:
+    """Tell the ledger which account each provider is, and its rate, which holds on every host.
+
+    Raises:
+        LedgerError: the ledger is away.
+    """
+    noted = {name: (account.account_key, account.kept_rate) for name, account in accounts.items()}
+    with writing(engine) as connection:
+        rates.note_rates(connection, noted)
 
 
 def account_named(settings: Settings, name: str) -> Account:
@@ -114,8 +181,12 @@ def account_named(settings: Settings, name: str) -> Account:
 
 
 def children_of(settings: Settings) -> int:
-    """Return how many pool children a worker has: one more than the larger of cores and providers."""
-    return max(os.cpu_count() or 1, len(settings.providers)) + 1
+    """Return how many pool children a worker has.
+
+    One for each provider, so that none waits for another; one for what is urgent; and as many more as let one
+    provider alone keep all cores busy.
+    """
+    return len(settings.providers) + (os.cpu_count() or 1)
 
 
 def standing_of(adapter: Adapter, client: Client) -> Standing:

@@ -42,6 +42,13 @@ class CampaignState(enum.StrEnum):
     DISCARDED = "discarded"
 
 
+class Lane(enum.StrEnum):
+    """Which campaigns of a provider go first."""
+
+    BULK = "bulk"
+    URGENT = "urgent"
+
+
 class SubmissionOutcome(enum.StrEnum):
     """What became of one request."""
 

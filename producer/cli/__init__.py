@@ -31,7 +31,7 @@ _COMMANDS = {  # name -> where it is and what it does; imported when it is used:
         "See campaigns, and give them orders.",
     ),
     "unknown": ("producer.cli.unknown:unknown", "List and settle what nobody knows the outcome of."),
-    "provider": ("producer.cli.provider:provider", "List, check, pause and resume providers."),
+    "provider": ("producer.cli.provider:provider", "List, check, pause and resume providers; set a rate."),
     "message": ("producer.cli.message:message", "Show one message's whole history."),
     "worker": ("worker.cli:worker", "Send what is due, until stopped."),
     "dispatcher": ("worker.cli:dispatcher", "Run the dispatch tick alone."),

@@ -95,6 +95,7 @@ def remake_order(settings: Settings, kept: NewCampaign) -> Order:
         country=None if country is None else str(country),
         options=kept.options,
         fallback=_fallback_of(settings, account),
+        lane=kept.lane,
     )
 
 

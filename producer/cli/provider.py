@@ -11,8 +11,11 @@ from sqlalchemy import Engine
 from producer.cli import EXIT_PARTLY
 from producer.cli.opening import ready_ledger
 from producer.cli.output import echo_json, echo_table
+from producer.cli.rate import rate
+from producer.cli.speed import connection_words, rate_words
 from producer.cli.words import author, require_plain
-from producer.reports import provider_facts
+from producer.live import standings_now
+from producer.reports import live_facts, provider_facts
 from worker.errors import ConfigError
 from worker.ledger import accounts, settling, tally, trouble
 from worker.ledger.accounts import AccountStanding
@@ -27,25 +30,36 @@ def provider() -> None:
     """See the configured providers, and give them orders."""
 
 
+provider.add_command(rate)
+
+
 @provider.command("list")
 @click.option("--json", "as_json", is_flag=True, help="A JSON list on standard output.")
 def list_(*, as_json: bool) -> None:
-    """List providers: how each stands, and what of it is queued, in flight and unknown."""
+    """List providers: how each stands and how fast it sends, what of it is queued, in flight and unknown."""
     settings = load_settings()
     with reading(ready_ledger(settings)) as connection:
         standings = accounts.standings(connection)
         counts = tally.counts_by_provider(connection)
+        requests = tally.requests_out(connection)
+        urgent = tally.urgent_by_provider(connection)
         unknown = settling.ages(connection)
         now = now_of(connection)
+    live = standings_now(settings, standings.values())
     names = settings.providers.keys() | standings.keys() | counts.keys()
     found = [
-        provider_facts(
-            name,
-            settings,
-            standing=standings.get(name),
-            counts=counts.get(name, {}),
-            unknown_ms=now - unknown[name][1] if name in unknown else None,
-        )
+        {
+            **provider_facts(
+                name,
+                settings,
+                standing=standings.get(name),
+                counts=counts.get(name, {}),
+                unknown_ms=now - unknown[name][1] if name in unknown else None,
+            ),
+            "urgent": urgent.get(name, 0),
+            "requests": requests.get(name, 0),
+            **live_facts(live.get(name)),
+        }
         for name in sorted(names)
     ]
     if as_json:
@@ -54,15 +68,30 @@ def list_(*, as_json: bool) -> None:
         _echo(found)
 
 
+_SHOWN = {  # name of the fact -> header of its column
+    "name": "provider",
+    "gateway": "gateway",
+    "state": "state",
+    "queued": "queued",
+    "urgent": "urgent",
+    "in_flight": "in flight",
+    "unknown": "unknown",
+    "requests": "requests",
+}
+
+
 def _echo(found: list[dict[str, Any]]) -> None:
-    names = ("name", "gateway", "state", "queued", "in_flight", "unknown")
-    headers = ["provider", "gateway", "state", "queued", "in flight", "unknown", "oldest", "until", "because"]
+    headers = [*_SHOWN.values(), "connections", "rate", "oldest", "until", "because"]
     rows = (
         [
-            *(row[name] for name in names),
+            *(row[name] for name in _SHOWN),
+            connection_words(row),
+            rate_words(row),
             None if row["oldest_unknown_s"] is None else age(int(row["oldest_unknown_s"] * 1000)),
-            row["until"],
-            row["reason"] or (None if row["gateway"] else "it is not in the settings"),
+            row["until"] or row["throttled_until"],
+            row["reason"]
+            or row["throttled_reason"]
+            or (None if row["gateway"] else "it is not in the settings"),
         ]
         for row in found
     )

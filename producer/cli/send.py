@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -29,6 +30,7 @@ from worker.errors import InputError
 from worker.ledger.engine import open_ledger
 from worker.ledger.schema import prepare
 from worker.settings import Settings, idle_settings, load_settings
+from worker.states import Lane
 from worker.station import require_broker
 
 
@@ -39,6 +41,7 @@ from worker.station import require_broker
 @click.option("--max-cost", metavar="AMOUNT", help="Refuse to send when it costs more, such as 250.00.")
 @click.option("--accept-good-rows", is_flag=True, help="Send the good rows of a file that has refused ones.")
 @click.option("--key", help="Send only once what has this key: 1 to 100 characters of your choice.")
+@click.option("--urgent", is_flag=True, help="Send before campaigns that are not urgent.")
 @click.option("--again", is_flag=True, help="Send it although the same was sent before.")
 @click.option("--yes", is_flag=True, help="Answer every question with yes.")
 @click.option("--wait", is_flag=True, help="Wait until all is sent; without a broker, send it from here.")
@@ -51,6 +54,7 @@ def send(  # noqa: PLR0913 - one argument per option
     max_cost: str | None,
     accept_good_rows: bool,
     key: str | None,
+    urgent: bool,
     again: bool,
     yes: bool,
     wait: bool,
@@ -61,7 +65,7 @@ def send(  # noqa: PLR0913 - one argument per option
     settings = load_settings()
     most = amount(max_cost)
     require_key(key)
-    order = make_order(settings, given)
+    order = replace(make_order(settings, given), lane=Lane.URGENT if urgent else Lane.BULK)
     order.account.secret()  # found missing here rather than by the worker
     spool = Spool()
     found = read_order(order, on_message=spool.add)

@@ -192,13 +192,27 @@ def test_one_text_for_all_is_shown_once(lone_place: Place, warm: Warm) -> None:
 
 def test_a_send_says_which_settings_have_no_effect(lone_place: Place, warm: Warm) -> None:
     settings = lone_place.folder / "bulksend.toml"
-    settings.write_text(settings.read_text() + 'rate = "50/s"\n')
+    settings.write_text(settings.read_text() + "[receipts]\n")
     lone_place.write("members.csv", members())
 
     done = warm.run(lone_place, "send", *ORDER)
 
     assert done.code == 0
-    assert "providers.acme.rate is checked but not kept yet" in done.err
+    assert "[receipts] has no effect yet" in done.err
+
+
+def test_a_message_that_the_rate_would_never_let_leave_is_refused_and_nothing_is_sent(
+    lone_place: Place, warm: Warm
+) -> None:
+    settings = lone_place.folder / "bulksend.toml"
+    settings.write_text(settings.read_text() + 'rate = "1/min"\n')
+    lone_place.write("members.csv", members())
+
+    done = warm.run(lone_place, "send", "members.csv", "--text", "x" * 161, "--via", "acme")
+
+    assert done.code == 1
+    assert "the text needs 2 parts, and the rate of acme is 1/min [above_rate]" in done.err
+    assert lone_place.n_campaigns() == 0
 
 
 def test_a_preview_needs_no_ledger(lone_place: Place, warm: Warm) -> None:

@@ -2,6 +2,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,13 +13,14 @@ from worker.gateways.base import Capabilities
 from worker.ledger.campaigns import NewMessage
 from worker.providers import Account, account_named
 from worker.settings import Settings
+from worker.states import Lane
 from worker.text.segments import Encoding
 
 FILE = "msisdn,first_name\n+4520000001,Ann\n+4520000002,Bo\n"
 
 
-def account(name: str, price: str | dict[str, str] | None = "0.35 DKK") -> Account:
-    provider = {"gateway": "cpsms", "username": name, "secret": "env:KEY", "price": price}
+def account(name: str, price: str | dict[str, str] | None = "0.35 DKK", **more: object) -> Account:
+    provider = {"gateway": "cpsms", "username": name, "secret": "env:KEY", "price": price, **more}
     return account_named(Settings.model_validate({"providers": {name: provider}}), name)
 
 
@@ -51,6 +53,7 @@ SAME_CONTENT: Mapping[str, Change] = {
     "another place of the file": moved,
     "another price": lambda order: replace(order, account=account("acme", "0.40 DKK")),
     "a fallback": lambda order: replace(order, fallback=account("acme-uk")),
+    "another lane": lambda order: replace(order, lane=Lane.URGENT),
     "a row that is no recipient": lambda order: with_file(order, FILE + "none,Cy\n"),
 }
 
@@ -64,7 +67,9 @@ OTHER_CONTENT: Mapping[str, Change] = {
     "one recipient more": lambda order: with_file(order, FILE + "+4520000003,Cy\n"),
 }
 
-SAME_IMPORT = {name: SAME_CONTENT[name] for name in ("another name", "another place of the file")}
+SAME_IMPORT = {
+    name: SAME_CONTENT[name] for name in ("another name", "another place of the file", "another lane")
+}
 OTHER_IMPORT = {
     **OTHER_CONTENT,
     **{name: each for name, each in SAME_CONTENT.items() if name not in SAME_IMPORT},
@@ -175,6 +180,49 @@ def test_a_fallback_whose_settings_do_not_fit_the_order_says_so(order: Order) ->
 
     assert found.fallback is None
     assert "nonsense" in str(found.no_fallback)
+
+
+# --- what would never leave
+
+
+TWO_AND_THREE_PARTS = f"msisdn,text\n+4520000001,{'x' * 306}\n+4520000002,{'x' * 307}\n"
+
+
+def test_a_message_that_a_minute_does_not_hold_is_a_refused_row(order: Order) -> None:
+    limited = replace(order, account=account("acme", rate=["50/s", "2/min"]), template="{{ text }}")
+
+    found = preview(with_file(limited, TWO_AND_THREE_PARTS))
+
+    assert (found.messages, found.refused, dict(found.reasons)) == (1, 1, {"above_rate": 1})
+    assert found.problems[0].line == 3
+    assert found.problems[0].message == "the text needs 3 parts, and the rate of acme is 2/min"
+
+
+def test_the_one_text_that_a_day_does_not_hold_is_refused_in_every_row(order: Order) -> None:
+    limited = replace(order, account=account("acme", rate="1/day"), template="x" * 161)
+
+    found = preview(limited)
+
+    assert (found.messages, found.refused) == (0, 2)
+
+
+@pytest.mark.parametrize(
+    "limits", [{"rate": "1/s"}, {"rate": "1/min", "unit": "messages"}, {"rate": "1/min", "unit": "requests"}]
+)
+def test_a_message_of_several_parts_that_can_leave_is_no_refused_row(
+    order: Order, limits: dict[str, Any]
+) -> None:
+    found = preview(replace(order, account=account("acme", **limits), template="x" * 161))
+
+    assert (found.messages, found.refused) == (2, 0)
+
+
+def test_a_fallback_whose_rate_does_not_hold_a_message_takes_none(order: Order) -> None:
+    found, _ = taking(account("acme-uk", rate="1/h"), replace(order, template="x" * 161))
+
+    assert found.no_fallback == (
+        "acme-uk cannot take over from acme: its rate is 1/h, and a text needs more parts"
+    )
 
 
 # --- what it costs

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from worker.errors import ConfigError
-from worker.settings import Rate, Settings, Timers, idle_settings, load_settings
+from worker.settings import Rate, Settings, Timers, idle_settings, load_settings, rate_text, rates_of
 
 ROOT = Path(__file__).parents[2]
 
@@ -33,7 +33,7 @@ def refusal(folder: Path, text: str = PROVIDER) -> str:
         ('ledgr = "x"', "ledgr is not a setting; did you mean ledger?"),
         (
             "[other]",
-            "other is not a setting; known are: ledger, broker, receipts, timers, retries, providers",
+            "other is not a setting; known are: ledger, broker, receipts, metrics, timers, retries, prov",
         ),
         ("ledger = 3", "ledger: input should be a valid string"),
         ('source = "x"', "source is not a setting; remove it"),
@@ -66,6 +66,13 @@ A_RATE = 'write a rate such as "50/s", "5/min" or ["50/s", "10000/day"]'
         ('rate = "50"', f"rate: {A_RATE}"),
         ('rate = "0/s"', f"rate: {A_RATE}"),
         ('rate = ["50/s", "x"]', f"rate: {A_RATE}"),
+        ('rate = "5/min,"', f"rate: {A_RATE}"),
+        ('rate = "1234567890/s"', f"rate: {A_RATE}"),
+        ("rate = 50", f"rate: {A_RATE}"),
+        ('rate = ["5/min", "50/s", "6/min"]', "rate: two of the rates are for the same time: write one"),
+        ('limit_group = "A"', "limit_group: a limit group's name is 1 to 40 lower-case letters, digits,"),
+        ('guard = "2s"', "guard: input should be less than or equal to 1"),
+        ("guard = 25", f"guard: {A_TIME}"),
         ("connections = 0", "connections: input should be greater than or equal to 1"),
         ("max_recipients = 0", "max_recipients: input should be greater than or equal to 1"),
     ],
@@ -222,12 +229,24 @@ def test_variables_of_tests_are_nobodys_setting(tmp_path: Path, monkeypatch: pyt
         ('"50/s"', [(50, 1)]),
         ('"5/min"', [(5, 60)]),
         ('["50/s", "10000/day"]', [(50, 1), (10_000, 86_400)]),
+        ('"10000/day, 500/h,5/min , 50 / s"', [(50, 1), (5, 60), (500, 3600), (10_000, 86_400)]),
+        ("[]", []),
     ],
 )
 def test_rates_are_read_with_their_window(tmp_path: Path, written: str, rates: list[tuple[int, int]]) -> None:
     provider = load(tmp_path, f"{PROVIDER}rate = {written}").providers["acme"]
 
     assert [(rate.amount, rate.window_s) for rate in provider.rate] == rates
+
+
+@pytest.mark.parametrize("text", ["50/s", "5/min", "1/s, 2/min, 3/h, 4/day", ""])
+def test_a_rate_is_kept_as_it_is_read(text: str) -> None:
+    assert rate_text(rates_of(text)) == text
+
+
+@pytest.mark.parametrize(("written", "seconds"), [("0ms", 0), ("25ms", 0.025), ("1s", 1)])
+def test_a_guard_may_be_nothing(tmp_path: Path, written: str, seconds: float) -> None:
+    assert load(tmp_path, f'{PROVIDER}guard = "{written}"').providers["acme"].guard == seconds
 
 
 @pytest.mark.parametrize(
@@ -278,19 +297,15 @@ def test_the_example_is_sound(tmp_path: Path) -> None:
 # --- settings without effect
 
 
-@pytest.mark.parametrize(
-    ("written", "sentence"),
-    [
-        ('rate = "50/s"', "providers.acme.rate is checked but not kept yet: Bulksend sends as fast as"),
-        ('unit = "parts"', "providers.acme.unit has no effect yet"),
-        ("[receipts]", "[receipts] has no effect yet"),
-    ],
-)
-def test_a_setting_without_effect_is_said_when_it_is_set(tmp_path: Path, written: str, sentence: str) -> None:
-    said = list(idle_settings(load(tmp_path, PROVIDER + written)))
+def test_a_setting_without_effect_is_said_when_it_is_set(tmp_path: Path) -> None:
+    (said,) = idle_settings(load(tmp_path, f"{PROVIDER}[receipts]"))
 
-    assert len(said) == 1
-    assert said[0].startswith(sentence)
+    assert said.startswith("[receipts] has no effect yet")
+
+
+@pytest.mark.parametrize("written", ['rate = "50/s"', 'unit = "parts"', "connections = 4"])
+def test_of_a_setting_that_works_nothing_is_said(tmp_path: Path, written: str) -> None:
+    assert list(idle_settings(load(tmp_path, PROVIDER + written))) == []
 
 
 def test_of_settings_that_nobody_set_nothing_is_said(tmp_path: Path) -> None:
@@ -300,3 +315,39 @@ def test_of_settings_that_nobody_set_nothing_is_said(tmp_path: Path) -> None:
 def test_settings_do_not_change() -> None:
     with pytest.raises(ValueError, match="frozen"):
         Settings().broker = "redis://other"
+
+
+# --- where metrics are told
+
+
+@pytest.mark.parametrize(
+    ("written", "host", "port"),
+    [("127.0.0.1:8027", "127.0.0.1", 8027), ("localhost:1", "localhost", 1), ("[::1]:65535", "::1", 65535)],
+)
+def test_an_address_is_read_and_written_in_one_way(
+    tmp_path: Path, written: str, host: str, port: int
+) -> None:
+    address = load(tmp_path, f'metrics = "{written}"').metrics
+
+    assert address == (host, port)
+    assert str(address) == written
+
+
+@pytest.mark.parametrize(
+    "written",
+    ['""', '"8027"', '":8027"', '"127.0.0.1"', '"a:0"', '"::1:80"', '"a:65536"', "8027", "[]"],
+)
+def test_what_is_no_address_is_refused(tmp_path: Path, written: str) -> None:
+    said = refusal(tmp_path, f"metrics = {written}")
+
+    assert 'metrics: write an address with its port, such as "127.0.0.1:8027"' in said
+
+
+def test_an_address_comes_from_the_environment_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BULKSEND_METRICS", "10.0.0.7:8027")
+
+    assert load(tmp_path).metrics == ("10.0.0.7", 8027)
+
+
+def test_without_an_address_nothing_listens(tmp_path: Path) -> None:
+    assert load(tmp_path).metrics is None

@@ -113,7 +113,7 @@ class _Walk:
             and batch.counted[_M.QUEUED] > 0
             and batch.next_due_at <= self.now
             and campaign.state is CampaignState.RUNNING
-            and (standing is None or standing.state == "open")
+            and (standing is None or (standing.state == "open" and standing.throttled_until is None))
         )
 
     def take_unknown(self, ages: Mapping[str, tuple[int, int]]) -> None:

@@ -16,7 +16,7 @@ from worker.ledger.accounts import account_is_open
 from worker.ledger.engine import control_lock, now_ms, now_once
 from worker.ledger.models import BATCHES, CAMPAIGNS, MESSAGES, SUBMISSIONS
 from worker.ledger.trouble import claim_trial, trial_is_free
-from worker.states import BatchState, CampaignState, MessageState, SubmissionOutcome
+from worker.states import BatchState, CampaignState, Lane, MessageState, SubmissionOutcome
 
 _LOST_LEASES_TO_HOLD = 3
 _SWEPT_AT_ONCE = 3  # at most 1,000 rows each: SQLite's write lock is not to be held for longer than 50 ms
@@ -33,6 +33,12 @@ class Lease:
     sender: str
     text: str | None
     options: dict[str, object]
+    lane: str
+
+    @property
+    def is_urgent(self) -> bool:
+        """Whether it goes before campaigns that are not."""
+        return self.lane == Lane.URGENT
 
 
 def campaign_is_running(campaign_id: Column[int]) -> ColumnElement[bool]:
@@ -43,9 +49,11 @@ def campaign_is_running(campaign_id: Column[int]) -> ColumnElement[bool]:
     return running.exists()
 
 
-def provider_of(connection: Connection, batch_id: int) -> str | None:
-    """Return the provider of a batch, None when the ledger has no such batch."""
-    return connection.scalar(select(BATCHES.c.provider).where(BATCHES.c.id == batch_id))
+def way_of(connection: Connection, batch_id: int) -> tuple[str, Lane] | None:
+    """Return provider and lane of a batch, None when the ledger has no such batch."""
+    query = select(BATCHES.c.provider, BATCHES.c.lane).where(BATCHES.c.id == batch_id)
+    found = connection.execute(query).one_or_none()
+    return None if found is None else (str(found.provider), Lane(found.lane))
 
 
 def lease(connection: Connection, batch_id: int, *, owner: str, lease_ms: int) -> Lease | None:
@@ -70,7 +78,8 @@ def lease(connection: Connection, batch_id: int, *, owner: str, lease_ms: int) -
                 published_at=None,
             )
             .returning(
-                BATCHES.c.id.label("batch_id"), BATCHES.c.fence, BATCHES.c.campaign_id, BATCHES.c.provider
+                *(BATCHES.c.id.label("batch_id"), BATCHES.c.fence, BATCHES.c.campaign_id),
+                *(BATCHES.c.provider, BATCHES.c.lane),
             )
         )
         .mappings()

@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Connection, insert, update
 from worker.errors import LedgerError
 from worker.ledger.engine import now_ms
 from worker.ledger.models import BATCHES, CAMPAIGNS
-from worker.states import CampaignState, MessageState
+from worker.states import CampaignState, Lane, MessageState
 
 BATCH_ROWS = 1000
 """Most rows of a batch; also what one import transaction writes, well within SQLite's 50 ms."""
@@ -40,6 +40,7 @@ class NewCampaign:
     source: str
     reading: Mapping[str, object] = field(default_factory=dict)
     fallback: str | None = None
+    lane: Lane = Lane.BULK
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,6 +98,7 @@ def create(connection: Connection, campaign: NewCampaign) -> Importer:
         "source": campaign.source,
         "reading": json.dumps(dict(campaign.reading), sort_keys=True),
         "fallback": campaign.fallback,
+        "lane": campaign.lane,
         "created_at": now_ms(),
         "importing_until": now_ms() + IMPORT_LEASE_MS,
     }
@@ -115,14 +117,20 @@ def add_batch(connection: Connection, importer: Importer, messages: Sequence[New
         update(CAMPAIGNS)
         .where(*_is_held(importer))
         .values(importing_until=now_ms() + IMPORT_LEASE_MS)
-        .returning(CAMPAIGNS.c.importing_until, CAMPAIGNS.c.provider, CAMPAIGNS.c.fallback, now_ms())
+        .returning(
+            CAMPAIGNS.c.importing_until,
+            CAMPAIGNS.c.provider,
+            CAMPAIGNS.c.fallback,
+            CAMPAIGNS.c.lane,
+            now_ms(),
+        )
     ).one_or_none()
     if kept is None:
         raise _lost(importer)
-    until, provider, fallback, now = kept
+    until, provider, fallback, lane, now = kept
     number = importer.campaign_id
     batch = insert(BATCHES).values(
-        campaign_id=number, provider=provider, next_due_at=now, queued=len(messages)
+        campaign_id=number, provider=provider, lane=lane, next_due_at=now, queued=len(messages)
     )
     batch_id = int(connection.execute(batch.returning(BATCHES.c.id)).scalar_one())
     may_hop = fallback is not None

@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 
 from sqlalchemy import ColumnElement, Connection, Select, case, insert, literal, select, update
 
-from worker.ledger.accounts import account_is_open
+from worker.ledger.accounts import account_is_held
 from worker.ledger.batches import reopened
 from worker.ledger.campaigns import BATCH_ROWS
 from worker.ledger.engine import control_lock, now_ms, now_of, now_once
@@ -56,8 +56,8 @@ def waits_for_fallback(
 def hand_over(connection: Connection, provider: str, *, closed_ms: int, providers: Collection[str]) -> int:
     """Move the due messages of one open batch to their fallback; return how many, 0 when there are none.
 
-    Only where the gateway has taken nothing for so long, and the fallback is open and one of ``providers``,
-    which somebody serves. What an operator has paused is not handed over.
+    Only where the gateway has taken nothing for so long, and the fallback is one of ``providers``, which
+    somebody serves, and held back by nothing but its rate. What an operator has paused is not handed over.
     """
     control_lock(connection, shared=False)
     candidates = _candidates(provider, closed_ms=closed_ms, providers=providers)
@@ -108,7 +108,7 @@ def _candidates(provider: str, *, closed_ms: int, providers: Collection[str]) ->
             CAMPAIGNS.c.state == CampaignState.RUNNING,
             *_has_fallback(providers),
             closed.exists(),
-            account_is_open(CAMPAIGNS.c.fallback),
+            ~account_is_held(CAMPAIGNS.c.fallback),
             movable.exists(),
         )
         .order_by(BATCHES.c.id)
@@ -118,14 +118,14 @@ def _candidates(provider: str, *, closed_ms: int, providers: Collection[str]) ->
 
 def _move(connection: Connection, batch_id: int, message_ids: Sequence[int], *, now: int) -> None:
     """Put queued messages of a batch into one at the fallback, at its price, with fresh attempts."""
-    query = select(BATCHES.c.campaign_id, CAMPAIGNS.c.fallback).join(
+    query = select(BATCHES.c.campaign_id, CAMPAIGNS.c.fallback, BATCHES.c.lane).join(
         CAMPAIGNS, CAMPAIGNS.c.id == BATCHES.c.campaign_id
     )
-    campaign_id, fallback = connection.execute(query.where(BATCHES.c.id == batch_id)).one()
+    campaign_id, fallback, lane = connection.execute(query.where(BATCHES.c.id == batch_id)).one()
     new_id = _joined(connection, campaign_id, fallback, n=len(message_ids), now=now)
     if new_id is None:
         made = insert(BATCHES).values(
-            campaign_id=campaign_id, provider=fallback, next_due_at=now, queued=len(message_ids)
+            campaign_id=campaign_id, provider=fallback, lane=lane, next_due_at=now, queued=len(message_ids)
         )
         new_id = connection.execute(made.returning(BATCHES.c.id)).scalar_one()
     connection.execute(

@@ -11,7 +11,7 @@ from worker.ledger.accounts import account_is_open
 from worker.ledger.batches import campaign_is_running, lock_batches
 from worker.ledger.engine import now_ms, now_once
 from worker.ledger.models import BATCHES
-from worker.states import BatchState
+from worker.states import BatchState, Lane
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,26 +22,29 @@ class DueBatch:
     due_at: int | None  # None when it is due by the database's clock: no other clock is asked then
 
 
-def due_for_hints(
-    connection: Connection, provider: str, *, horizon_ms: int, repeat_ms: int, limit: int
+def due_for_hints(  # noqa: PLR0913 - each is one bound
+    connection: Connection, provider: str, *, lane: Lane, horizon_ms: int, repeat_ms: int, limit: int
 ) -> list[DueBatch]:
     """Return batches that are due within the horizon and whose last hint is old enough to be repeated.
 
-    The interval between repeated hints doubles, up to thirty times its length. ``limit`` is the room left
-    beside the hints that are out and not yet leased.
+    The first of each campaign comes before the second of any. The interval between repeated hints doubles,
+    up to thirty times its length. ``limit`` is the room left beside the hints that are out, not yet leased.
     """
     later = case((BATCHES.c.next_due_at > now_ms(), BATCHES.c.next_due_at))
+    soonest = (BATCHES.c.next_due_at, BATCHES.c.id)
+    turn = func.row_number().over(partition_by=BATCHES.c.campaign_id, order_by=soonest)
     query = (
         select(BATCHES.c.id, later)
         .where(
             BATCHES.c.provider == provider,
+            BATCHES.c.lane == lane,
             BATCHES.c.state == BatchState.OPEN,
             BATCHES.c.next_due_at <= now_once() + horizon_ms,
             campaign_is_running(BATCHES.c.campaign_id),
             account_is_open(BATCHES.c.provider),
             (BATCHES.c.published_at.is_(None)) | ~_is_fresh(repeat_ms),
         )
-        .order_by(BATCHES.c.next_due_at, BATCHES.c.id)
+        .order_by(turn, *soonest)
         .limit(limit)
     )
     return [DueBatch(id=number, due_at=due_at) for number, due_at in connection.execute(query)]
@@ -55,10 +58,11 @@ def _is_fresh(repeat_ms: int) -> ColumnElement[bool]:
     return now_ms() - BATCHES.c.published_at <= interval
 
 
-def hints_out(connection: Connection, provider: str, *, repeat_ms: int) -> int:
+def hints_out(connection: Connection, provider: str, *, lane: Lane, repeat_ms: int) -> int:
     """Count the due batches of a provider whose hint is out and may still be leased by it."""
     query = select(func.count()).where(
         BATCHES.c.provider == provider,
+        BATCHES.c.lane == lane,
         BATCHES.c.state == BatchState.OPEN,
         BATCHES.c.next_due_at <= now_once(),
         campaign_is_running(BATCHES.c.campaign_id),
@@ -67,10 +71,11 @@ def hints_out(connection: Connection, provider: str, *, repeat_ms: int) -> int:
     return int(connection.execute(query).scalar_one())
 
 
-def still_out(connection: Connection, provider: str, *, older_than_ms: int) -> list[int]:
+def still_out(connection: Connection, provider: str, *, lane: Lane, older_than_ms: int) -> list[int]:
     """Return the batches that are due and published for so long, and that nobody has leased."""
     query = select(BATCHES.c.id).where(
         BATCHES.c.provider == provider,
+        BATCHES.c.lane == lane,
         BATCHES.c.state == BatchState.OPEN,
         BATCHES.c.next_due_at <= now_once() - older_than_ms,
         BATCHES.c.published_at <= now_ms() - older_than_ms,

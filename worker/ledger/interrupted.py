@@ -12,7 +12,7 @@ from worker.ledger.control import refusal, state_of
 from worker.ledger.engine import now_ms
 from worker.ledger.models import BATCHES, CAMPAIGNS, MESSAGES
 from worker.ledger.reports import stored_id
-from worker.states import CampaignState
+from worker.states import CampaignState, Lane
 
 
 def find(connection: Connection, campaign_id: int) -> NewCampaign:
@@ -27,7 +27,12 @@ def find(connection: Connection, campaign_id: int) -> NewCampaign:
         raise _refusal(connection, campaign_id, "finished")
     names = ("name", "fingerprint", "provider", "sender", "template", "text", "source", "fallback")
     kept = {name: row[name] for name in names}
-    return NewCampaign(**kept, options=json.loads(row["options"]), reading=json.loads(row["reading"]))
+    return NewCampaign(
+        **kept,
+        options=json.loads(row["options"]),
+        reading=json.loads(row["reading"]),
+        lane=Lane(row["lane"]),
+    )
 
 
 def take_over(connection: Connection, campaign_id: int) -> tuple[Importer, int]:

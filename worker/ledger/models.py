@@ -12,7 +12,7 @@ from typing import Any, ClassVar, cast
 from sqlalchemy import BigInteger, CheckConstraint, Index, Integer, Table, Text
 from sqlmodel import Field, SQLModel
 
-from worker.states import BatchState, CampaignState, MessageState, SubmissionOutcome
+from worker.states import BatchState, CampaignState, Lane, MessageState, SubmissionOutcome
 
 SQLModel.metadata.naming_convention = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -49,7 +49,8 @@ class Account(SQLModel, table=True):
     """What holds for a provider on every host: whether anything may leave, and why not.
 
     Three things close it, each by itself: a pause that ends at ``not_before``, trouble that ends when a check
-    succeeds (``check_at`` is set), and an operator (``paused_by`` is set).
+    succeeds (``check_at`` is set), and an operator (``paused_by`` is set). Nothing closes it while it is
+    throttled: what is marked may leave, but nothing more is leased or published.
     """
 
     __tablename__: ClassVar[str] = "accounts"
@@ -67,13 +68,23 @@ class Account(SQLModel, table=True):
     paused_by: str | None = None
     paused_reason: str | None = None
     asked_at: int = _instant(default=0)  # the last look-up of what became of requests
+    account_key: str = ""  # the same for all providers of one account; empty: no worker has told it yet
+    rate: str = ""  # of the settings, such as "50/s, 10000/day"; empty: no limit
+    ordered_rate: str | None = None  # wins over the settings' rate; NULL: none was ordered
+    rate_author: str | None = None  # who ordered it
+    throttled_until: int = _instant(default=0)  # no departure is possible before it
+    throttled_reason: str | None = None
 
 
 class Campaign(SQLModel, table=True):
     """One producer run over one recipient source, frozen at creation."""
 
     __tablename__: ClassVar[str] = "campaigns"
-    __table_args__ = (_one_of("state", CampaignState), {"sqlite_autoincrement": True})
+    __table_args__ = (
+        _one_of("state", CampaignState),
+        _one_of("lane", Lane),
+        {"sqlite_autoincrement": True},
+    )
 
     id: int | None = _key()
     name: str
@@ -96,6 +107,8 @@ class Campaign(SQLModel, table=True):
     n_duplicates: int = 0
     n_refused: int = 0
     n_skipped: int = 0
+    lane: str = Lane.BULK
+    served_at: int = _instant(default=0)  # when it was last its turn
 
 
 class Claim(SQLModel, table=True):
@@ -117,7 +130,9 @@ class Batch(SQLModel, table=True):
     __tablename__: ClassVar[str] = "batches"
     __table_args__ = (
         _one_of("state", BatchState),
+        _one_of("lane", Lane),
         Index("ix_batches_state_next_due_at", "state", "next_due_at"),
+        Index("ix_batches_provider_lane_state_next_due_at", "provider", "lane", "state", "next_due_at"),
         {"sqlite_autoincrement": True},
     )
 
@@ -144,13 +159,18 @@ class Batch(SQLModel, table=True):
     unknown: int = 0
     failed: int = 0
     cancelled: int = 0
+    lane: str = Lane.BULK  # the campaign's
 
 
 class Submission(SQLModel, table=True):
     """One HTTP request to a gateway, carrying one or more messages."""
 
     __tablename__: ClassVar[str] = "submissions"
-    __table_args__ = (_one_of("outcome", SubmissionOutcome), {"sqlite_autoincrement": True})
+    __table_args__ = (
+        _one_of("outcome", SubmissionOutcome),
+        Index("ix_submissions_provider_started_at", "provider", "started_at"),
+        {"sqlite_autoincrement": True},
+    )
 
     id: int | None = _key()
     reference: str = Field(unique=True)
@@ -160,7 +180,7 @@ class Submission(SQLModel, table=True):
     attempt: int  # the highest of its messages
     n_messages: int
     cost: int  # parts, as the throttle counts
-    started_at: int = _instant()
+    started_at: int = _instant()  # when it was marked, a moment before it leaves
     ended_at: int | None = _instant(default=None)
     outcome: str = SubmissionOutcome.OPEN
     provider_ref: str | None = None

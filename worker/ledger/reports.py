@@ -10,9 +10,10 @@ from sqlalchemy import Connection, RowMapping, Select, func, select
 
 from worker.errors import InputError
 from worker.ledger import accounts
+from worker.ledger.accounts import AccountStanding
 from worker.ledger.engine import now_ms
 from worker.ledger.models import BATCHES, CAMPAIGNS, LARGEST_ID, MESSAGES
-from worker.states import OPEN_STATES, PROVEN, BatchState, CampaignState, MessageState
+from worker.states import OPEN_STATES, PROVEN, BatchState, CampaignState, Lane, MessageState
 from worker.text.pricing import Totals
 
 _DONE = "done"  # derived, hence no state that is stored
@@ -39,6 +40,9 @@ class CampaignReport:
     n_held: int  # queued in batches that are held
     is_provider_held: bool  # which is the reason; it ends by itself, and is tried again
     is_interrupted: bool  # it is importing, and nobody imports it (any more)
+    lane: Lane
+    rate: str | None  # of its provider, in force; empty: no limit; None: nothing is noted
+    until: int | None = None  # when it goes on, where the reason ends at a known time
 
     @property
     def messages(self) -> int:
@@ -102,16 +106,18 @@ def _reports(connection: Connection, found: Sequence[RowMapping]) -> Iterator[Ca
     numbers = [int(row["id"]) for row in found]
     counts = counts_of(connection, numbers)
     held = _held_batches(connection, numbers)
-    providers = _hold_reasons(connection)
+    standings = accounts.standings(connection)
     for row in found:
         state = state_of(row["state"], counts[row["id"]])
         reason, n_held = held.get(row["id"], (None, 0))
-        waits_for = providers.get(row["provider"]) if state != _DONE else None
+        standing = standings.get(row["provider"]) or AccountStanding(provider=row["provider"], state="open")
+        waits_for, until = _waits(standing, state)
+        own_reason = row["reason"] or reason
         yield CampaignReport(
             id=row["id"],
             name=row["name"],
             state=state,
-            reason=row["reason"] or reason or waits_for,
+            reason=own_reason or waits_for,
             provider=row["provider"],
             sender=row["sender"],
             source=row["source"],
@@ -123,9 +129,23 @@ def _reports(connection: Connection, found: Sequence[RowMapping]) -> Iterator[Ca
             skipped=row["n_skipped"],
             counts=counts[row["id"]],
             n_held=n_held,
-            is_provider_held=not (row["reason"] or reason) and waits_for is not None,
+            is_provider_held=not own_reason and waits_for is not None and standing.reason is not None,
             is_interrupted=state == CampaignState.IMPORTING and bool(row["is_lease_over"]),
+            lane=Lane(row["lane"]),
+            rate=standing.rate,
+            until=None if own_reason else until,
         )
+
+
+def _waits(standing: AccountStanding, state: str) -> tuple[str | None, int | None]:
+    """Return what a campaign in this state waits for with its provider, and until when if that is known."""
+    if state == _DONE:
+        return None, None
+    if standing.reason is not None:
+        return standing.reason, standing.until if standing.state == "waiting" else None
+    if state != CampaignState.RUNNING or standing.throttled_reason is None:
+        return None, None
+    return standing.throttled_reason, standing.throttled_until
 
 
 def state_of(stored: str, counts: Mapping[MessageState, int]) -> str:
@@ -181,8 +201,3 @@ def has_been_worked(connection: Connection, campaign_id: int) -> bool:
     """Say whether any worker has ever leased a batch of the campaign."""
     query = select(BATCHES.c.id).where(BATCHES.c.campaign_id == campaign_id, BATCHES.c.fence > 0)
     return connection.execute(query.limit(1)).one_or_none() is not None
-
-
-def _hold_reasons(connection: Connection) -> dict[str, str]:
-    closed = (each for each in accounts.standings(connection).values() if each.state != "open")
-    return {each.provider: each.reason for each in closed if each.reason}

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, Engine, RowMapping, case, func, select
 
-from worker.ledger.engine import reading
+from worker.ledger.batches import campaign_is_running
+from worker.ledger.engine import now_once, reading
 from worker.ledger.models import BATCHES, CAMPAIGNS, MESSAGES, SUBMISSIONS
-from worker.states import BatchState, CampaignState, MessageState
+from worker.states import BatchState, CampaignState, Lane, MessageState, SubmissionOutcome
 
 _NOT_RELEASED = frozenset({CampaignState.IMPORTING, CampaignState.DISCARDED})
 
@@ -137,6 +138,38 @@ def counts_by_provider(connection: Connection) -> dict[str, Counter[MessageState
         name: Counter(dict(zip(MessageState, map(int, values), strict=True)))
         for name, *values in connection.execute(query)
     }
+
+
+def urgent_by_provider(connection: Connection) -> dict[str, int]:
+    """Count what is queued and urgent, by provider."""
+    query = select(BATCHES.c.provider, func.sum(BATCHES.c.queued)).where(BATCHES.c.lane == Lane.URGENT)
+    return {name: int(n) for name, n in connection.execute(query.group_by(BATCHES.c.provider))}
+
+
+def requests_out(connection: Connection) -> dict[str, int]:
+    """Count, by provider, the requests that are marked and of which no end is recorded."""
+    query = (
+        select(SUBMISSIONS.c.provider, func.count())
+        .join(BATCHES, BATCHES.c.id == SUBMISSIONS.c.batch_id)
+        .where(BATCHES.c.state == BatchState.LEASED, SUBMISSIONS.c.outcome == SubmissionOutcome.OPEN)
+        .group_by(SUBMISSIONS.c.provider)
+    )
+    return {name: int(n) for name, n in connection.execute(query)}
+
+
+def waiting_since(connection: Connection) -> dict[str, int]:
+    """Return, by provider, when the oldest batch was due of which something waits, in running campaigns."""
+    query = (
+        select(BATCHES.c.provider, func.min(BATCHES.c.next_due_at))
+        .where(
+            BATCHES.c.state.in_([BatchState.OPEN, BatchState.LEASED]),
+            BATCHES.c.queued > 0,
+            BATCHES.c.next_due_at <= now_once(),
+            campaign_is_running(BATCHES.c.campaign_id),
+        )
+        .group_by(BATCHES.c.provider)
+    )
+    return {name: int(due_at) for name, due_at in connection.execute(query)}
 
 
 def last_request_at(connection: Connection) -> int | None:

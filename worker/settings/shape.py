@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -16,12 +17,14 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from worker.settings.address import Address, read_address
+from worker.settings.rates import Rate, read_rates
+
 DEFAULT_FILE = "bulksend.toml"
 
 _UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0, "day": 86400.0}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|min|h|day)")
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
-_RATE = re.compile(r"(\d+)\s*/\s*(s|min|h|day)")
 
 
 def _seconds(value: object) -> float:
@@ -35,16 +38,22 @@ def _seconds(value: object) -> float:
 Duration = Annotated[float, BeforeValidator(_seconds), Field(gt=0)]
 """Seconds as a float, above 0; written with a unit."""
 
+Guard = Annotated[float, BeforeValidator(_seconds), Field(ge=0, le=1)]
+"""Seconds as a float; written with a unit. See ``bulksend init``."""
 
-def _provider_name(value: object) -> object:
+
+def _name(value: object, *, of: str) -> object:
     if not isinstance(value, str) or not _NAME.fullmatch(value):
-        msg = "a provider's name is 1 to 40 lower-case letters, digits, - and _"
+        msg = f"a {of}'s name is 1 to 40 lower-case letters, digits, - and _"
         raise ValueError(msg)
     return value
 
 
-ProviderName = Annotated[str, BeforeValidator(_provider_name)]
+ProviderName = Annotated[str, BeforeValidator(partial(_name, of="provider"))]
 """Names a queue in Redis too, hence the narrow alphabet."""
+
+GroupName = Annotated[str, BeforeValidator(partial(_name, of="limit group"))]
+"""Of providers that share one limit at their gateway."""
 
 
 def _price(value: object) -> object:
@@ -66,26 +75,6 @@ class Frozen(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Rate(Frozen):
-    """So many units per window."""
-
-    amount: int = Field(gt=0)
-    window_s: int
-
-
-def _rates(value: object) -> object:
-    items = value if isinstance(value, list | tuple) else [value]
-    return tuple(item if isinstance(item, Rate) else _rate(item) for item in items)
-
-
-def _rate(value: object) -> Rate:
-    match = _RATE.fullmatch(value.strip()) if isinstance(value, str) else None
-    if match is None or int(match[1]) == 0:
-        msg = 'write a rate such as "50/s", "5/min" or ["50/s", "10000/day"]'
-        raise ValueError(msg)
-    return Rate(amount=int(match[1]), window_s=int(_UNIT_SECONDS[match[2]]))
-
-
 class Provider(Frozen):
     """One configured account at a gateway."""
 
@@ -95,9 +84,11 @@ class Provider(Frozen):
     secret: str
     sender: str | None = None
     country: str | None = None
-    rate: Annotated[tuple[Rate, ...], BeforeValidator(_rates)] = ()
+    rate: Annotated[tuple[Rate, ...], BeforeValidator(read_rates)] = ()
     unit: Literal["parts", "messages", "requests"] = "parts"
     connections: int = Field(default=16, ge=1, le=1000)
+    limit_group: GroupName | None = None
+    guard: Guard = 0.025
     max_recipients: int | None = Field(default=None, ge=1)
     price: Price | None = None
     fallback: str | None = None
@@ -174,6 +165,7 @@ class Settings(BaseSettings):
     ledger: str = "sqlite:///bulksend.db"
     broker: str | None = None
     receipts: Receipts = Receipts()
+    metrics: Annotated[Address, BeforeValidator(read_address)] | None = None
     timers: Timers = Timers()
     retries: Retries = Retries()
     providers: dict[ProviderName, Provider] = Field(default_factory=dict)

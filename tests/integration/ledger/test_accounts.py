@@ -26,7 +26,7 @@ from tests.ledgers import (
 from worker.ledger import accounts, hints, trouble
 from worker.ledger.engine import reading
 from worker.ledger.values import Stop
-from worker.states import MessageState
+from worker.states import Lane, MessageState
 from worker.waiting import within
 
 CHECK_MS = 1000
@@ -78,7 +78,9 @@ def is_open(engine: Engine) -> bool:
 def hinted(engine: Engine) -> list[int]:
     """Return the batches that a hint would be published for."""
     with reading(engine) as connection:
-        found = hints.due_for_hints(connection, PROVIDER, horizon_ms=0, repeat_ms=60_000, limit=9)
+        found = hints.due_for_hints(
+            connection, PROVIDER, lane=Lane.BULK, horizon_ms=0, repeat_ms=60_000, limit=9
+        )
     return [each.id for each in found]
 
 

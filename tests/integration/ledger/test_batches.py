@@ -28,7 +28,7 @@ from tests.ledgers import (
 )
 from worker.ledger import batches, hints
 from worker.ledger.engine import reading, writing
-from worker.states import BatchState, MessageState
+from worker.states import BatchState, Lane, MessageState
 from worker.waiting import within
 
 REPEAT_MS = 100
@@ -46,7 +46,7 @@ def lose(engine: Engine, batch_id: int, *, with_row: bool = False) -> None:
 def hinted(engine: Engine, *, horizon_ms: int = 0, repeat_ms: int = REPEAT_MS, limit: int = 9) -> list[int]:
     with reading(engine) as connection:
         found = hints.due_for_hints(
-            connection, PROVIDER, horizon_ms=horizon_ms, repeat_ms=repeat_ms, limit=limit
+            connection, PROVIDER, lane=Lane.BULK, horizon_ms=horizon_ms, repeat_ms=repeat_ms, limit=limit
         )
     return [each.id for each in found]
 
@@ -81,7 +81,7 @@ def publish(engine: Engine, *batch_ids: int) -> None:
 
 def hints_out(engine: Engine, *, repeat_ms: int = 10_000) -> int:
     with reading(engine) as connection:
-        return hints.hints_out(connection, PROVIDER, repeat_ms=repeat_ms)
+        return hints.hints_out(connection, PROVIDER, lane=Lane.BULK, repeat_ms=repeat_ms)
 
 
 # --- lease
@@ -380,9 +380,9 @@ def test_another_batch_waits_only_when_it_could_be_worked(engine: Engine) -> Non
         assert (before, batches.others_wait(connection, held)) == (True, False)
 
 
-def test_the_provider_of_a_batch(engine: Engine) -> None:
+def test_the_provider_and_the_lane_of_a_batch(engine: Engine) -> None:
     batch_id = run_campaign(engine)
 
     with reading(engine) as connection:
-        assert batches.provider_of(connection, batch_id) == PROVIDER
-        assert batches.provider_of(connection, 7) is None
+        assert batches.way_of(connection, batch_id) == (PROVIDER, Lane.BULK)
+        assert batches.way_of(connection, 7) is None

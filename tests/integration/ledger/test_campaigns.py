@@ -25,7 +25,7 @@ from worker.errors import InputError, LedgerError
 from worker.ledger import accounts, campaigns, hints, interrupted, messages, reports
 from worker.ledger.engine import reading, writing
 from worker.ledger.models import CAMPAIGNS
-from worker.states import MessageState
+from worker.states import Lane, MessageState
 
 COUNTS = campaigns.SourceCounts(rows=5, duplicates=1, refused=2)
 
@@ -54,7 +54,9 @@ def test_nothing_is_due_while_importing(engine: Engine) -> None:
     batch_id = only_batch(engine, import_campaign(engine))
 
     with reading(engine) as connection:
-        due = hints.due_for_hints(connection, "acme", horizon_ms=10_000, repeat_ms=10_000, limit=9)
+        due = hints.due_for_hints(
+            connection, "acme", lane=Lane.BULK, horizon_ms=10_000, repeat_ms=10_000, limit=9
+        )
 
     assert due == []
     assert try_lease(engine, batch_id) is None

@@ -33,7 +33,7 @@ from tests.ledgers import (
 from worker.ledger import accounts, failover, hints, outcomes, settling, trouble
 from worker.ledger.engine import reading
 from worker.ledger.values import Marked, SubmissionResult
-from worker.states import MessageState, SubmissionOutcome
+from worker.states import Lane, MessageState, SubmissionOutcome
 
 CLOSED_MS = 30_000
 SERVED = (PROVIDER, FALLBACK)
@@ -195,6 +195,22 @@ def test_nothing_goes_when(engine: Engine, prevent: Callable[[Engine], object]) 
 
     assert hand_over(engine) == 0
     assert providers(engine) == [PROVIDER] * 2
+
+
+def test_a_fallback_takes_over_though_it_is_throttled(engine: Engine) -> None:
+    a_batch(engine)
+    change_account(engine, FALLBACK, throttled_until=ago(-60_000))
+    close(engine)
+
+    assert hand_over(engine) == 2
+
+
+def test_what_is_urgent_stays_urgent(engine: Engine) -> None:
+    change_batch(engine, a_batch(engine), lane=Lane.URGENT)
+    close(engine)
+    hand_over(engine)
+
+    assert batch(engine, int(str(rows(engine)[0]["batch_id"])))["lane"] == Lane.URGENT
 
 
 def test_nothing_goes_of_a_campaign_without_a_fallback(engine: Engine) -> None:

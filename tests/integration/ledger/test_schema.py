@@ -4,14 +4,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from alembic import command, config
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, Engine, inspect, text
 from sqlmodel import SQLModel
 
 from worker.errors import LedgerError
+from worker.ledger import rates
 from worker.ledger.engine import open_ledger, reading, writing
 from worker.ledger.schema import SCHEMA, prepare, upgrade
+from worker.states import MessageState
 
 ROOT = Path(__file__).parents[3]
 
@@ -92,6 +95,64 @@ def test_upgrade_makes_an_empty_ledger(ledger_url: str) -> None:
 
     engine.dispose()
     assert steps == ((None, SCHEMA), (SCHEMA, SCHEMA))
+
+
+def older_ledger(engine: Engine, number: str) -> None:
+    """Make a ledger of an older schema with an account and a campaign of one batch."""
+    settings = config.Config()
+    settings.set_main_option("script_location", str(ROOT / "worker" / "ledger" / "migrations"))
+    with writing(engine) as connection:
+        settings.attributes["connection"] = connection
+        command.upgrade(settings, number)
+        connection.execute(text("INSERT INTO accounts VALUES ('acme', 0, NULL, 0, 0)"))
+        connection.execute(
+            text(
+                "INSERT INTO campaigns (id, name, fingerprint, state, provider, sender, template, options, "
+                "source, created_at, n_rows, n_duplicates, n_refused, n_skipped) "
+                "VALUES (1, 'spring', 'x', 'running', 'acme', 'ACME', 'Hi', '{}', 'a.csv', 0, 0, 0, 0, 0)"
+            )
+        )
+        insert_batch(connection)
+
+
+def insert_batch(connection: Connection, **lane: str) -> None:
+    counters = ", ".join(MessageState)
+    names = f"campaign_id, provider, state, next_due_at, fence, lost_leases, n_hints, {counters}"
+    zeros = ", ".join("0" for _ in MessageState)
+    columns, values = "".join(f", {name}" for name in lane), "".join(f", :{name}" for name in lane)
+    statement = (
+        f"INSERT INTO batches ({names}{columns}) VALUES (1, 'acme', 'open', 0, 0, 0, 0, {zeros}{values})"  # noqa: S608 - of constants
+    )
+    connection.execute(text(statement), lane)
+
+
+def test_upgrade_keeps_what_an_older_ledger_holds(ledger_url: str) -> None:
+    engine = open_ledger(ledger_url)
+    older_ledger(engine, "0001")
+
+    steps = upgrade(engine)
+
+    with reading(engine) as connection:
+        lanes = connection.scalars(
+            text("SELECT lane FROM campaigns UNION ALL SELECT lane FROM batches")
+        ).all()
+        rate = rates.effective(connection, "acme")
+    engine.dispose()
+    assert steps == ("0001", SCHEMA)
+    assert (lanes, rate) == (["bulk", "bulk"], None)
+
+
+def test_there_are_no_other_lanes(ledger_url: str) -> None:
+    engine = open_ledger(ledger_url)
+    older_ledger(engine, "0001")
+    upgrade(engine)
+    with writing(engine) as connection:
+        insert_batch(connection, lane="urgent")
+
+    with pytest.raises(LedgerError), writing(engine) as connection:
+        insert_batch(connection, lane="express")
+
+    engine.dispose()
 
 
 def test_upgrade_leaves_a_newer_ledger_alone(engine: Engine) -> None:

@@ -1,0 +1,64 @@
+"""Turns: which batch of a provider is worked next, campaign by campaign, and who else waits (DESIGN 4.9)."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, Subquery, and_, func, or_, select, update
+
+from worker.ledger.accounts import account_is_open
+from worker.ledger.batches import campaign_is_running
+from worker.ledger.engine import now_ms, now_once
+from worker.ledger.models import ACCOUNTS, BATCHES, CAMPAIGNS
+from worker.states import BatchState, CampaignState, Lane
+
+
+def next_batch(connection: Connection, provider: str, *, lane: Lane) -> int | None:
+    """Return the batch of a provider that is to be worked next; None when none can be.
+
+    It is of the campaign of which the fewest batches are worked now, and of these the one that was served
+    longest ago: campaigns take turns, whatever their size.
+    """
+    worked = _worked_now(provider)
+    query = (
+        select(BATCHES.c.id)
+        .join(CAMPAIGNS, CAMPAIGNS.c.id == BATCHES.c.campaign_id)
+        .join(worked, worked.c.campaign_id == BATCHES.c.campaign_id, isouter=True)
+        .where(
+            BATCHES.c.provider == provider,
+            BATCHES.c.lane == lane,
+            BATCHES.c.state == BatchState.OPEN,
+            BATCHES.c.next_due_at <= now_once(),
+            CAMPAIGNS.c.state == CampaignState.RUNNING,
+            account_is_open(BATCHES.c.provider),
+        )
+        .order_by(func.coalesce(worked.c.n, 0), CAMPAIGNS.c.served_at, BATCHES.c.next_due_at, BATCHES.c.id)
+    )
+    found: int | None = connection.scalar(query.limit(1))
+    return found
+
+
+def _worked_now(provider: str) -> Subquery:
+    query = select(BATCHES.c.campaign_id, func.count().label("n")).where(
+        BATCHES.c.provider == provider, BATCHES.c.state == BatchState.LEASED
+    )
+    return query.group_by(BATCHES.c.campaign_id).subquery()
+
+
+def note_served(connection: Connection, campaign_id: int) -> None:
+    """Remember that it was this campaign's turn."""
+    connection.execute(update(CAMPAIGNS).where(CAMPAIGNS.c.id == campaign_id).values(served_at=now_ms()))
+
+
+def urgent_waits(connection: Connection, account_key: str) -> bool:
+    """Say whether urgent messages are due that leave through this account, through whatever provider."""
+    providers = select(ACCOUNTS.c.provider).where(ACCOUNTS.c.account_key == account_key)
+    query = select(BATCHES.c.id).where(
+        BATCHES.c.provider.in_(providers),
+        BATCHES.c.lane == Lane.URGENT,
+        or_(
+            and_(BATCHES.c.state == BatchState.OPEN, account_is_open(BATCHES.c.provider)),
+            and_(BATCHES.c.state == BatchState.LEASED, BATCHES.c.queued > 0),
+        ),
+        BATCHES.c.next_due_at <= now_once(),
+        campaign_is_running(BATCHES.c.campaign_id),
+    )
+    return connection.execute(query.limit(1)).one_or_none() is not None

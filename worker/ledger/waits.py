@@ -1,0 +1,57 @@
+"""What a running campaign waits for while nothing is wrong with it; reads only (DESIGN 4.9)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sqlalchemy import Connection, case, func, select
+
+from worker.ledger import accounts, turns
+from worker.ledger.engine import now_ms
+from worker.ledger.models import BATCHES
+from worker.ledger.reports import CampaignReport
+from worker.states import BatchState, CampaignState, Lane, MessageState
+
+URGENT = "urgent work goes first"
+TURN = "it is another campaign's turn"
+AGAIN = "what is left is tried again"
+
+
+def told(connection: Connection, report: CampaignReport) -> CampaignReport:
+    """Give a campaign for which no reason is known the one why nothing of it leaves now, if there is one."""
+    if report.reason or report.state != CampaignState.RUNNING or not report.counts[MessageState.QUEUED]:
+        return report
+    n_leased, due_at = _batches(connection, report.id)
+    if report.lane is Lane.BULK and _urgent_waits(connection, report.provider):
+        return replace(report, reason=URGENT)
+    if n_leased:
+        return report
+    if due_at is not None:
+        return replace(report, reason=AGAIN, until=due_at)
+    return replace(report, reason=TURN) if _others_are_worked(connection, report) else report
+
+
+def _batches(connection: Connection, campaign_id: int) -> tuple[int, int | None]:
+    """Return how many batches are worked now, and when the first is due where none is yet."""
+    worked = func.count(case((BATCHES.c.state == BatchState.LEASED, 1)))
+    first = func.min(case((BATCHES.c.state == BatchState.OPEN, BATCHES.c.next_due_at)))
+    query = select(worked, first, now_ms()).where(BATCHES.c.campaign_id == campaign_id)
+    n_leased, due_at, now = connection.execute(query).one()
+    return int(n_leased), due_at if due_at is not None and due_at > now else None
+
+
+def _urgent_waits(connection: Connection, provider: str) -> bool:
+    standing = accounts.standings(connection).get(provider)
+    if standing is None or not standing.account_key:  # no worker has told which account it is
+        return False
+    return turns.urgent_waits(connection, standing.account_key)
+
+
+def _others_are_worked(connection: Connection, report: CampaignReport) -> bool:
+    query = select(BATCHES.c.id).where(
+        BATCHES.c.provider.in_(accounts.sharing(connection, report.provider)),
+        BATCHES.c.lane == report.lane,
+        BATCHES.c.state == BatchState.LEASED,
+        BATCHES.c.campaign_id != report.id,
+    )
+    return connection.execute(query.limit(1)).one_or_none() is not None
