@@ -15,8 +15,9 @@ def _celery() -> None:
     from worker import tasks  # noqa: PLC0415 - loads the settings, as Celery's own command would
     from worker.app import queue_of  # noqa: PLC0415
     from worker.providers import children_of  # noqa: PLC0415
+    from worker.states import Lane  # noqa: PLC0415
 
-    queues = ",".join(queue_of(name) for name in tasks.settings.providers)
+    queues = ",".join(queue_of(name, lane) for lane in Lane for name in tasks.settings.providers)
     children = children_of(tasks.settings)
     words = [
         "--quiet",
@@ -47,6 +48,10 @@ def _tick() -> None:
     accounts = list(accounts_of(settings).values())
     start_upkeep(accounts, engine=engine, timers=settings.timers, wait=stop.wait)
     start_replay(settings, engine=engine, wait=stop.wait)
+    if settings.metrics is not None:
+        from worker.metrics import Figures, serve  # noqa: PLC0415 - takes a moment to load
+
+        serve(settings.metrics, Figures.of(settings, broker=str(settings.broker)))
     dispatcher = Dispatcher.of(settings, engine=engine, broker=str(settings.broker))
     run_tick(dispatcher, list(settings.providers), wait=stop.wait)
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 from celery import Celery
 
 from worker.settings import Timers
+from worker.states import Lane
 
 SEND_BATCH = "bulksend.send_batch"
 
 
-def queue_of(provider: str) -> str:
-    """Return the name of a provider's queue: a slow provider never stands before another."""
-    return f"sms.{provider}"
+def queue_of(provider: str, lane: Lane) -> str:
+    """Return the name of a queue: a slow provider never stands before another, nor bulk before urgent."""
+    return f"sms.{provider}" if lane is Lane.BULK else f"sms.{provider}.{lane.value}"
 
 
 def make_app(broker: str, timers: Timers) -> Celery:

@@ -30,9 +30,9 @@ class Stamp:
         """Take the moment."""
         return cls(elapsed_s(), time.time())
 
-    def is_within(self, limit_s: float) -> bool:
-        """Say whether no more than so many seconds have passed, on either clock."""
-        return max(elapsed_s() - self.elapsed, time.time() - self.wall) <= limit_s
+    def age_s(self) -> float:
+        """Return how many seconds have passed, on the clock that says more."""
+        return max(elapsed_s() - self.elapsed, time.time() - self.wall)
 
 
 def instant(epoch_ms: int) -> datetime:

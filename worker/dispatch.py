@@ -22,6 +22,7 @@ from worker.ledger import batches, failover, hints
 from worker.ledger.engine import reading, writing
 from worker.providers import children_of
 from worker.settings import Settings, Timers
+from worker.states import Lane
 
 _log = logging.getLogger(__name__)
 _HINTS_PER_CHILD = 4
@@ -45,7 +46,7 @@ class Dispatcher:
         return cls(engine=engine, app=app, timers=settings.timers, children=children_of(settings))
 
     def publish_due(self, provider: str) -> int:
-        """Publish hints for a provider's due batches, never more than its workers soon take.
+        """Publish hints for a provider's due batches, urgent ones first, no more than its workers soon take.
 
         Returns:
             how many hints went out.
@@ -53,63 +54,67 @@ class Dispatcher:
         Raises:
             BrokerError: Redis is away; the hints are repeated by the tick.
         """
-        self._forget_lost(provider)
-        found = self._find(provider)
+        return sum(self._publish(provider, lane) for lane in (Lane.URGENT, Lane.BULK))
+
+    def _publish(self, provider: str, lane: Lane) -> int:
+        self._forget_lost(provider, lane)
+        found = self._find(provider, lane)
         if not found:
             return 0
         ids = [batch.id for batch in found]
         with writing(self.engine) as connection:
             hints.note_published(connection, ids)
         try:
-            self._send(provider, found)
+            self._send(queue_of(provider, lane), found)
         except BrokerError:  # nothing waits for an answer: they are published again once Redis is back
             with writing(self.engine) as connection:
                 hints.forget_published(connection, ids)
             raise
         return len(found)
 
-    def _forget_lost(self, provider: str) -> None:
+    def _forget_lost(self, provider: str, lane: Lane) -> None:
         """Let hints be repeated at once that Redis has lost: its queue is empty, and nobody took them."""
         taken_by_now_ms = int(_TAKEN_S * 1000)
         with reading(self.engine) as connection:
-            waiting = hints.still_out(connection, provider, older_than_ms=taken_by_now_ms)
-        if waiting and self._queue_is_empty(provider):
+            waiting = hints.still_out(connection, provider, lane=lane, older_than_ms=taken_by_now_ms)
+        if waiting and self._queue_is_empty(queue_of(provider, lane)):
             with writing(self.engine) as connection:
                 hints.forget_published(connection, waiting)
             _log.info("hints lost", extra={"provider": provider, "n_batches": len(waiting)})
 
-    def _queue_is_empty(self, provider: str) -> bool:
+    def _queue_is_empty(self, queue: str) -> bool:
         try:
             with self.app.connection_for_write() as connection:
                 channel: Any = connection.default_channel  # of kombu's Redis transport
-                return not channel.client.llen(queue_of(provider))
+                return not channel.client.llen(queue)
         except (OperationalError, RedisError, OSError):
             return False
 
-    def _find(self, provider: str) -> list[hints.DueBatch]:
+    def _find(self, provider: str, lane: Lane) -> list[hints.DueBatch]:
         repeat_ms = int(self.timers.hint_repeat * 1000)
         with reading(self.engine) as connection:
             room = _HINTS_PER_CHILD * self.children - hints.hints_out(
-                connection, provider, repeat_ms=repeat_ms
+                connection, provider, lane=lane, repeat_ms=repeat_ms
             )
             if room <= 0:
                 return []
             return hints.due_for_hints(
                 connection,
                 provider,
+                lane=lane,
                 horizon_ms=int(self.timers.horizon * 1000),
                 repeat_ms=repeat_ms,
                 limit=room,
             )
 
-    def _send(self, provider: str, found: Sequence[hints.DueBatch]) -> None:
+    def _send(self, queue: str, found: Sequence[hints.DueBatch]) -> None:
         try:
             with self.app.producer_pool.acquire(block=True, timeout=10) as producer:
                 for batch in found:
                     self.app.send_task(
                         SEND_BATCH,
                         args=[batch.id],
-                        queue=queue_of(provider),
+                        queue=queue,
                         eta=None if batch.due_at is None else instant(batch.due_at),
                         producer=producer,
                         retry=False,

@@ -13,6 +13,7 @@ import redis
 from sqlalchemy import Engine
 
 from worker import embedded
+from worker.broker import check_broker, redis_address
 from worker.embedded.server import OLDEST
 from worker.errors import ConfigError, LedgerError
 from worker.folder import folder_of
@@ -26,7 +27,6 @@ from worker.ledger.tally import snapshot
 from worker.providers import accounts_of
 from worker.settings import Settings
 from worker.states import MessageState
-from worker.station import check_broker, redis_address
 
 OnStep = Callable[[str], None]
 
@@ -34,7 +34,6 @@ STEPS = 3 + AUDIT_STEPS
 """So often ``examine`` says what it looks at, and once more for each provider."""
 
 _ANSWER_S = 3.0
-_SENTINEL = "sentinel://"  # redis-py has no such addresses
 _KEEPS_ALL = "noeviction"
 
 
@@ -156,7 +155,7 @@ def _address_of(settings: Settings) -> str | None:
     """
     if settings.broker is not None:
         check_broker(settings.broker)
-        return None if settings.broker.startswith(_SENTINEL) else redis_address(settings.broker)
+        return redis_address(settings.broker)
     running = embedded.running_url(folder_of(settings))
     if running is None:
         embedded.find_server()

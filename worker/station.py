@@ -9,9 +9,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-import redis
-
 from worker import embedded
+from worker.broker import check_broker, require_answer
 from worker.embedded.locks import EXCLUSIVE, SHARED, open_lock, try_lock
 from worker.errors import BrokerError, ConfigError
 from worker.folder import folder_of
@@ -39,31 +38,6 @@ def broker_of(settings: Settings) -> Iterator[str]:
         yield redis.url
 
 
-def check_broker(url: str) -> None:
-    """Refuse an address that is malformed or of a kind that loses the guarantees of this application.
-
-    Raises:
-        ConfigError: the sentence says what to write.
-    """
-    if not url.startswith(("redis://", "rediss://", "redis+socket://", "sentinel://")):
-        raise ConfigError(
-            'broker: write "redis://HOST:PORT/DB"; Redis Cluster and other brokers are not supported'
-        )
-    if url.startswith("sentinel://"):  # redis-py has no such addresses
-        return
-    try:
-        redis.ConnectionPool.from_url(redis_address(url))
-    except ValueError:
-        raise ConfigError('broker: write "redis://HOST:PORT/DB"') from None
-
-
-def redis_address(url: str) -> str:
-    """Write an address of Celery's as redis-py has it."""
-    if not url.startswith("redis+socket://"):
-        return url
-    return url.replace("redis+socket://", "unix://", 1).replace("virtual_host=", "db=")
-
-
 def require_broker(settings: Settings, *, brings_own: bool = False) -> None:
     """Refuse to begin while a configured Redis is away, or while our own would have no program.
 
@@ -77,22 +51,9 @@ def require_broker(settings: Settings, *, brings_own: bool = False) -> None:
     """
     if settings.broker is not None:
         check_broker(settings.broker)
-        _require_answer(settings.broker)
+        require_answer(settings.broker)
     elif brings_own and embedded.running_url(folder_of(settings)) is None:
         embedded.find_server()
-
-
-def _require_answer(url: str) -> None:
-    if url.startswith("sentinel://"):
-        return
-    try:
-        with redis.Redis.from_url(redis_address(url), socket_connect_timeout=3, socket_timeout=3) as client:
-            client.ping()
-    except (redis.RedisError, OSError) as error:
-        raise BrokerError(
-            f"Redis cannot be reached ({type(error).__name__}): start it or correct `broker`; "
-            "nothing was written"
-        ) from None
 
 
 def require_port(address: str, port: int, *, advice: str) -> None:

@@ -11,26 +11,35 @@ import math
 import multiprocessing
 import os
 import random
+import secrets
 import signal
 import socket
+import time
+from collections.abc import Sequence
 
 from celery.signals import setup_logging, worker_shutting_down
 from sqlalchemy import Engine
 
 from worker.app import SEND_BATCH, make_app
+from worker.broker import redis_address
 from worker.errors import ConfigError, LedgerError
 from worker.folder import folder_of
-from worker.ledger.batches import provider_of
+from worker.ledger import rates, turns
+from worker.ledger.batches import way_of
 from worker.ledger.engine import open_ledger, reading
 from worker.log import configure_logging
-from worker.providers import accounts_of
+from worker.providers import Account, accounts_of, children_of
 from worker.retry import Policy
 from worker.sending import run
 from worker.sending.desk import Desk, started_pool
-from worker.sending.permits import Permits
+from worker.sending.pace import Pace
 from worker.sending.record import Judge
+from worker.sending.seats import Seats
 from worker.sending.submit import Gateway
 from worker.settings import load_settings
+from worker.states import Lane
+from worker.throttle.call import History
+from worker.throttle.throttle import Throttle
 
 _log = logging.getLogger(__name__)
 
@@ -40,7 +49,7 @@ if settings.broker is None:
 app = make_app(settings.broker, settings.timers)
 app.set_current()
 
-_permits = {name: Permits(provider.connections) for name, provider in settings.providers.items()}
+_seats = Seats(children_of(settings), list(settings.providers))
 _HURRIES = 2
 _HURRY_S = 2
 _stopping = multiprocessing.get_context("fork").Value("b", 0, lock=False)  # pool children do not see SIGTERM
@@ -64,9 +73,9 @@ def send_batch(batch_id: int) -> None:
     """Work one batch, if it is to be worked at all."""
     try:
         with reading(_engine()) as connection:
-            provider = provider_of(connection, batch_id)
-        if provider is not None:
-            run.send_batch(_desk(provider), batch_id)
+            way = way_of(connection, batch_id)
+        if way is not None:
+            _work(*way, batch_id)
     except (
         ConfigError,
         LedgerError,
@@ -76,6 +85,20 @@ def send_batch(batch_id: int) -> None:
     except Exception as bug:  # noqa: BLE001 - Celery would print it, and its words may hold a number or a text
         facts = {"batch_id": batch_id, "error_class": type(bug).__name__}
         _log.error("batch not worked because of a bug", extra=facts)
+
+
+def _work(provider: str, lane: Lane, batch_id: int | None) -> None:
+    """Work a batch and then others of its provider, as long as that leaves children for others."""
+    desk = _desk(provider)
+    ends_s = time.monotonic() + settings.timers.visibility / 5  # well before Redis repeats the hint
+    while batch_id is not None and not desk.should_stop() and time.monotonic() < ends_s:
+        with _seats.taken(provider, lane) as is_seated:
+            if not is_seated:  # who works for this provider goes on with it, or its hint is repeated
+                return
+            if not run.send_batch(desk, batch_id):
+                return
+        with reading(_engine()) as connection:
+            batch_id = turns.next_batch(connection, provider, lane=lane)
 
 
 @functools.cache
@@ -89,19 +112,51 @@ def _policy() -> Policy:
 
 
 @functools.cache
+def _throttle() -> Throttle:
+    return Throttle(redis_address(str(settings.broker)))
+
+
+def _pace(account: Account) -> Pace:
+    def history(windows_s: Sequence[int]) -> History:
+        with reading(_engine()) as connection:
+            found = rates.history(
+                connection, account.account_key, unit=account.provider.unit, windows_s=windows_s
+            )
+        departed = {
+            window_s: [(1000 * age_ms, units) for age_ms, units in cells]
+            for window_s, cells in found.windows.items()
+        }
+        return History(
+            departed=departed, last_us=-1 if found.last_age_ms is None else 1000 * found.last_age_ms
+        )
+
+    return Pace(
+        throttle=_throttle(),
+        account=account.account_key,
+        process=secrets.token_hex(8),
+        deadline_s=account.provider.timeout,
+        mark_s=settings.timers.mark_to_write,
+        read_history=history,
+    )
+
+
+@functools.cache
 def _desk(provider: str) -> Desk:
     accounts = accounts_of(settings)
     if provider not in accounts:
         raise ConfigError(f"There is no provider {provider} in this worker's settings")
     account = accounts[provider]
     connections = account.provider.connections
+    pace = _pace(account)
     adapter, client = account.open(connections=connections)
     return Desk(
         engine=_engine(),
         owner=f"{socket.gethostname()}:{os.getpid()}",
         gateway=Gateway(adapter=adapter, client=client, options=account.provider.options),
         pool=started_pool(connections, name=provider),
-        permits=_permits[provider],
+        pace=pace,
+        limits=account.limits,
+        unit=account.provider.unit,
         max_recipients=account.max_recipients,
         timers=settings.timers,
         judge=Judge(policy=_policy(), random=random.SystemRandom().random),

@@ -5,7 +5,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
@@ -33,6 +33,7 @@ from tests.ledgers import (
     try_lease,
 )
 from tests.outages import away
+from tests.paces import ACCOUNT, pace_of
 from tests.sandbox.running import Sandbox
 from worker.clock import elapsed_s
 from worker.gateways import make_adapter
@@ -45,12 +46,12 @@ from worker.ledger.engine import now_ms, reading, writing
 from worker.ledger.reports import CampaignReport
 from worker.retry import Policy
 from worker.sending.desk import Desk
-from worker.sending.permits import Permits
 from worker.sending.record import Judge
 from worker.sending.run import new_reference, send_batch
 from worker.sending.submit import Exchanger, Gateway
 from worker.sending.write import write_kept
 from worker.settings import Timers
+from worker.throttle.limits import Limits
 from worker.waiting import within
 
 TIMEOUT_S = 5.0
@@ -70,12 +71,13 @@ class MakeDesk(Protocol):
         width: int = 2,
         max_recipients: int = 500,
         timers: Timers | None = None,
+        limits: Limits | None = None,
         should_stop: Callable[[], bool] = lambda: False,
     ) -> Desk: ...
 
 
 @pytest.fixture
-def make_desk(engine: Engine, sandbox: Sandbox, tmp_path: Path) -> Iterator[MakeDesk]:
+def make_desk(engine: Engine, sandbox: Sandbox, redis_url: str, tmp_path: Path) -> Iterator[MakeDesk]:
     with ExitStack() as stack:
 
         def make(  # noqa: PLR0913 - as above
@@ -85,6 +87,7 @@ def make_desk(engine: Engine, sandbox: Sandbox, tmp_path: Path) -> Iterator[Make
             width: int = 2,
             max_recipients: int = 500,
             timers: Timers | None = None,
+            limits: Limits | None = None,
             should_stop: Callable[[], bool] = lambda: False,
         ) -> Desk:
             url = f"http://127.0.0.1:{port or sandbox.port}/cpsms/v2"
@@ -96,7 +99,9 @@ def make_desk(engine: Engine, sandbox: Sandbox, tmp_path: Path) -> Iterator[Make
                 owner="test",
                 gateway=Gateway(adapter=adapter, client=client or ours, options={}),
                 pool=stack.enter_context(ThreadPoolExecutor(width)),
-                permits=stack.enter_context(closing(Permits(width))),
+                pace=stack.enter_context(pace_of(redis_url, mark_s=(timers or PATIENT).mark_to_write)),
+                limits=limits or Limits(rates=(), guard_s=0.0, connections=width),
+                unit="parts",
                 max_recipients=max_recipients,
                 timers=timers or PATIENT,
                 judge=Judge(policy=POLICY, random=lambda: 1.0),
@@ -109,7 +114,9 @@ def make_desk(engine: Engine, sandbox: Sandbox, tmp_path: Path) -> Iterator[Make
 
 
 @pytest.fixture
-def make_sqlite_desk(sqlite_engine: Engine, sandbox: Sandbox, tmp_path: Path) -> Iterator[Callable[[], Desk]]:
+def make_sqlite_desk(
+    sqlite_engine: Engine, sandbox: Sandbox, redis_url: str, tmp_path: Path
+) -> Iterator[Callable[[], Desk]]:
     with ExitStack() as stack:
 
         def make() -> Desk:
@@ -122,7 +129,9 @@ def make_sqlite_desk(sqlite_engine: Engine, sandbox: Sandbox, tmp_path: Path) ->
                 owner="test",
                 gateway=Gateway(adapter=adapter, client=client, options={}),
                 pool=stack.enter_context(ThreadPoolExecutor(2)),
-                permits=stack.enter_context(closing(Permits(2))),
+                pace=stack.enter_context(pace_of(redis_url)),
+                limits=Limits(rates=(), guard_s=0.0, connections=2),
+                unit="parts",
                 max_recipients=1,
                 timers=PATIENT,
                 judge=Judge(policy=POLICY, random=lambda: 1.0),
@@ -440,7 +449,7 @@ def test_a_braked_account_is_tried_with_one_message(engine: Engine, make_desk: M
     assert try_lease(engine, batch_id) is None
 
 
-def test_an_outcome_that_the_ledger_refuses_takes_no_other_and_no_permit_with_it(
+def test_an_outcome_that_the_ledger_refuses_takes_no_other_and_no_connection_with_it(
     sqlite_engine: Engine, make_sqlite_desk: Callable[[], Desk]
 ) -> None:
     batch_id = run_campaign(sqlite_engine, 4)
@@ -456,7 +465,7 @@ def test_an_outcome_that_the_ledger_refuses_takes_no_other_and_no_permit_with_it
     assert "submitting" in states(sqlite_engine)
     assert states(sqlite_engine).count("accepted") >= 1
     assert "ledger refuses" in (report(sqlite_engine).reason or "")
-    assert desk.permits.take(desk.permits.total) == desk.permits.total
+    assert desk.pace.throttle.standing([ACCOUNT])[ACCOUNT].connections == 0
 
 
 def test_when_the_one_message_is_answered_all_goes_on_at_once(
@@ -784,10 +793,12 @@ def test_a_worker_in_a_hurry_lets_go_of_what_is_out_and_gives_the_batch_back(
         assert states(engine) == ["unknown"] * 2 + ["queued"] * 3
         assert batch(engine, batch_id)["state"] == "open"
         assert [each["outcome"] for each in submissions(engine)] == ["unknown"]
-        assert desk.permits.take(1) == 1
+        assert desk.pace.throttle.standing([ACCOUNT])[ACCOUNT].in_use == 1  # it is still under way
         assert_counts(engine)
     finally:
         gateway.over.set()
+        desk.pool.shutdown()
+        desk.pace.release(desk.limits, n_out=0)
 
 
 @pytest.mark.timeout(30)

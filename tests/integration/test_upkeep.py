@@ -92,7 +92,7 @@ class Sender:
         held = lease(self.engine, run_campaign(self.engine, name=name, messages=messages))
         (marked,) = mark(self.engine, held, due_rows(self.engine, held))
         gateway = Gateway(adapter=adapter_at(self.sandbox.port), client=self.client, options={})
-        reply = gateway.submit(held, marked, still_ours=lambda: True)
+        reply = gateway.submit(held, marked, before_write=lambda: None)
         record(self.engine, JUDGE.ended(marked, reply).result)
         release(self.engine, held)
         if fault:

@@ -10,10 +10,12 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
-from worker.sending.permits import Permits
+from worker.sending.pace import Pace
+from worker.sending.plan import Unit
 from worker.sending.record import Judge
 from worker.sending.submit import Gateway
 from worker.settings import Timers
+from worker.throttle.limits import Limits
 
 
 def started_pool(n: int, *, name: str) -> ThreadPoolExecutor:
@@ -45,8 +47,10 @@ class Desk:
     engine: Engine
     owner: str
     gateway: Gateway
-    pool: ThreadPoolExecutor  # as many threads as there are permits, all started
-    permits: Permits
+    pool: ThreadPoolExecutor  # as many threads as there are connections, all started
+    pace: Pace
+    limits: Limits  # of the settings; the ledger may have another rate
+    unit: Unit
     max_recipients: int
     timers: Timers
     judge: Judge

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, Literal, Protocol, TypeVar
 
 from worker.text.segments import segment
+
+Unit = Literal["parts", "messages", "requests"]
+"""What a provider counts."""
 
 
 class Sendable(Protocol):
@@ -39,15 +42,20 @@ class _Group(Generic[Row]):
     numbers: set[str] = field(default_factory=set)
 
 
-def group_rows(rows: Iterable[Row], *, max_recipients: int) -> Iterator[tuple[Row, ...]]:
+def group_rows(
+    rows: Iterable[Row], *, max_recipients: int, unit: Unit = "messages", grain: int | None = None
+) -> Iterator[tuple[Row, ...]]:
     """Put rows of the same text together, in order, as many as one request may carry.
 
-    A request never carries a number twice, and none has more recipients than the lowest ``group_limit`` of
-    its rows. A group is given out as soon as it is full, the rest at the end.
+    A request never carries a number twice, none has more recipients than the lowest ``group_limit`` of its
+    rows, and none costs more than ``grain`` units, unless it is one message. A group is given out as soon as
+    it is full, the rest at the end.
     """
     groups: dict[tuple[str, int], _Group[Row]] = {}
     for row in rows:
         room = min(max_recipients, row.group_limit or max_recipients)
+        if grain is not None and unit != "requests":
+            room = min(room, max(1, grain // units_of([row], unit)))
         group = groups.setdefault((row.text, room), _Group(room))
         if row.msisdn in group.numbers:
             yield tuple(group.rows)
@@ -57,6 +65,13 @@ def group_rows(rows: Iterable[Row], *, max_recipients: int) -> Iterator[tuple[Ro
         if len(group.rows) == room:
             yield tuple(groups.pop((row.text, room)).rows)
     yield from (tuple(group.rows) for group in groups.values())
+
+
+def units_of(rows: Sequence[Sendable], unit: Unit) -> int:
+    """Return what a request with these rows costs, as the provider counts."""
+    if unit == "requests":
+        return 1
+    return len(rows) if unit == "messages" else sum(row.parts for row in rows)
 
 
 def parts_differ(rows: Iterable[Sendable]) -> bool:

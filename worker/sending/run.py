@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import functools
 import logging
+import math
 import secrets
 import string
 import time
@@ -12,18 +12,21 @@ from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 
-from worker.clock import Stamp
+from worker.clock import Stamp, elapsed_s
 from worker.errors import InputError, LedgerError, NotSent, OutcomeUnknown, TooLate
-from worker.ledger import batches, campaigns, control, intent, trouble
+from worker.ledger import batches, campaigns, control, intent, trouble, turns
 from worker.ledger.engine import LedgerUnavailableError, reading, writing
 from worker.ledger.values import DueRow, Intention, Marked, Stop
 from worker.sending.books import Books
 from worker.sending.conclusions import Conclusions
+from worker.sending.departures import Departure
 from worker.sending.desk import Desk
 from worker.sending.keep import Keep
-from worker.sending.plan import group_rows, parts_differ
+from worker.sending.plan import group_rows, parts_differ, units_of
 from worker.sending.record import Ended, Reply, not_sent, unreachable
+from worker.sending.tempo import LOOK_S, Tempo
 from worker.sending.write import LOCKED_S
+from worker.throttle.call import Grant
 from worker.waiting import within
 
 _log = logging.getLogger(__name__)
@@ -31,6 +34,8 @@ _ALPHABET = string.ascii_lowercase + string.digits
 _REFERENCE_LENGTH = 20  # 36 ** 20 is above 2 ** 103: 100 random bits and more
 _LEDGER_RETRY_S = 1.0
 _LOOK_S = 0.25  # how often a wait looks whether it is to end
+_WAKE_S = 0.02  # how exactly a wait for departures ends: they are asked for well before they come
+_ASKED_AT_ONCE = 256  # requests
 
 
 def new_reference() -> str:
@@ -50,6 +55,8 @@ def send_batch(desk: Desk, batch_id: int) -> int:
             return 0
         intent.fail_late(connection, held)
         found = trouble.trouble_of(connection, held.provider)
+    with writing(desk.engine) as connection:  # by itself: a pause locks the campaign before its batches
+        turns.note_served(connection, held.campaign_id)
     books = Books(
         engine=desk.engine,
         keep=Keep(desk.folder),
@@ -59,7 +66,8 @@ def send_batch(desk: Desk, batch_id: int) -> int:
             engine=desk.engine, timers=desk.timers, held=held, is_counting=found.is_counting
         ),
     )
-    work = _Work(desk=desk, held=held, lease_ms=lease_ms, books=books, is_probe=found.is_braked)
+    tempo = Tempo(desk=desk, held=held, limits=desk.limits)
+    work = _Work(desk=desk, held=held, lease_ms=lease_ms, books=books, tempo=tempo, is_probe=found.is_braked)
     try:
         work.run()
     finally:
@@ -77,6 +85,7 @@ class _Work:
     held: batches.Lease
     lease_ms: int
     books: Books
+    tempo: Tempo
     is_probe: bool  # the account is braked: one message, and then see
     n_requests: int = 0
     planned: deque[tuple[DueRow, ...]] = field(default_factory=deque)
@@ -85,12 +94,17 @@ class _Work:
     slice_began_at: float = field(default_factory=time.monotonic)
 
     def run(self) -> None:
-        """Keep as many requests out as there are permits, recording what came back in between."""
-        while True:
-            self._send_more()
-            if not self.out and (not self.books.unsaved or self.desk.should_stop()):
-                return
+        """Keep as many requests out as rate and connections allow, recording what came back in between."""
+        while self._goes_on():
             self._record_some()
+
+    def _goes_on(self) -> bool:
+        self._send_more()
+        waits = bool(self.books.unsaved or (self.planned and not self._is_stopped()))
+        return bool(self.out) or (waits and not self.desk.should_stop())
+
+    def _is_stopped(self) -> bool:
+        return self.stopped or self.tempo.is_over
 
     def finish(self) -> None:
         """Record what is still out and give the batch back, whatever else fails."""
@@ -99,8 +113,8 @@ class _Work:
                 self._record_some()
         finally:
             wait(self.out)
-            self.desk.permits.give_back(len(self.out))
             self.out.clear()
+            self.tempo.release(n_out=self.desk.pace.gate.under_way)  # who hurries lets go of some
             self.books.save()
             if self.books.unsaved:  # they are on disk, and the sweep opens the batch
                 self.books.close()
@@ -117,38 +131,68 @@ class _Work:
     # --- out
 
     def _send_more(self) -> None:
-        """Open connections and mark a good handful of requests in one commit, when permits are to be had."""
-        most = 1 if self.is_probe else self.desk.permits.total
-        if self.books.unsaved or self.stopped or self._should_rest() or 2 * len(self.out) > most:
+        """Reserve departures for a good handful of requests, mark them in one commit, and let them leave."""
+        if self.books.unsaved or self._is_stopped() or self._should_rest():
             return
-        if not (self.planned or self._plan()):
+        self._look()
+        if self._wait_s() > 0 and (self.out or self.planned):
             return
-        n = self._permitted(min(most, len(self.planned)))
-        before = len(self.out)
-        try:
-            if n and self._opened(n):
-                self._submit(*self._mark([self.planned.popleft() for _ in range(n)]))
-        finally:
-            self.desk.permits.give_back(n - (len(self.out) - before))
+        if (self.planned or self._plan()) and self._wait_s() <= 0:
+            self._reserve()
 
-    def _submit(self, marked: Sequence[Marked], marked_at: Stamp) -> None:
+    def _look(self) -> None:
+        """See whether the rate is another, and whether there is anything to stay for."""
+        if self.tempo.look(n_out=len(self.out)):
+            self.planned.clear()  # requests are as large as the rate allows
+        if not self.out:
+            self.tempo.leave_if_far()
+
+    def _reserve(self) -> None:
+        n_asked = min(len(self.planned), self._most() - len(self.out), _ASKED_AT_ONCE)
+        costs = [units_of(self.planned[n], self.desk.unit) for n in range(n_asked)]
+        if any(map(self.tempo.never_fits, costs)):  # a rate that was set after the preview
+            self._pause("the provider's rate is too low for a message of so many parts ever to leave")
+        elif costs and self._opened(n_asked):
+            grant = self.tempo.reserve(costs, n_out=len(self.out))
+            if grant is not None:
+                self._send(grant, costs)
+
+    def _wait_s(self) -> float:
+        """Return the seconds until departures are to be asked for; infinite: when something has come back."""
+        if len(self.out) >= self._most():
+            return math.inf
+        return self.tempo.wait_s(n_out=len(self.out))
+
+    def _most(self) -> int:
+        """Most requests that may be out: those that wait for their departure need no connection yet."""
+        if self.is_probe:
+            return 1
+        return self.desk.pace.depth * self.desk.limits.connections
+
+    def _send(self, grant: Grant, costs: Sequence[int]) -> None:
+        requests = [self.planned.popleft() for _ in grant.departures]
+        intentions = [Intention(reference=new_reference(), rows=rows) for rows in requests]
+        marked, marked_at = self._mark(intentions)
+        places = {each.reference: n for n, each in enumerate(intentions)}
         for each in marked:
-            still_ours = functools.partial(marked_at.is_within, self.desk.timers.mark_to_write)
-            future = self.desk.pool.submit(self.desk.gateway.submit, self.held, each, still_ours=still_ours)
-            self.out[future] = each
-            self.n_requests += 1
+            n = places[each.reference]
+            departure = self.desk.pace.departure(
+                self.tempo.limits, grant, n, units=costs[n], marked_at=marked_at
+            )
+            self.out[self.desk.pool.submit(self._carry, each, departure)] = each
+        self.n_requests += len(marked)
+        self.desk.pace.lead.note(elapsed_s() - grant.at_s)
 
-    def _permitted(self, n_wanted: int) -> int:
-        """Take permits; with nothing out, wait for one as long as a slot is waited for."""
-        n = 0
-
-        def had_some() -> bool:
-            nonlocal n
-            n = self.desk.permits.take(n_wanted)
-            return n > 0 or self.desk.should_stop()
-
-        within(0.0 if self.out else self.desk.timers.slot_wait, had_some)
-        return n
+    def _carry(self, marked: Marked, departure: Departure) -> Reply:
+        """Carry one request, in a thread of the pool."""
+        try:
+            with self.desk.pace.gate.passed(departure.left_s):
+                reply = self.desk.gateway.submit(self.held, marked, before_write=departure.wait)
+        except TooLate as reason:
+            return reason
+        if departure.left_at_s is not None:
+            self.desk.pace.latency.note(elapsed_s() - departure.left_at_s)
+        return reply
 
     def _should_rest(self) -> bool:
         """Stop when told to, or when the slice is used up while another batch waits."""
@@ -167,7 +211,8 @@ class _Work:
             self._pause("a text has another number of parts than was previewed")
             return False
         most = 1 if self.is_probe else self.desk.max_recipients
-        self.planned.extend(group_rows(rows, max_recipients=most))
+        grain = self.tempo.limits.grain
+        self.planned.extend(group_rows(rows, max_recipients=most, unit=self.desk.unit, grain=grain))
         return bool(self.planned)
 
     def _pause(self, reason: str) -> None:
@@ -179,19 +224,28 @@ class _Work:
             reason = str(error)
         _log.error("campaign paused", extra={"batch_id": self.held.batch_id, "reason": reason})
 
-    def _opened(self, n: int) -> bool:
-        """Open connections before anything is marked: a gateway that is away costs no mark."""
+    def _opened(self, n_asked: int) -> bool:
+        """Open connections before a departure is reserved: a gateway that is away costs neither.
+
+        As many as can be needed within one reach, beside those that are in use.
+        """
+        n = min(n_asked, self._within_reach(), self.desk.limits.connections - len(self.out))
         try:
-            self.desk.gateway.open(n=n, pool=self.desk.pool)
+            if n > 0:
+                self.desk.gateway.open(n=n, pool=self.desk.pool)
         except NotSent as reason:
             self.stopped = True
             self.books.conclusions.hold(unreachable(reason))
             return False
         return True
 
-    def _mark(self, requests: Sequence[tuple[DueRow, ...]]) -> tuple[list[Marked], Stamp]:
+    def _within_reach(self) -> int:
+        interval_us = self.tempo.limits.interval_us
+        reach_us = int(self.desk.pace.reach_s * 1_000_000)
+        return 1 + reach_us // interval_us if interval_us else _ASKED_AT_ONCE
+
+    def _mark(self, intentions: Sequence[Intention]) -> tuple[list[Marked], Stamp]:
         """Mark, and tell when the commit was sent: from then on the time to the first byte is short."""
-        intentions = [Intention(reference=new_reference(), rows=rows) for rows in requests]
         try:
             with writing(self.desk.engine, wait_s=LOCKED_S) as connection:
                 marked = intent.mark(connection, self.held, intentions, lease_ms=self.lease_ms)
@@ -230,23 +284,33 @@ class _Work:
             self._pause(refusal)
 
     def _answers(self) -> list[Ended]:
-        """Wait for the next answer; while the ledger is away, only until it is to be tried again."""
+        """Wait for the next answer, or until there is something else to do."""
+        idle_s = self._idle_s()
         if not self.out:
-            within(_LEDGER_RETRY_S if self.books.is_away else 0.0, self.desk.should_stop, every_s=_LOOK_S)
+            within(idle_s, self.desk.should_stop, every_s=min(_WAKE_S, idle_s))
             return []
         done: set[Future[Reply]] = set()
+        ends_s = elapsed_s() + idle_s
 
         def has_come() -> bool:
-            done.update(wait(self.out, timeout=_LOOK_S, return_when=FIRST_COMPLETED).done)
+            look_s = min(_LOOK_S, max(0.0, ends_s - elapsed_s()))
+            done.update(wait(self.out, timeout=look_s, return_when=FIRST_COMPLETED).done)
             return bool(done) or self.desk.should_hurry()
 
-        within(_LEDGER_RETRY_S, has_come, every_s=0.0)
+        within(idle_s, has_come, every_s=0.0)
         ended = [future for future in self.out if future in done or self.desk.should_hurry()]
         return [self._judged(future) for future in ended]
+
+    def _idle_s(self) -> float:
+        """Return how long there is nothing to do but to wait: until ledger or throttle are asked again."""
+        if self.books.is_away:
+            return _LEDGER_RETRY_S
+        if self.planned and not self._is_stopped():
+            return min(self._wait_s(), LOOK_S)
+        return _LEDGER_RETRY_S if self.out else 0.0
 
     def _judged(self, future: Future[Reply]) -> Ended:
         """Judge a request that has ended; of one that is not waited for nobody knows."""
         reply = future.result() if future.done() else OutcomeUnknown("stopped in a hurry")
         marked = self.out.pop(future)
-        self.desk.permits.give_back(1)
         return self.desk.judge.ended(marked, reply)

@@ -8,7 +8,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Protocol
 
-from worker.errors import ConfigError, NotSent, OutcomeUnknown, TooLate
+from worker.errors import ConfigError, NotSent, OutcomeUnknown
 from worker.gateways.base import Adapter, HttpReply, HttpRequest, Outcome, Submission, Verdict
 from worker.ledger.batches import Lease
 from worker.ledger.values import Marked
@@ -40,17 +40,11 @@ class Gateway:
         """Have connections open for the next ``n`` requests; raises NotSent when the gateway is away."""
         self.client.open(self.adapter.base_url, n=n, pool=pool)
 
-    def submit(self, lease: Lease, marked: Marked, *, still_ours: Callable[[], bool]) -> Reply:
+    def submit(self, lease: Lease, marked: Marked, *, before_write: Callable[[], None]) -> Reply:
         """Send one request and return what it came to; never raises for what a network can do.
 
-        ``still_ours`` is asked as the last thing before the first byte: a process that was frozen since its
-        mark must not write any more.
+        ``before_write`` is called as the last thing before the first byte; it may raise ``NotSent``.
         """
-
-        def before_write() -> None:
-            if not still_ours():
-                raise TooLate("the mark was too old to be acted upon")
-
         try:
             submission = self._submission(lease, marked)
             request = self.adapter.build(submission)

@@ -11,7 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import ROOT
@@ -127,6 +127,7 @@ def test_what_a_killed_process_kept_is_handed_over_once(tmp_path: Path) -> None:
     assert files(tmp_path) == []
 
 
+@settings(deadline=None)  # a disk answers
 @given(results=st.lists(RESULTS, min_size=1, max_size=4))
 def test_outcomes_come_back_as_they_were(
     tmp_path_factory: pytest.TempPathFactory, results: list[SubmissionResult]

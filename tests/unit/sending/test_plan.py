@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.sending.plan import group_rows, parts_differ
+from worker.sending.plan import Unit, group_rows, parts_differ, units_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,3 +104,28 @@ def test_parts_are_counted_again(text: str, parts: int, *, differs: bool) -> Non
 
 def test_one_text_with_two_counts_differs() -> None:
     assert parts_differ([Row(parts=1), Row(parts=2)])
+
+
+@pytest.mark.parametrize(("unit", "units"), [("parts", 6), ("messages", 3), ("requests", 1)])
+def test_a_request_costs_what_the_provider_counts(unit: Unit, units: int) -> None:
+    assert units_of([Row(parts=2)] * 3, unit) == units
+
+
+@pytest.mark.parametrize(
+    ("unit", "grain", "found"),
+    [
+        ("parts", 4, [2, 2, 2]),
+        ("parts", 5, [2, 2, 2]),
+        ("messages", 4, [4, 2]),
+        ("requests", 1, [6]),
+        ("parts", 1, [1] * 6),
+        ("parts", 0, [1] * 6),
+        ("parts", None, [6]),
+    ],
+)
+def test_a_request_costs_no_more_than_the_grain_and_carries_a_message_at_least(
+    unit: Unit, grain: int | None, found: list[int]
+) -> None:
+    rows = [Row(id=i, msisdn=f"+452030405{i}", parts=2) for i in range(6)]
+
+    assert [len(each) for each in group_rows(rows, max_recipients=9, unit=unit, grain=grain)] == found

@@ -1,0 +1,74 @@
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from producer.cli.speed import campaign_because, connection_words, pace_words, rate_words
+
+
+@pytest.mark.parametrize(
+    ("per_second", "rate", "unit", "words"),
+    [
+        (97.4, "100/s", "messages", "97/s of 100/s"),
+        (33.3, "100/s", "parts", "33/s of 100 parts/s"),
+        (9.96, "10/s", "requests", "10/s of 10 requests/s"),
+        (0.1, "5/min", "messages", "0.1/s of 5/min"),
+        (0, "50/s, 10000/day", "messages", "0/s of 50/s"),
+        (12.5, "", "parts", "12/s"),
+    ],
+)
+def test_a_pace_stands_beside_the_limit(per_second: float, rate: str, unit: str, words: str) -> None:
+    assert pace_words(per_second, rate=rate, unit=unit) == words
+
+
+@pytest.mark.parametrize(
+    ("per_second", "rate", "unit", "words"),
+    [
+        (48, "50/s", "parts", "48/s of 50/s (parts)"),
+        (0, "50/s, 10000/day", "messages", "0/s of 50/s, 10000/day (messages)"),
+        (None, "50/s", "parts", "50/s (parts)"),
+        (48, None, "parts", "48/s, no limit"),
+        (None, None, "parts", "no limit"),
+        (None, None, None, None),
+    ],
+)
+def test_a_rate_stands_behind_what_leaves(
+    per_second: int | None, rate: str | None, unit: str | None, words: str | None
+) -> None:
+    assert rate_words({"per_second": per_second, "rate": rate, "unit": unit}) == words
+
+
+@pytest.mark.parametrize(
+    ("held", "most", "words"), [(3, 16, "3 of 16"), (None, 16, "16"), (3, None, "3"), (None, None, "")]
+)
+def test_connections_stand_behind_those_that_are_held(held: int | None, most: int | None, words: str) -> None:
+    assert connection_words({"connections_held": held, "connections": most}) == words
+
+
+def facts(reason: str | None, until: datetime | None) -> dict[str, Any]:
+    return {"reason": reason, "until": until and until.isoformat(timespec="seconds").replace("+00:00", "Z")}
+
+
+@pytest.mark.parametrize("reason", [None, "wrong text"])
+def test_a_reason_without_an_end_is_told_as_it_is(reason: str | None) -> None:
+    assert campaign_because(facts(reason, None)) == reason
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        ("100/min is used up", "100/min is used up: next at "),
+        ("it is away: check base_url", "it is away: check base_url, next at "),
+    ],
+)
+def test_a_reason_that_ends_is_told_with_the_local_time(reason: str, words: str) -> None:
+    midday = datetime.now(tz=UTC).astimezone().replace(hour=12, minute=0, second=31)
+
+    assert campaign_because(facts(reason, midday.astimezone(UTC))) == f"{words}12:00:31"
+
+
+def test_a_time_of_another_day_is_told_with_the_day() -> None:
+    until = datetime(2031, 5, 17, 9, 30, tzinfo=UTC)
+
+    local = until.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    assert campaign_because(facts("1000/day is used up", until)) == f"1000/day is used up: next at {local}"
