@@ -10,7 +10,7 @@ from contextlib import suppress
 
 from sqlalchemy import Engine
 
-from worker.ledger import reports
+from worker.ledger import reports, waits
 from worker.ledger.engine import LedgerUnavailableError, reading
 from worker.ledger.reports import CampaignReport
 
@@ -74,7 +74,7 @@ def follow(
 def _look(engine: Engine, campaign_id: int) -> tuple[CampaignReport, bool]:
     """Return a campaign, and whether some worker has begun with it."""
     with reading(engine) as connection:
-        found = reports.report(connection, campaign_id)
+        found = waits.told(connection, reports.report(connection, campaign_id))
         return found, reports.has_been_worked(connection, campaign_id)
 
 

@@ -14,8 +14,9 @@ from producer.cli.control import cancel, discard, pause, resume, retry
 from producer.cli.opening import ready_ledger
 from producer.cli.order import cost_words
 from producer.cli.output import Meter, echo_facts, echo_json, echo_table
-from producer.reports import explained, is_complete, listed, shown
-from worker.ledger import reports
+from producer.cli.speed import campaign_because, pace_words
+from producer.reports import explained, is_complete, listed, rate_in_force, shown
+from worker.ledger import reports, waits
 from worker.ledger.engine import reading
 from worker.ledger.reports import CampaignReport
 from worker.settings import Settings, load_settings
@@ -44,9 +45,11 @@ def list_(*, limit: int, as_json: bool) -> None:
     if as_json:
         echo_json(found)
         return
-    headers = ["id", "name", "state", "provider", "created", "counts", "because"]
-    names = ("id", "name", "state", "provider", "created_at")
-    rows = ([*(row[name] for name in names), _count_words(row["counts"]), row["reason"]] for row in found)
+    headers = ["id", "name", "state", "provider", "lane", "created", "counts", "because"]
+    names = ("id", "name", "state", "provider", "lane", "created_at")
+    rows = (
+        [*(row[name] for name in names), _count_words(row["counts"]), campaign_because(row)] for row in found
+    )
     echo_table(headers, rows)
 
 
@@ -57,7 +60,8 @@ def show(campaign_id: int, *, as_json: bool) -> None:
     """Show one campaign: its state, counts, parts and cost."""
     settings = load_settings()
     with reading(ready_ledger(settings)) as connection:
-        facts = shown(connection, explained(reports.report(connection, campaign_id), settings))
+        found = waits.told(connection, reports.report(connection, campaign_id))
+        facts = shown(connection, explained(found, settings))
     if as_json:
         echo_json(facts)
     else:
@@ -93,6 +97,7 @@ class Dashboard:
         self._settings = settings
         self._meter: Meter | None = None
         self._pace = watch.Pace()
+        self._rate: str | None = None
 
     def __enter__(self) -> Self:
         """Wait for the first look, which tells the size."""
@@ -104,10 +109,22 @@ class Dashboard:
         if self._meter is None:
             self._meter = Meter(self._title, total=report.messages)
             self._meter.__enter__()
-        rate = round(self._pace.per_second(done, now_s=time.monotonic()))
-        counts = _count_words({state.value: n for state, n in report.counts.items()})
-        reason = explained(report, self._settings).reason
-        self._meter.show(done, f"{rate}/s, {counts}{f' - {reason}' if reason else ''}")
+        pace = self._pace_words(report, done)
+        facts = listed(explained(report, self._settings))
+        reason = campaign_because(facts)
+        self._meter.show(done, f"{pace}, {_count_words(facts['counts'])}{f' - {reason}' if reason else ''}")
+
+    def _pace_words(self, report: CampaignReport, done: int) -> str:
+        """Write the pace beside the limit; where that is another, say so at once and take the pace anew."""
+        configured = self._settings.providers.get(report.provider)
+        before, self._rate = self._rate, rate_in_force(report.rate, configured)
+        unit = configured.unit if configured else "parts"
+        if before not in {None, self._rate}:
+            limit = f"at most {self._rate} ({unit})" if self._rate else "without limit"
+            self.say(f"From now on {limit}")
+            self._pace = watch.Pace()
+        per_second = self._pace.per_second(done, now_s=time.monotonic())
+        return pace_words(per_second, rate=self._rate, unit=unit)
 
     def say(self, words: str) -> None:
         """Print a line that stays."""
@@ -130,8 +147,9 @@ def echo_report(facts: dict[str, Any]) -> None:
     words = {
         "campaign": f"{facts['id']} {facts['name']}",
         "state": facts["state"],
-        "because": facts["reason"],
+        "because": campaign_because(facts),
         "provider": facts["provider"],
+        "lane": facts["lane"],
         "rows": facts["rows"],
         "messages": facts["messages"],
         "duplicates": facts["duplicates"],
