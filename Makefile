@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-faults test-mutations check lint types contracts fix lock up build clean
+.PHONY: help setup demo test test-faults test-mutations bench check lint types contracts fix lock up build clean
 
 help: ## Show this
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -42,6 +42,9 @@ test-faults: $(VENV)/.dev ## Run all fault tests and write what they saw
 
 test-mutations: $(VENV)/.dev ## Switch each protection off and see tests fail
 	@$(BIN)/python -m tests.mutations $(ARGS)
+
+bench: $(VENV)/.dev ## Measure how well the limits are kept and used
+	@$(BIN)/python -m tests.bench $(ARGS)
 
 check: lint types contracts ## Everything but the tests
 

@@ -1,6 +1,6 @@
 """All protections, in the order in which the README of the tests shows them."""
 
-from tests.mutations import ledger, sending
+from tests.mutations import ledger, pacing, sending
 
 PROTECTIONS = (
     *ledger.MARKS,
@@ -10,4 +10,5 @@ PROTECTIONS = (
     *sending.ANSWERS,
     *ledger.SETTLING,
     *sending.HINTS,
+    *pacing.PACING,
 )

@@ -19,7 +19,7 @@ _NEVER_REPEATED = "            BATCHES.c.published_at.is_(None),\n"
 WRITING = (
     Protection(
         "a mark is acted upon within 250 ms or not at all",
-        (Edit("worker/sending/submit.py", "            if not still_ours():\n", "            if False:\n"),),
+        (Edit("worker/sending/departures.py", "        if self.left_s < 0:", "        if False:"),),
         (
             f"{_SENDING}::test_a_mark_that_is_too_old_is_taken_back_and_nobody_is_to_blame",
             f"{_STEPS}::test_a_child_that_was_stopped_after_its_mark_does_not_write_what_has_left_by_order[sqlite]",
@@ -42,7 +42,7 @@ WRITING = (
                 "raise _failure(host=_host(request.url), reason=reason, wrote=attempt.wrote)",
                 "raise _failure(host=_host(request.url), reason=reason, wrote=True)",
             ),
-            Edit(_RUN, "            if n and self._opened(n):\n", "            if n:\n"),
+            Edit(_RUN, "        elif costs and self._opened(n_asked):\n", "        elif costs:\n"),
         ),
         (
             f"{_HTTP}::test_tls_handshake_that_fails_is_not_sent",
@@ -143,7 +143,7 @@ HINTS = (
         "what Redis has lost is published again",
         (
             Edit(_HINTS, _REPEATED, _NEVER_REPEATED),
-            Edit("worker/dispatch.py", "        self._forget_lost(provider)\n", ""),
+            Edit("worker/dispatch.py", "        self._forget_lost(provider, lane)\n", ""),
         ),
         (
             f"{_REDIS}::test_redis_is_killed_and_comes_back_empty[sqlite]",

@@ -1,0 +1,1 @@
+"""Measures what the throttle keeps and uses, with real processes: ``make bench``."""

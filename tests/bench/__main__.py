@@ -1,0 +1,127 @@
+"""``python -m tests.bench [--short | --all] [--rows N] [WORD...]``: measures and judges; ``make bench``.
+
+Words choose: ``departures``, ``whole``, ``celery``, or combinations by a part of their name, such as
+``"100/s 50ms 4p"``. A run of everything, that is not short, is written into the README beside this file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+from tests.bench import celery_limit, departing, table, whole
+from tests.bench.plan import ALL, DEFAULT, GUARD_S, SHORT, Case, Plan
+from tests.bench.processes import Receiving, receiving
+from tests.bench.table import Compared, Measured
+from tests.bench.whole import Finding
+from tests.fault.servers import own_redis
+
+PARTS = ("departures", "whole", "celery")
+CELERY = Case(per_second=100, latency_s=0.0, processes=4, is_stirred=False)
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run, print, and return the exit code: 0 when all is as it must be."""
+    options = _options(argv)
+    plan = ALL if options.all else SHORT if options.short else DEFAULT
+    if options.rows is not None:
+        plan = replace(plan, lengths=replace(plan.lengths, rows=options.rows))
+    words: list[str] = options.words
+    parts = [part for part in PARTS if not words or part in words]
+    cases = [case for case in plan.cases if "departures" in parts or any(word in case.name for word in words)]
+    began_s = time.monotonic()
+    with own_redis() as redis, receiving() as receiver:
+        measured = [_measure(case, plan, redis_url=redis.url, receiver=receiver) for case in cases]
+        celery = _compare(plan, redis_url=redis.url, receiver=receiver) if "celery" in parts else []
+    found = list(_look(plan)) if "whole" in parts else []
+    about = f"{table.ran_on()}, in {(time.monotonic() - began_s) / 60:.0f} minutes"
+    lines = [about + ".", *_lines(plan, measured=measured, found=found, celery=celery)]
+    print("\n".join(lines))  # noqa: T201 - a program for the terminal
+    if not words and not options.short:
+        table.write(lines)
+    return int(any(each.problems for each in measured) or not all(each.is_good for each in found))
+
+
+def _options(argv: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench")
+    length = parser.add_mutually_exclusive_group()
+    length.add_argument("--short", action="store_true", help="a few combinations for 10 s each")
+    length.add_argument("--all", action="store_true", help="every combination for a minute: over two hours")
+    parser.add_argument("--rows", type=int, help="of the bulk campaign behind which urgent messages wait")
+    parser.add_argument("words", nargs="*", metavar="WORD", help=f"{', '.join(PARTS)}, or part of a name")
+    return parser.parse_args(argv)
+
+
+def _measure(case: Case, plan: Plan, *, redis_url: str, receiver: Receiving) -> Measured:
+    _say(f"{case.name}, {case.connections} connections")
+    lengths = plan.lengths
+    measured = Measured(
+        case=case,
+        by_stamps=departing.run(
+            case, seconds=lengths.departures, guard_s=0.0, redis_url=redis_url, receiver=receiver
+        ),
+        at_receiver=departing.run(
+            case, seconds=lengths.receiver, guard_s=GUARD_S, redis_url=redis_url, receiver=receiver
+        ),
+        bare=departing.run_bare(case, seconds=lengths.bare, guard_s=GUARD_S, receiver=receiver),
+    )
+    _say(f"  {', '.join(measured.problems) or 'good'}")
+    return measured
+
+
+def _compare(plan: Plan, *, redis_url: str, receiver: Receiving) -> list[Compared]:
+    seconds = plan.lengths.celery
+    _say(f"Celery at {CELERY.per_second}/s")
+    ours = departing.run(CELERY, seconds=seconds, guard_s=GUARD_S, redis_url=redis_url, receiver=receiver)
+    return [
+        Compared(name="Bulksend", flow=ours.came),
+        *(
+            Compared(
+                name=f"Celery, {each.name}",
+                flow=celery_limit.run(
+                    each,
+                    per_second=CELERY.per_second,
+                    seconds=seconds,
+                    redis_url=redis_url,
+                    receiver=receiver,
+                ),
+            )
+            for each in celery_limit.arrangements(CELERY.processes)
+        ),
+    ]
+
+
+def _look(plan: Plan) -> list[Finding]:
+    found = []
+    for each in whole.findings(plan.lengths):
+        _say(f"{each.ran}: {each.seen}: {'good' if each.is_good else 'NOT GOOD'}")
+        found.append(each)
+    return found
+
+
+def _lines(
+    plan: Plan, *, measured: Sequence[Measured], found: Sequence[Finding], celery: Sequence[Compared]
+) -> list[str]:
+    lengths = plan.lengths
+    lines = []
+    if measured:
+        lines += ["", "### Departures"]
+        lines += table.departures(measured, stamps_s=lengths.departures, receiver_s=lengths.receiver)
+    if found:
+        lines += ["", "### Whole workers", *table.findings(found)]
+    if celery:
+        about = f"{CELERY.per_second}/s, {CELERY.processes} worker processes, {lengths.celery:.0f} s each, "
+        lines += ["", "### Celery's rate_limit"]
+        lines += table.compared(celery, about=f"{about}at the receiver")
+    return lines
+
+
+def _say(words: str) -> None:
+    print(f"{time.strftime('%H:%M:%S')} {words}", file=sys.stderr, flush=True)  # noqa: T201 - progress
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
