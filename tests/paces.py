@@ -27,7 +27,7 @@ def pace_of(redis_url: str, *, account: str = ACCOUNT, mark_s: float = 0.25) -> 
         process=secrets.token_hex(8),
         deadline_s=DEADLINE_S,
         mark_s=mark_s,
-        read_history=lambda _windows: History(),
+        read_history=lambda windows_s: History(departed=dict.fromkeys(windows_s, ())),
     )
     assert within(5, lambda: bool(pace.reserve(ANY, [1], n_out=0, is_urgent=False).departures))
     pace.release(ANY, n_out=0)

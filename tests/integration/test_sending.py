@@ -2,6 +2,7 @@ import itertools
 import json
 import logging
 import threading
+import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -40,7 +41,7 @@ from worker.gateways import make_adapter
 from worker.gateways.base import HttpReply, HttpRequest, Outcome, Submission, Verdict
 from worker.gateways.cpsms import Cpsms
 from worker.gateways.http import Client
-from worker.ledger import accounts, reports, trouble
+from worker.ledger import accounts, rates, reports, trouble
 from worker.ledger.campaigns import NewMessage
 from worker.ledger.engine import now_ms, reading, writing
 from worker.ledger.reports import CampaignReport
@@ -51,7 +52,7 @@ from worker.sending.run import new_reference, send_batch
 from worker.sending.submit import Exchanger, Gateway
 from worker.sending.write import write_kept
 from worker.settings import Timers
-from worker.throttle.limits import Limits
+from worker.throttle.limits import Limit, Limits
 from worker.waiting import within
 
 TIMEOUT_S = 5.0
@@ -916,3 +917,38 @@ def test_a_process_that_slept_after_its_mark_writes_no_more(engine: Engine, make
     with reading(engine) as connection:
         assert accounts.standings(connection) == {}
     assert_counts(engine)
+
+
+A_DAY = Limits(rates=(Limit(amount=3, window_s=86_400),), guard_s=0.0, connections=2)
+
+
+def test_when_a_limit_is_used_up_the_rest_is_given_back_and_nobody_sleeps_for_it(
+    engine: Engine, sandbox: Sandbox, make_desk: MakeDesk
+) -> None:
+    batch_id = run_campaign(engine, 5)
+    desk = make_desk(max_recipients=1, limits=A_DAY)
+    desk = replace(desk, pace=replace(desk.pace, account=uuid.uuid4().hex))  # nothing of it has left
+    do(engine, rates.note_rates, {PROVIDER: (desk.pace.account, "3/day")})
+    began_s = elapsed_s()
+
+    send_batch(desk, batch_id)
+
+    assert elapsed_s() - began_s < A_DAY.rates[0].window_s / 1000
+    assert sandbox.stats()["accepted"] == 3
+    assert batch(engine, batch_id)["state"] == "open"
+    assert "3/day is used up" in (report(engine).reason or "")
+    assert try_lease(engine, batch_id) is None
+
+
+def test_a_message_that_a_new_rate_never_lets_leave_pauses_its_campaign(
+    engine: Engine, sandbox: Sandbox, make_desk: MakeDesk
+) -> None:
+    batch_id = run_campaign(engine, 1, messages=long_messages())
+    desk = make_desk()
+    do(engine, rates.note_rates, {PROVIDER: (desk.pace.account, "1/day")})
+
+    send_batch(desk, batch_id)
+
+    assert sandbox.stats()["requests"] == 0
+    assert report(engine).state == "paused"
+    assert "too low" in (report(engine).reason or "")

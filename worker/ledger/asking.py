@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, Connection, Row, RowMapping, Select, func, or_, select, update
 
 from worker.ledger import outcomes
-from worker.ledger.accounts import make_sure_of
+from worker.ledger.accounts import make_sure_of, sharing
 from worker.ledger.engine import now_ms
 from worker.ledger.models import ACCOUNTS, BATCHES, MESSAGES, SUBMISSIONS
 from worker.ledger.settling import SETTLED, is_unknown
@@ -124,11 +124,13 @@ def _grouped(rows: Iterable[RowMapping]) -> list[Asked]:
 
 
 def claim_look_up(connection: Connection, provider: str, *, interval_ms: int) -> bool:
-    """Say whether the gateway may be asked now, and by us: once in an interval in the whole system."""
+    """Say whether the gateway may be asked now, and by us: once in an interval in the whole system.
+
+    The gateway counts by login, so the first of the providers that share it stands for all of them.
+    """
     make_sure_of(connection, provider)
-    due = update(ACCOUNTS).where(
-        ACCOUNTS.c.provider == provider, ACCOUNTS.c.asked_at <= now_ms() - interval_ms
-    )
+    first = sharing(connection, provider)[0]
+    due = update(ACCOUNTS).where(ACCOUNTS.c.provider == first, ACCOUNTS.c.asked_at <= now_ms() - interval_ms)
     return connection.execute(due.values(asked_at=now_ms())).rowcount == 1
 
 

@@ -26,7 +26,7 @@ from tests.ledgers import (
     try_lease,
     unclear,
 )
-from worker.ledger import asking, retrying, settling
+from worker.ledger import asking, rates, retrying, settling
 from worker.ledger.asking import Asked
 from worker.ledger.engine import reading, writing
 from worker.ledger.models import SUBMISSIONS
@@ -171,6 +171,17 @@ def test_a_gateway_is_asked_once_in_an_interval(engine: Engine) -> None:
     claims = [do(engine, asking.claim_look_up, PROVIDER, interval_ms=INTERVAL_MS) for _ in range(2)]
 
     assert claims == [True, False]
+
+
+def test_providers_of_one_login_ask_together_once_in_an_interval(engine: Engine) -> None:
+    do(engine, rates.note_rates, {PROVIDER: ("one", ""), "another": ("one", ""), "third": ("two", "")})
+
+    claims = [
+        do(engine, asking.claim_look_up, each, interval_ms=INTERVAL_MS)
+        for each in (PROVIDER, "another", "third")
+    ]
+
+    assert claims == [True, False, True]
 
 
 @pytest.mark.parametrize(("ms", "may_ask"), [(INTERVAL_MS - 10_000, False), (INTERVAL_MS, True)])

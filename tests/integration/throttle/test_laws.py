@@ -1,6 +1,7 @@
 """What never happens and what is reached, judged by the departures of greedy callers in simulated time."""
 
 import uuid
+from dataclasses import replace
 from itertools import pairwise
 from random import Random
 
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from tests.integration.throttle.conftest import Script
 from tests.integration.throttle.greedy import Caller, run
 from tests.throttle_model import most_units
+from worker.throttle.call import Ask, History
 from worker.throttle.limits import Limit, Limits
 
 pytestmark = pytest.mark.redis
@@ -132,3 +134,28 @@ def test_callers_that_share_a_longer_window_get_the_same(script_at: Script, acco
     run(script_at, everyone, account=account, seconds=1800)
 
     assert abs(everyone[0].units - everyone[1].units) <= 5
+
+
+@pytest.mark.parametrize(("before", "after", "apart_us"), [(1, 100, 80_000), (100, 1, 8_000_000)])
+def test_what_is_owed_is_owed_at_the_rate_of_now(
+    script_at: Script, account: str, before: int, after: int, apart_us: int
+) -> None:
+    ask = Ask(
+        account=account,
+        process="one",
+        limits=limits((before, 1)),
+        in_use=0,
+        holds=0,
+        costs=(8,),
+        lead_us=0,
+        reach_us=220_000,
+        deadline_us=10_000_000,
+        history=History(),
+    )
+    script_at.reserve(replace(ask, history=None), now=1_000_000_000, run="one")
+    *_, (first,) = script_at.reserve(ask, now=1_002_000_000, run="one")
+
+    changed = replace(ask, limits=limits((after, 1)))
+    _, next_in_us, _, _, departures = script_at.reserve(changed, now=first, run="one")
+
+    assert (departures[0] - first if departures else next_in_us) == apart_us
