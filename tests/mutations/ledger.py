@@ -111,7 +111,6 @@ BATCHES = (
             f"{_STEPS}::test_a_child_is_killed[postgres-before_record]",
             f"{_KILLS}::test_children_are_killed_at_random_moments[sqlite]",
             f"{_KILLS}::test_the_whole_worker_is_killed_and_another_goes_on[postgres]",
-            f"{_KILLS}::test_a_whole_worker_is_stopped_for_longer_than_its_lease[sqlite]",
         ),
     ),
     Protection(
@@ -153,10 +152,7 @@ OUTCOMES = (
                 "SUPPRESSED, _M.FAILED, _M.CANCELLED}),",
             ),
         ),
-        (
-            f"{_TESTS}/test_outcomes.py::test_the_word_of_a_worker_whose_lease_was_lost_counts",
-            f"{_STEPS}::test_a_child_is_stopped_for_longer_than_its_lease[sqlite-after_request]",
-        ),
+        (f"{_TESTS}/test_outcomes.py::test_the_word_of_a_worker_whose_lease_was_lost_counts",),
     ),
     Protection(
         "in a cancelled campaign every way back to the queue ends in CANCELLED",

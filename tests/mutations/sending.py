@@ -147,7 +147,6 @@ HINTS = (
         ),
         (
             f"{_REDIS}::test_redis_is_killed_and_comes_back_empty[sqlite]",
-            f"{_REDIS}::test_redis_is_emptied_again_and_again[sqlite]",
             f"{_REDIS}::test_redis_is_away_for_twenty_seconds[sqlite]",
             f"{_KILLS}::test_the_dispatcher_is_killed_before_it_publishes_what_it_noted[sqlite]",
         ),
