@@ -144,9 +144,15 @@ HINTS = (
         (
             Edit(_HINTS, _REPEATED, _NEVER_REPEATED),
             Edit("worker/dispatch.py", "        self._forget_lost(provider, lane)\n", ""),
+            Edit(
+                "worker/tasks.py",
+                "            batch_id = turns.next_batch(connection, provider, lane=lane)\n",
+                "            batch_id = None\n",
+            ),
         ),
         (
             f"{_REDIS}::test_redis_is_killed_and_comes_back_empty[sqlite]",
+            f"{_REDIS}::test_redis_is_emptied_again_and_again[sqlite]",
             f"{_REDIS}::test_redis_is_away_for_twenty_seconds[sqlite]",
             f"{_KILLS}::test_the_dispatcher_is_killed_before_it_publishes_what_it_noted[sqlite]",
         ),
