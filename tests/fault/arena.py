@@ -214,6 +214,21 @@ class Arena:
 
     # --- looking on
 
+    def at_work(self, *workers: Started) -> Started:
+        """Wait until one of some workers has marked something, and return it."""
+        found: list[Started] = []
+
+        def looks() -> bool:
+            found.extend(each for each in workers if self._has_marked(each))
+            return bool(found)
+
+        assert self.waits_for(looks), "no worker marked anything"
+        return found[0]
+
+    def _has_marked(self, worker: Started) -> bool:
+        pids = [each.pid for each in self.processes(worker)]
+        return any(books.marked(self.place.engine, pid=pid).rows for pid in pids)
+
     def processes(self, worker: Started) -> list[psutil.Process]:
         """Return a role's processes: itself, what it started, and what that started."""
         ours = psutil.Process(worker.process.pid)

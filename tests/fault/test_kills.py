@@ -82,12 +82,10 @@ def test_two_workers_with_their_dispatchers_share_the_work(arena: Arena, judged:
 
 def test_a_whole_worker_is_stopped_for_longer_than_its_lease(arena: Arena, judged: Judged) -> None:
     arena.gateway.set_faults(latency_ms=300)
-    worker = arena.start()
-    arena.start()
+    workers = arena.start(), arena.start()
     arena.send()
 
-    assert arena.sees(1)
-    with arena.stopped(worker):
+    with arena.stopped(arena.at_work(*workers)):
         arena.let_pass(LEASE_S + 2)
 
     assert not judged(arena, workers=2)

@@ -110,7 +110,10 @@ BATCHES = (
             f"{_STEPS}::test_a_child_is_killed[sqlite-after_request]",
             f"{_STEPS}::test_a_child_is_killed[postgres-before_record]",
             f"{_KILLS}::test_children_are_killed_at_random_moments[sqlite]",
+            f"{_STEPS}::test_a_child_is_stopped_for_longer_than_its_lease[sqlite-after_request]",
             f"{_KILLS}::test_the_whole_worker_is_killed_and_another_goes_on[postgres]",
+            f"{_KILLS}::test_a_whole_worker_is_stopped_for_longer_than_its_lease[sqlite]",
+            f"{_KILLS}::test_thirty_kills_over_twenty_thousand_messages[sqlite]",
         ),
     ),
     Protection(
