@@ -98,27 +98,29 @@ SHORT = Plan(
     cases=(_case(10, 0, 1), _case(100, 50, 2), _case(500, 300, 4), *_MIXED),
     lengths=Lengths(departures=10, receiver=10, bare=5, celery=10, whole=10, rows=5_000, minute=None),
 )
+_RATES = (10, 100, 500, 1000)
+_LATENCIES_MS = (0, 50, 300)
+_PROCESSES = (1, 2, 4, 8)
+_ROWS = 100_000
+
 DEFAULT = Plan(
-    cases=(
-        _case(10, 50, 1),
-        _case(10, 300, 8),
-        _case(100, 0, 2),
-        _case(100, 300, 4),
-        _case(500, 0, 1),
-        _case(500, 50, 8),
-        _case(1000, 0, 4),
-        _case(1000, 50, 2),
+    cases=(  # of rate, latency and processes, each two values meet at least once
+        *(
+            _case(per_second, _LATENCIES_MS[(row + column) % len(_LATENCIES_MS)], processes)
+            for row, per_second in enumerate(_RATES)
+            for column, processes in enumerate(_PROCESSES)
+        ),
         *_MIXED,
     ),
-    lengths=Lengths(departures=61.5, receiver=30, bare=6, celery=20, whole=20, rows=20_000, minute=130),
+    lengths=Lengths(departures=61.5, receiver=61.5, bare=6, celery=20, whole=20, rows=_ROWS, minute=130),
 )
 ALL = Plan(
     cases=tuple(
         _case(per_second, latency_ms, processes)
-        for per_second in (10, 100, 500, 1000)
-        for latency_ms in (0, 50, 300)
-        for processes in (1, 2, 4, 8)
+        for per_second in _RATES
+        for latency_ms in _LATENCIES_MS
+        for processes in _PROCESSES
     )
     + tuple(_case(per_second, 50, processes, 8) for per_second in (10, 100, 500) for processes in (2, 8)),
-    lengths=Lengths(departures=61.5, receiver=61.5, bare=20, celery=60, whole=60, rows=100_000, minute=190),
+    lengths=Lengths(departures=61.5, receiver=61.5, bare=20, celery=60, whole=60, rows=_ROWS, minute=190),
 )
