@@ -34,7 +34,7 @@ from worker.throttle.throttle import Throttle
 
 COMMIT_S = 0.003
 MARK_TO_WRITE_S = 0.25
-_ASKED_AT_ONCE = 256  # as in worker.sending.run
+_ASKED_AT_ONCE = 256  # as in worker.sending.reserve
 _BODY = b'{"to": "4520304050", "message": "Hello", "from": "ACME"}'
 _HEADERS = {"Content-Type": "application/json", "Authorization": "Basic YWNtZTprZXk="}
 
@@ -96,7 +96,7 @@ class _Sender:
         self.pace.release(self.limits, n_out=0)
 
     def _wait_s(self) -> float:
-        """Return the seconds until departures are to be asked for, as ``run`` and ``tempo`` have it."""
+        """Return the seconds until departures are to be asked for, as ``reserve`` and ``tempo`` have it."""
         if self.is_over or len(self.out) >= self._most() or len(self.out) > self.most_out:
             return math.inf
         return max(0.0, self.ask_at_s - elapsed_s())

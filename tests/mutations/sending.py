@@ -3,6 +3,7 @@
 from tests.mutations.tree import Edit, Protection
 
 _RUN = "worker/sending/run.py"
+_RESERVE = "worker/sending/reserve.py"
 _CPSMS = "worker/gateways/cpsms.py"
 _HINTS = "worker/ledger/hints.py"
 _BOOKS = "tests/integration/test_books.py"
@@ -42,7 +43,7 @@ WRITING = (
                 "raise _failure(host=_host(request.url), reason=reason, wrote=attempt.wrote)",
                 "raise _failure(host=_host(request.url), reason=reason, wrote=True)",
             ),
-            Edit(_RUN, "        elif costs and self._opened(n_asked):\n", "        elif costs:\n"),
+            Edit(_RESERVE, "        self._open(n_asked, n_out=n_out)\n", ""),
         ),
         (
             f"{_HTTP}::test_tls_handshake_that_fails_is_not_sent",

@@ -3,30 +3,27 @@
 from __future__ import annotations
 
 import logging
-import math
 import secrets
 import string
 import time
-from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 
 from worker.clock import Stamp, elapsed_s
 from worker.errors import InputError, LedgerError, NotSent, OutcomeUnknown, TooLate
-from worker.ledger import batches, campaigns, control, intent, trouble, turns
+from worker.ledger import batches, control, intent, trouble, turns
 from worker.ledger.engine import LedgerUnavailableError, reading, writing
-from worker.ledger.values import DueRow, Intention, Marked, Stop
+from worker.ledger.values import Intention, Marked, Stop
 from worker.sending.books import Books
 from worker.sending.conclusions import Conclusions
 from worker.sending.departures import Departure
 from worker.sending.desk import Desk
 from worker.sending.keep import Keep
-from worker.sending.plan import group_rows, parts_differ, units_of
 from worker.sending.record import Ended, Reply, not_sent, unreachable
+from worker.sending.reserve import Reservations, Reserved, Unsendable
 from worker.sending.tempo import LOOK_S, Tempo
 from worker.sending.write import LOCKED_S
-from worker.throttle.call import Grant
 from worker.waiting import within
 
 _log = logging.getLogger(__name__)
@@ -35,7 +32,6 @@ _REFERENCE_LENGTH = 20  # 36 ** 20 is above 2 ** 103: 100 random bits and more
 _LEDGER_RETRY_S = 1.0
 _LOOK_S = 0.25  # how often a wait looks whether it is to end
 _WAKE_S = 0.02  # how exactly a wait for departures ends: they are asked for well before they come
-_ASKED_AT_ONCE = 256  # requests
 
 
 def new_reference() -> str:
@@ -67,7 +63,8 @@ def send_batch(desk: Desk, batch_id: int) -> int:
         ),
     )
     tempo = Tempo(desk=desk, held=held, limits=desk.limits)
-    work = _Work(desk=desk, held=held, lease_ms=lease_ms, books=books, tempo=tempo, is_probe=found.is_braked)
+    reservations = Reservations(desk=desk, held=held, tempo=tempo, is_probe=found.is_braked)
+    work = _Work(desk=desk, held=held, lease_ms=lease_ms, books=books, tempo=tempo, reservations=reservations)
     try:
         work.run()
     finally:
@@ -79,16 +76,15 @@ def send_batch(desk: Desk, batch_id: int) -> int:
 
 @dataclass(kw_only=True)
 class _Work:
-    """The state of working one lease: what is planned, what is out, and what is known of it."""
+    """The state of working one lease: what is next, what is out, and what is known of it."""
 
     desk: Desk
     held: batches.Lease
     lease_ms: int
     books: Books
     tempo: Tempo
-    is_probe: bool  # the account is braked: one message, and then see
+    reservations: Reservations
     n_requests: int = 0
-    planned: deque[tuple[DueRow, ...]] = field(default_factory=deque)
     out: dict[Future[Reply], Marked] = field(default_factory=dict)
     stopped: bool = False
     slice_began_at: float = field(default_factory=time.monotonic)
@@ -100,7 +96,7 @@ class _Work:
 
     def _goes_on(self) -> bool:
         self._send_more()
-        waits = bool(self.books.unsaved or (self.planned and not self._is_stopped()))
+        waits = bool(self.books.unsaved or (self.reservations.has_planned and not self._is_stopped()))
         return bool(self.out) or (waits and not self.desk.should_stop())
 
     def _is_stopped(self) -> bool:
@@ -134,54 +130,29 @@ class _Work:
         """Reserve departures for a good handful of requests, mark them in one commit, and let them leave."""
         if self.books.unsaved or self._is_stopped() or self._should_rest():
             return
-        self._look()
-        if self._wait_s() > 0 and (self.out or self.planned):
-            return
-        if (self.planned or self._plan()) and self._wait_s() <= 0:
-            self._reserve()
+        try:
+            reserved = self.reservations.reserve(n_out=len(self.out))
+        except Unsendable as reason:
+            self._pause(str(reason))
+        except NotSent as reason:
+            self.stopped = True
+            self.books.conclusions.hold(unreachable(reason))
+        else:
+            if reserved is not None:
+                self._send(reserved)
 
-    def _look(self) -> None:
-        """See whether the rate is another, and whether there is anything to stay for."""
-        if self.tempo.look(n_out=len(self.out)):
-            self.planned.clear()  # requests are as large as the rate allows
-        if not self.out:
-            self.tempo.leave_if_far()
-
-    def _reserve(self) -> None:
-        n_asked = min(len(self.planned), self._most() - len(self.out), _ASKED_AT_ONCE)
-        costs = [units_of(self.planned[n], self.desk.unit) for n in range(n_asked)]
-        if any(map(self.tempo.never_fits, costs)):  # a rate that was set after the preview
-            self._pause("the provider's rate is too low for a message of so many parts ever to leave")
-        elif costs and self._opened(n_asked):
-            grant = self.tempo.reserve(costs, n_out=len(self.out))
-            if grant is not None:
-                self._send(grant, costs)
-
-    def _wait_s(self) -> float:
-        """Return the seconds until departures are to be asked for; infinite: when something has come back."""
-        if len(self.out) >= self._most():
-            return math.inf
-        return self.tempo.wait_s(n_out=len(self.out))
-
-    def _most(self) -> int:
-        """Most requests that may be out: those that wait for their departure need no connection yet."""
-        if self.is_probe:
-            return 1
-        return self.desk.pace.depth * self.desk.limits.connections
-
-    def _send(self, grant: Grant, costs: Sequence[int]) -> None:
-        requests = [self.planned.popleft() for _ in grant.departures]
-        intentions = [Intention(reference=new_reference(), rows=rows) for rows in requests]
+    def _send(self, reserved: Reserved) -> None:
+        intentions = [Intention(reference=new_reference(), rows=rows) for rows in reserved.requests]
         marked, marked_at = self._mark(intentions)
         places = {each.reference: n for n, each in enumerate(intentions)}
         for each in marked:
             n = places[each.reference]
             departure = self.desk.pace.departure(
-                self.tempo.limits, grant, n, units=costs[n], marked_at=marked_at
+                self.tempo.limits, reserved.grant, n, units=reserved.costs[n], marked_at=marked_at
             )
             self.out[self.desk.pool.submit(self._carry, each, departure)] = each
         self.n_requests += len(marked)
-        self.desk.pace.lead.note(elapsed_s() - grant.at_s)
+        self.desk.pace.lead.note(elapsed_s() - reserved.grant.at_s)
 
     def _carry(self, marked: Marked, departure: Departure) -> Reply:
         """Carry one request, in a thread of the pool."""
@@ -204,17 +175,6 @@ class _Work:
             self.slice_began_at = time.monotonic()
         return self.stopped
 
-    def _plan(self) -> bool:
-        with reading(self.desk.engine) as connection:
-            rows = intent.next_due(connection, self.held, limit=campaigns.BATCH_ROWS)
-        if parts_differ(rows):
-            self._pause("a text has another number of parts than was previewed")
-            return False
-        most = 1 if self.is_probe else self.desk.max_recipients
-        grain = self.tempo.limits.grain
-        self.planned.extend(group_rows(rows, max_recipients=most, unit=self.desk.unit, grain=grain))
-        return bool(self.planned)
-
     def _pause(self, reason: str) -> None:
         self.stopped = True
         try:
@@ -223,26 +183,6 @@ class _Work:
         except (InputError, LedgerError) as error:  # somebody was quicker, or the next lease finds the same
             reason = str(error)
         _log.error("campaign paused", extra={"batch_id": self.held.batch_id, "reason": reason})
-
-    def _opened(self, n_asked: int) -> bool:
-        """Open connections before a departure is reserved: a gateway that is away costs neither.
-
-        As many as can be needed within one reach, beside those that are in use.
-        """
-        n = min(n_asked, self._within_reach(), self.desk.limits.connections - len(self.out))
-        try:
-            if n > 0:
-                self.desk.gateway.open(n=n, pool=self.desk.pool)
-        except NotSent as reason:
-            self.stopped = True
-            self.books.conclusions.hold(unreachable(reason))
-            return False
-        return True
-
-    def _within_reach(self) -> int:
-        interval_us = self.tempo.limits.interval_us
-        reach_us = int(self.desk.pace.reach_s * 1_000_000)
-        return 1 + reach_us // interval_us if interval_us else _ASKED_AT_ONCE
 
     def _mark(self, intentions: Sequence[Intention]) -> tuple[list[Marked], Stamp]:
         """Mark, and tell when the commit was sent: from then on the time to the first byte is short."""
@@ -276,9 +216,8 @@ class _Work:
         ends = self.books.save()
         if self.books.was_refused:
             self.stopped = True
-        if self.is_probe and any(end.is_answered for end in ends):  # well again: go on at once, as before
-            self.is_probe = False
-            self.planned.clear()
+        if self.reservations.is_probe and any(end.is_answered for end in ends):
+            self.reservations.end_probe()
         refusal = next((end.refusal for end in ends if end.refusal), None)
         if refusal:
             self._pause(refusal)
@@ -305,8 +244,8 @@ class _Work:
         """Return how long there is nothing to do but to wait: until ledger or throttle are asked again."""
         if self.books.is_away:
             return _LEDGER_RETRY_S
-        if self.planned and not self._is_stopped():
-            return min(self._wait_s(), LOOK_S)
+        if self.reservations.has_planned and not self._is_stopped():
+            return min(self.reservations.wait_s(n_out=len(self.out)), LOOK_S)
         return _LEDGER_RETRY_S if self.out else 0.0
 
     def _judged(self, future: Future[Reply]) -> Ended:

@@ -1,0 +1,129 @@
+"""Reserve: the next requests of a lease, and departures for them as soon as connections are open."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from worker.errors import BulksendError
+from worker.ledger import campaigns, intent
+from worker.ledger.batches import Lease
+from worker.ledger.engine import reading
+from worker.ledger.values import DueRow
+from worker.sending.desk import Desk
+from worker.sending.plan import group_rows, parts_differ, units_of
+from worker.sending.tempo import Tempo
+from worker.throttle.call import Grant
+
+_ASKED_AT_ONCE = 256  # requests
+
+
+class Unsendable(BulksendError):
+    """A message can never leave as it was previewed: let the campaign wait for a person."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reserved:
+    """Requests that are to be marked now: what each costs, and the grant with a departure for each."""
+
+    requests: Sequence[tuple[DueRow, ...]]
+    costs: Sequence[int]
+    grant: Grant
+
+
+@dataclass(kw_only=True)
+class Reservations:
+    """What is planned next within one lease, and the asking for its departures."""
+
+    desk: Desk
+    held: Lease
+    tempo: Tempo
+    is_probe: bool  # the account is braked: one message, and then see
+    _planned: deque[tuple[DueRow, ...]] = field(default_factory=deque)
+
+    @property
+    def has_planned(self) -> bool:
+        """Whether requests wait for a departure to be reserved."""
+        return bool(self._planned)
+
+    def end_probe(self) -> None:
+        """Go on at once as before: the account is well again."""
+        self.is_probe = False
+        self._planned.clear()
+
+    def wait_s(self, *, n_out: int) -> float:
+        """Return the seconds until departures are to be asked for; infinite: when something has come back."""
+        if n_out >= self._most():
+            return math.inf
+        return self.tempo.wait_s(n_out=n_out)
+
+    def _most(self) -> int:
+        """Most requests that may be out: those that wait for their departure need no connection yet."""
+        if self.is_probe:
+            return 1
+        return self.desk.pace.depth * self.desk.limits.connections
+
+    def reserve(self, *, n_out: int) -> Reserved | None:
+        """Reserve departures for a good handful of requests; None when there is nothing to mark now.
+
+        Args:
+            n_out: how many requests are out.
+
+        Raises:
+            Unsendable: a text was previewed with another number of parts, or the rate is too low for it.
+            NotSent: the gateway is away: no departure was asked for.
+        """
+        self._look(n_out=n_out)
+        if self.wait_s(n_out=n_out) > 0 and (n_out or self._planned):
+            return None
+        if not self._planned:
+            self._plan()
+        if not self._planned or self.wait_s(n_out=n_out) > 0:
+            return None
+        return self._reserve(n_out=n_out)
+
+    def _look(self, *, n_out: int) -> None:
+        """See whether the rate is another, and whether there is anything to stay for."""
+        if self.tempo.look(n_out=n_out):
+            self._planned.clear()  # requests are as large as the rate allows
+        if not n_out:
+            self.tempo.leave_if_far()
+
+    def _plan(self) -> None:
+        with reading(self.desk.engine) as connection:
+            rows = intent.next_due(connection, self.held, limit=campaigns.BATCH_ROWS)
+        if parts_differ(rows):
+            raise Unsendable("a text has another number of parts than was previewed")
+        most = 1 if self.is_probe else self.desk.max_recipients
+        grain = self.tempo.limits.grain
+        self._planned.extend(group_rows(rows, max_recipients=most, unit=self.desk.unit, grain=grain))
+
+    def _reserve(self, *, n_out: int) -> Reserved | None:
+        n_asked = min(len(self._planned), self._most() - n_out, _ASKED_AT_ONCE)
+        costs = [units_of(self._planned[n], self.desk.unit) for n in range(n_asked)]
+        if any(map(self.tempo.never_fits, costs)):  # a rate that was set after the preview
+            raise Unsendable("the provider's rate is too low for a message of so many parts ever to leave")
+        if not costs:  # connections have become slower meanwhile
+            return None
+        self._open(n_asked, n_out=n_out)
+        grant = self.tempo.reserve(costs, n_out=n_out)
+        if grant is None:
+            return None
+        requests = [self._planned.popleft() for _ in grant.departures]
+        return Reserved(requests=requests, costs=costs, grant=grant)
+
+    def _open(self, n_asked: int, *, n_out: int) -> None:
+        """Open connections before a departure is reserved: a gateway that is away costs neither.
+
+        As many as can be needed within one reach, beside those that are in use.
+        """
+        n = min(n_asked, self._within_reach(), self.desk.limits.connections - n_out)
+        if n > 0:
+            self.desk.gateway.open(n=n, pool=self.desk.pool)
+
+    def _within_reach(self) -> int:
+        interval_us = self.tempo.limits.interval_us
+        reach_us = int(self.desk.pace.reach_s * 1_000_000)
+        return 1 + reach_us // interval_us if interval_us else _ASKED_AT_ONCE
