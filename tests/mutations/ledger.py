@@ -210,7 +210,7 @@ SETTLING = (
     ),
     Protection(
         "what may have been accepted is never handed over to the fallback",
-        (Edit(_OUTCOMES, ' if change.row["n_doubts"] + change.doubts == 0]', "]"),),
+        (Edit(_OUTCOMES, " and not change.has_doubts]", "]"),),
         (f"{_TESTS}/test_failover.py::test_a_message_that_is_given_up_after_an_unknown_fails",),
     ),
     Protection(

@@ -4,25 +4,17 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
 
-from sqlalchemy import Connection, RowMapping, Select, func, select, update
+from sqlalchemy import Connection, Select, func, select, update
 
 from worker.ledger import failover
+from worker.ledger.changes import Before, Change, judged
 from worker.ledger.engine import now_of
 from worker.ledger.given import execute_given
 from worker.ledger.models import BATCHES, CAMPAIGNS, MESSAGES, SUBMISSIONS
-from worker.ledger.values import MessageOutcome, SubmissionResult
-from worker.states import (
-    PROVEN,
-    BatchState,
-    CampaignState,
-    MessageState,
-    SubmissionOutcome,
-    after_outcome,
-    is_doubled,
-)
+from worker.ledger.values import SubmissionResult
+from worker.states import BatchState, CampaignState, MessageState
 
 _log = logging.getLogger(__name__)
 
@@ -42,26 +34,14 @@ def record(
     now = now_of(connection)
     _end_submissions(connection, results, now=now)
     submissions = _submissions(connection, results)
-    changes, doubled = _changes(_lock_messages(connection, ids), results, submissions)
-    _resolve_given_up(connection, changes, providers=providers)
+    changes, doubled = judged(_lock_messages(connection, ids), results, submissions)
+    changes = _resolved(connection, changes, providers=providers)
     _write_messages(connection, changes, now=now)
     _raise_alarm(connection, doubled)
     _keep_earlier(connection, changes)
     _count(connection, changes, now=now)
-    failover.hop(connection, [change.row["id"] for change in changes if change.hops], now=now)
+    failover.hop(connection, [change.before.id for change in changes if change.hops], now=now)
     return len(changes)
-
-
-@dataclass(kw_only=True)
-class _Change:
-    """What one message becomes."""
-
-    row: RowMapping
-    outcome: MessageOutcome
-    state: MessageState
-    submission_id: int  # the current one from now on
-    doubts: int = 0  # how many requests with it became ones of which nobody knows, or were cleared up
-    hops: bool = False  # to the fallback
 
 
 def lock_batches_of(connection: Connection, message_ids: Sequence[int]) -> None:
@@ -109,7 +89,7 @@ def _submissions(connection: Connection, results: Sequence[SubmissionResult]) ->
     return {reference: int(number) for reference, number in connection.execute(query)}
 
 
-def _lock_messages(connection: Connection, ids: Sequence[int]) -> dict[int, RowMapping]:
+def _lock_messages(connection: Connection, ids: Sequence[int]) -> dict[int, Before]:
     columns = MESSAGES.c
     query = (
         select(
@@ -125,79 +105,29 @@ def _lock_messages(connection: Connection, ids: Sequence[int]) -> dict[int, RowM
         .order_by(columns.id)
         .with_for_update(of=MESSAGES)
     )
-    return {row["id"]: row for row in connection.execute(query).mappings()}
+    return {
+        row.id: Before(
+            id=row.id,
+            batch_id=row.batch_id,
+            state=MessageState(row.state),
+            submission_id=row.submission_id,
+            n_doubts=row.n_doubts,
+            is_cancelled=row.campaign == CampaignState.CANCELLED,
+        )
+        for row in connection.execute(query)
+    }
 
 
-def _changes(
-    rows: Mapping[int, RowMapping], results: Sequence[SubmissionResult], submissions: Mapping[str, int]
-) -> tuple[list[_Change], set[int]]:
-    """Judge outcome after outcome; where several concern one message, the last that changes it is written.
-
-    Returns:
-        the changes, and the messages that two requests may have brought to the gateway.
-    """
-    changes: dict[int, _Change] = {}
-    doubled: set[int] = set()
-    for result in results:
-        submission_id = submissions.get(result.reference)
-        for outcome in result.messages:
-            is_definite = outcome.ends_doubt or result.outcome is not SubmissionOutcome.UNKNOWN
-            row = rows.get(outcome.message_id)
-            if row is None or submission_id is None:
-                continue
-            now = changes.get(row["id"]) or _unchanged(row, outcome)
-            is_current = now.submission_id == submission_id
-            if is_doubled(now.state, outcome.state, is_current=is_current):
-                doubled.add(row["id"])
-            state = after_outcome(
-                now.state,
-                outcome.state,
-                is_current=is_current,
-                is_cancelled=row["campaign"] == CampaignState.CANCELLED,
-            )
-            if state is not None:
-                changes[row["id"]] = _Change(
-                    row=row,
-                    outcome=outcome,
-                    state=state,
-                    submission_id=submission_id if state in PROVEN else now.submission_id,
-                    doubts=now.doubts + _doubts(now.state, state, is_definite=is_definite),
-                )
-    return list(changes.values()), doubled
-
-
-def _unchanged(row: RowMapping, outcome: MessageOutcome) -> _Change:
-    return _Change(
-        row=row, outcome=outcome, state=MessageState(row["state"]), submission_id=row["submission_id"]
-    )
-
-
-def _doubts(before: MessageState, after: MessageState, *, is_definite: bool) -> int:
-    """Count a request of which nobody knows, or take it back at a definite word about it.
-
-    What a person settled remains a doubt.
-    """
-    was_unknown = before is MessageState.UNKNOWN
-    if after is MessageState.UNKNOWN:
-        return 0 if was_unknown else 1
-    return -1 if was_unknown and is_definite else 0
-
-
-def _resolve_given_up(
-    connection: Connection, changes: Sequence[_Change], *, providers: Collection[str] | None
-) -> None:
+def _resolved(
+    connection: Connection, changes: Sequence[Change], *, providers: Collection[str] | None
+) -> list[Change]:
     """Decide for messages that are given up: to the fallback, or failed."""
-    given_up = [
-        change for change in changes if change.state is MessageState.QUEUED and change.outcome.gives_up
+    ids = [change.before.id for change in changes if change.is_given_up and not change.has_doubts]
+    may_hop = failover.may_hop(connection, ids, providers=providers) if ids else set()
+    return [
+        change.handed_over(is_possible=change.before.id in may_hop) if change.is_given_up else change
+        for change in changes
     ]
-    if not given_up:
-        return
-    ids = [change.row["id"] for change in given_up if change.row["n_doubts"] + change.doubts == 0]
-    may_hop = failover.may_hop(connection, ids, providers=providers)
-    for change in given_up:
-        change.hops = change.row["id"] in may_hop
-        if not change.hops:
-            change.state = MessageState.FAILED
 
 
 _CHANGED = {
@@ -217,7 +147,7 @@ _CHANGED = {
 }
 
 
-def _write_messages(connection: Connection, changes: Sequence[_Change], *, now: int) -> None:
+def _write_messages(connection: Connection, changes: Sequence[Change], *, now: int) -> None:
     execute_given(
         connection,
         "UPDATE messages SET state = given.new_state, due_at = COALESCE(given.new_due, due_at), "
@@ -243,12 +173,12 @@ def _raise_alarm(connection: Connection, doubled: Collection[int]) -> None:
         _log.error("message doubled", extra={"message_id": message_id})
 
 
-def _keep_earlier(connection: Connection, changes: Sequence[_Change]) -> None:
+def _keep_earlier(connection: Connection, changes: Sequence[Change]) -> None:
     """Keep the submission that was current before another one was proven to be accepted."""
     links = [
-        (change.row["id"], change.row["submission_id"])
+        (change.before.id, change.before.submission_id)
         for change in changes
-        if change.row["submission_id"] not in {None, change.submission_id}
+        if change.before.submission_id not in {None, change.submission_id}
     ]
     if links:
         execute_given(
@@ -260,11 +190,11 @@ def _keep_earlier(connection: Connection, changes: Sequence[_Change]) -> None:
         )
 
 
-def _changed(change: _Change, *, now: int) -> tuple[object, ...]:
+def _changed(change: Change, *, now: int) -> tuple[object, ...]:
     """Give the cells of one change in the order of ``_CHANGED``."""
     outcome = change.outcome
     return (
-        change.row["id"],
+        change.before.id,
         change.state.value,
         change.submission_id,
         change.doubts,
@@ -280,17 +210,17 @@ def _changed(change: _Change, *, now: int) -> tuple[object, ...]:
     )
 
 
-def _count(connection: Connection, changes: Sequence[_Change], *, now: int) -> None:
+def _count(connection: Connection, changes: Sequence[Change], *, now: int) -> None:
     """Move the counters of each batch by what its rows did, and reopen it for rows that are queued again."""
     moves: dict[int, Counter[str]] = {}
     due: dict[int, int] = {}
     for change in changes:
-        moved = moves.setdefault(change.row["batch_id"], Counter())
-        moved[change.row["state"]] -= 1
+        moved = moves.setdefault(change.before.batch_id, Counter())
+        moved[change.before.state.value] -= 1
         moved[change.state.value] += 1
         if change.state is MessageState.QUEUED and not change.hops:
             instant = now + change.outcome.delay_ms
-            due[change.row["batch_id"]] = min(instant, due.get(change.row["batch_id"], 2**62))
+            due[change.before.batch_id] = min(instant, due.get(change.before.batch_id, 2**62))
     for batch_id, moved in sorted(moves.items()):
         values = {name: BATCHES.c[name] + n for name, n in moved.items() if n}
         connection.execute(update(BATCHES).where(BATCHES.c.id == batch_id).values(**values, lost_leases=0))
