@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 from sqlalchemy import Engine
 
-from producer import campaigns
+from producer import campaigns, importing
 from producer.cli.opening import ready_ledger
 from producer.cli.order import make_identity, read_order, remake_order
 from producer.cli.output import Meter, ask
@@ -55,10 +55,10 @@ def _finish_import(settings: Settings, engine: Engine, campaign_id: int) -> None
         found = read_order(remake_order(settings, kept), on_message=spool.add)
         key = kept.reading.get("key")
         identity = make_identity(settings, found, key=None if key is None else str(key))
-        prepared = campaigns.Prepared(found=found, messages=spool, identity=identity)
+        prepared = importing.Prepared(found=found, messages=spool, identity=identity)
         with Meter("Importing", total=found.messages) as meter:
-            campaigns.finish(engine, campaign_id, prepared, on_messages=meter.advance)
-    except campaigns.LateInterrupt as late:
+            importing.finish(engine, campaign_id, prepared, on_messages=meter.advance)
+    except importing.LateInterrupt as late:
         click.echo(late, err=True)
         raise
     except KeyboardInterrupt:

@@ -9,7 +9,7 @@ from typing import Any
 import click
 from sqlalchemy import Engine
 
-from producer import campaigns
+from producer import importing
 from producer.cli.order import (
     amount,
     make_identity,
@@ -72,7 +72,7 @@ def send(  # noqa: PLR0913 - one argument per option
     _require_wanted(found, most=most, good_rows=accept_good_rows or yes)
     engine = _ready_ledger(settings, brings_own=wait)
     identity = make_identity(settings, found, key=key, again=again)
-    prepared = campaigns.Prepared(found=found, messages=spool, identity=identity)
+    prepared = importing.Prepared(found=found, messages=spool, identity=identity)
     released = Released(
         id=_create(engine, order, prepared), provider=order.account.name, summary=summary(found)
     )
@@ -113,16 +113,16 @@ def _accept(found: Preview, *, good_rows: bool) -> None:
         )
 
 
-def _create(engine: Engine, order: Order, prepared: campaigns.Prepared) -> int:
+def _create(engine: Engine, order: Order, prepared: importing.Prepared) -> int:
     try:
-        for number in campaigns.make_room(engine, prepared.identity):
+        for number in importing.make_room(engine, prepared.identity):
             click.echo(
                 f"Campaign {number} was discarded: its import was interrupted, nothing of it was sent",
                 err=True,
             )
         with Meter("Importing", total=prepared.found.messages) as meter:
-            return campaigns.create(engine, order, prepared, on_messages=meter.advance)
-    except campaigns.LateInterrupt as late:
+            return importing.create(engine, order, prepared, on_messages=meter.advance)
+    except importing.LateInterrupt as late:
         click.echo(late, err=True)
         raise
     except KeyboardInterrupt:
