@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, Subquery, and_, func, or_, select, update
+from collections.abc import Collection
+
+from sqlalchemy import Connection, Subquery, func, select, update
 
 from worker.ledger.accounts import account_is_open
 from worker.ledger.batches import campaign_is_running
@@ -48,17 +50,25 @@ def note_served(connection: Connection, campaign_id: int) -> None:
     connection.execute(update(CAMPAIGNS).where(CAMPAIGNS.c.id == campaign_id).values(served_at=now_ms()))
 
 
-def urgent_waits(connection: Connection, account_key: str) -> bool:
-    """Say whether urgent messages are due that leave through this account, through whatever provider."""
-    providers = select(ACCOUNTS.c.provider).where(ACCOUNTS.c.account_key == account_key)
+def urgent_waits(connection: Connection, account_key: str, *, served: Collection[str]) -> bool:
+    """Say whether urgent messages are due that leave through this account and that nobody works on yet.
+
+    Who works on them speaks for them at the throttle himself, for as long as he lives and needs departures.
+
+    Args:
+        connection: of an open transaction.
+        account_key: the account.
+        served: the providers that are configured: what waits for another is worked by nobody.
+    """
+    providers = select(ACCOUNTS.c.provider).where(
+        ACCOUNTS.c.account_key == account_key, ACCOUNTS.c.provider.in_(served)
+    )
     query = select(BATCHES.c.id).where(
         BATCHES.c.provider.in_(providers),
         BATCHES.c.lane == Lane.URGENT,
-        or_(
-            and_(BATCHES.c.state == BatchState.OPEN, account_is_open(BATCHES.c.provider)),
-            and_(BATCHES.c.state == BatchState.LEASED, BATCHES.c.queued > 0),
-        ),
+        BATCHES.c.state == BatchState.OPEN,
         BATCHES.c.next_due_at <= now_once(),
+        account_is_open(BATCHES.c.provider),
         campaign_is_running(BATCHES.c.campaign_id),
     )
     return connection.execute(query.limit(1)).one_or_none() is not None

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from sqlalchemy import Connection, case, func, select
 
-from worker.ledger import accounts, turns
+from worker.ledger import accounts
+from worker.ledger.batches import campaign_is_running
 from worker.ledger.engine import now_ms
 from worker.ledger.models import BATCHES
 from worker.ledger.reports import CampaignReport
@@ -22,7 +23,7 @@ def told(connection: Connection, report: CampaignReport) -> CampaignReport:
     if report.reason or report.state != CampaignState.RUNNING or not report.counts[MessageState.QUEUED]:
         return report
     n_leased, due_at = _batches(connection, report.id)
-    if report.lane is Lane.BULK and _urgent_waits(connection, report.provider):
+    if report.lane is Lane.BULK and _urgent_goes_first(connection, report.provider):
         return replace(report, reason=URGENT)
     if n_leased:
         return report
@@ -40,11 +41,18 @@ def _batches(connection: Connection, campaign_id: int) -> tuple[int, int | None]
     return int(n_leased), due_at if due_at is not None and due_at > now else None
 
 
-def _urgent_waits(connection: Connection, provider: str) -> bool:
-    standing = accounts.standings(connection).get(provider)
-    if standing is None or not standing.account_key:  # no worker has told which account it is
-        return False
-    return turns.urgent_waits(connection, standing.account_key)
+def _urgent_goes_first(connection: Connection, provider: str) -> bool:
+    """Say whether urgent messages of the same account are due, worked already or not."""
+    query = select(BATCHES.c.id).where(
+        BATCHES.c.provider.in_(accounts.sharing(connection, provider)),
+        BATCHES.c.lane == Lane.URGENT,
+        BATCHES.c.state.in_([BatchState.OPEN, BatchState.LEASED]),
+        BATCHES.c.queued > 0,
+        BATCHES.c.next_due_at <= now_ms(),
+        accounts.account_is_open(BATCHES.c.provider),
+        campaign_is_running(BATCHES.c.campaign_id),
+    )
+    return connection.execute(query.limit(1)).one_or_none() is not None
 
 
 def _others_are_worked(connection: Connection, report: CampaignReport) -> bool:

@@ -7,6 +7,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from sqlalchemy import Connection
+
 from worker.clock import elapsed_s
 from worker.errors import BrokerError, LedgerError
 from worker.ledger import rates, turns
@@ -21,6 +23,7 @@ from worker.throttle.limits import Limit, Limits
 _log = logging.getLogger(__name__)
 LOOK_S = 0.5
 """How often to look at the rate in force: it holds within a second of the order."""
+_LOOK_AGAIN_S = 0.05
 _BACK_EARLY_S = 1.5  # a batch given back is leased again after a tick and the way through Redis
 
 
@@ -36,7 +39,7 @@ class Tempo:
     _looked_at_s: float = 0.0
     _next_at_s: float = 0.0  # the next departure, where it is known
     _most_out: float = math.inf  # requests, when departures are asked for
-    _rate: str = "its rate"  # in words
+    _rate: str | None = None  # in force, as the ledger has it
     _short_since_s: float | None = None
 
     def wait_s(self, *, n_out: int) -> float:
@@ -55,9 +58,9 @@ class Tempo:
             return False
         with reading(self.desk.engine) as connection:
             text = rates.effective(connection, self.held.provider)
-            yields = not self.held.is_urgent and turns.urgent_waits(connection, self.desk.pace.account)
+            yields = not self.held.is_urgent and self._urgent_waits(connection)
         self._looked_at_s = elapsed_s()
-        self._rate = text or self._rate
+        self._rate = text
         before, self.limits = self.limits, self._limits(text)
         if self.limits != before:
             self._ask_at_s = self._next_at_s = 0.0
@@ -65,10 +68,17 @@ class Tempo:
             self._yield(n_out=n_out)
         return self.limits != before
 
+    def _urgent_waits(self, connection: Connection) -> bool:
+        return turns.urgent_waits(connection, self.desk.pace.account, served=self.desk.providers)
+
     def _yield(self, *, n_out: int) -> None:
-        """Let urgent work go first, with the connections that it may need."""
+        """Let urgent work go first, with the connections that it may need, and look again soon.
+
+        It is leased within a moment, and a trickle of it must not keep bulk waiting from look to look.
+        """
         self.release(n_out=n_out)
-        self._ask_at_s = self._looked_at_s + LOOK_S
+        self._ask_at_s = self._looked_at_s + _LOOK_AGAIN_S
+        self._looked_at_s -= LOOK_S - _LOOK_AGAIN_S
         self._note_short()
 
     def _limits(self, text: str | None) -> Limits:
@@ -116,11 +126,15 @@ class Tempo:
 
     def _note_throttled(self, wait_s: float) -> None:
         """Let nobody lease anything of the account before the next departure is near."""
-        reason = f"{self._rate} is used up"
+        reason = f"{self._rate or 'its rate'} is used up"
         try:
             with writing(self.desk.engine) as connection:
                 rates.note_throttled(
-                    connection, self.desk.pace.account, wait_ms=int(1000 * wait_s), reason=reason
+                    connection,
+                    self.desk.pace.account,
+                    wait_ms=int(1000 * wait_s),
+                    reason=reason,
+                    rate=self._rate,
                 )
         except LedgerError as error:
             _log.warning("wait not noted", extra={"reason": str(error)})

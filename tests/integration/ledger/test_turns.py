@@ -112,7 +112,7 @@ def test_each_lane_has_turns_of_its_own(engine: Engine) -> None:
 
 def urgent_waits(engine: Engine) -> bool:
     with reading(engine) as connection:
-        return turns.urgent_waits(connection, KEY)
+        return turns.urgent_waits(connection, KEY, served=[PROVIDER, TWIN])
 
 
 def share_account(engine: Engine) -> None:
@@ -129,15 +129,21 @@ def test_urgent_work_waits_through_any_provider_of_the_account(
     assert urgent_waits(engine) is waits
 
 
-def test_urgent_work_that_is_done_waits_no_more(engine: Engine) -> None:
+def test_urgent_work_waits_no_more_once_somebody_works_on_it_who_may_be_killed(engine: Engine) -> None:
     share_account(engine)
     (batch_id,) = begin(engine, "first", lane=Lane.URGENT)
-    held = lease(engine, batch_id)
-    leased = urgent_waits(engine)
+    before = urgent_waits(engine)
 
-    mark(engine, held, due_rows(engine, held))
+    lease(engine, batch_id)
 
-    assert (leased, urgent_waits(engine)) == (True, False)
+    assert (before, urgent_waits(engine)) == (True, False)
+
+
+def test_urgent_work_of_a_provider_that_nobody_serves_any_more_stops_nobody(engine: Engine) -> None:
+    do(engine, rates.note_rates, {PROVIDER: (KEY, ""), "renamed": (KEY, "")})
+    begin(engine, "first", lane=Lane.URGENT, via="renamed")
+
+    assert not urgent_waits(engine)
 
 
 def test_urgent_work_that_cannot_leave_stops_nobody(engine: Engine) -> None:
