@@ -82,7 +82,7 @@ def _say(changed: Sequence[str], wanted: str | None, account: Account) -> None:
     )
     least = min((each.amount for each in rates_of(wanted) if each.window_s > 1), default=None)
     if unit == "parts" and least is not None and least < account.capabilities.max_parts:
-        click.echo(f"Messages of more than {least} parts do not leave at this rate", err=True)
+        click.echo(f"A message of more than {least} parts never fits: it pauses its campaign", err=True)
 
 
 def _echo(facts: Mapping[str, Any]) -> None:

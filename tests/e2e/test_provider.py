@@ -231,7 +231,7 @@ def test_providers_of_one_account_that_do_not_agree_are_refused(lone_place: Plac
 def test_a_rate_below_what_a_message_may_have_is_said(lone_place: Place, warm: Warm) -> None:
     done = warm.run(lone_place, "provider", "rate", "acme", "2/min")
 
-    assert "Messages of more than 2 parts do not leave at this rate" in done.err
+    assert "A message of more than 2 parts never fits: it pauses its campaign" in done.err
 
 
 @pytest.mark.parametrize(
@@ -266,7 +266,9 @@ def test_a_rate_of_the_settings_that_no_worker_knows_yet_is_said(lone_place: Pla
 def test_a_provider_that_is_throttled_says_until_when_and_why(lone_place: Place, warm: Warm) -> None:
     with writing(lone_place.engine) as connection:
         rates.note_rates(connection, {"acme": ("0123456789abcdef", "5/min")})
-        rates.note_throttled(connection, "0123456789abcdef", wait_ms=60_000, reason="5/min is used up")
+        rates.note_throttled(
+            connection, "0123456789abcdef", wait_ms=60_000, reason="5/min is used up", rate="5/min"
+        )
 
     (found,) = listed(warm.run(lone_place, "provider", "list", "--json"))
     for_people = warm.run(lone_place, "provider", "list")

@@ -111,7 +111,7 @@ def test_limits_are_told_by_window(engine: Engine, scraped: Callable[[], Samples
 
 def test_a_provider_that_is_held_or_throttled_is_told(engine: Engine, scraped: Callable[[], Samples]) -> None:
     do(engine, rates.note_rates, {PROVIDER: (KEY, "5/min"), "paused": ("other", "")})
-    do(engine, rates.note_throttled, KEY, wait_ms=60_000, reason="5/min is used up")
+    do(engine, rates.note_throttled, KEY, wait_ms=60_000, reason="5/min is used up", rate="5/min")
     do(engine, accounts.pause_account, "paused", reason="lunch", author="ann")
 
     found = scraped()

@@ -17,7 +17,7 @@ from worker.ledger.models import ACCOUNTS, SUBMISSIONS
 from worker.states import SubmissionOutcome
 
 CELLS = 120
-"""What a window is counted in, here and by the throttle."""
+"""What a window is told in: as fine as a throttle needs it."""
 
 _UNDER_WAY_MS = 60_000  # no request takes as long
 _LEAVES_WITHIN_MS = 500  # of its mark: 250 ms after the commit was sent, and what the mark itself takes
@@ -29,7 +29,8 @@ _LEAVES_WITHIN_MS = 500  # of its mark: 250 ms after the commit was sent, and wh
 def note_rates(connection: Connection, noted: Mapping[str, tuple[str, str]]) -> None:
     """Keep what the settings say of each provider: the key of its account, and its rate (empty: no limit).
 
-    Writes only what is new. A provider that joins an account takes over what was ordered for that.
+    Writes only what is new. A provider that joins an account takes over what was ordered for that. What
+    waited for the former rate, or the former account, waits no longer.
     """
     found = {row.provider: row for row in connection.execute(select(ACCOUNTS))}
     news = {
@@ -44,13 +45,13 @@ def note_rates(connection: Connection, noted: Mapping[str, tuple[str, str]]) -> 
         make_sure_of(connection, name)
         if name not in found or found[name].account_key != key:
             _join(connection, name, key)
+        forget_hints(connection, *sharing(connection, name))
         of_account = update(ACCOUNTS).where(ACCOUNTS.c.account_key == key)
-        connection.execute(of_account.values(rate=rate))
+        connection.execute(of_account.values(rate=rate, throttled_until=0, throttled_reason=None))
 
 
 def _join(connection: Connection, provider: str, account_key: str) -> None:
-    names = ("ordered_rate", "rate_author", "throttled_until", "throttled_reason")
-    known = select(*(ACCOUNTS.c[name] for name in names)).where(
+    known = select(ACCOUNTS.c.ordered_rate, ACCOUNTS.c.rate_author).where(
         ACCOUNTS.c.account_key == account_key, ACCOUNTS.c.provider != provider
     )
     shared = connection.execute(known.limit(1)).mappings().one_or_none()
@@ -104,8 +105,13 @@ def effective(connection: Connection, provider: str) -> str | None:
 # --- throttled
 
 
-def note_throttled(connection: Connection, account_key: str, *, wait_ms: int, reason: str) -> None:
+def note_throttled(
+    connection: Connection, account_key: str, *, wait_ms: int, reason: str, rate: str | None
+) -> None:
     """Lease and publish nothing of an account for a while, since nothing of it could leave.
+
+    Nothing is noted when another rate than ``rate`` is in force by now (None: none was noted): who waits for
+    a former one has not heard of it yet.
 
     The newest word holds, whether it is longer or shorter than the last: only Redis knows, and it is asked
     anew with every reservation. Hints that are out are forgotten, to be published again then.
@@ -116,7 +122,8 @@ def note_throttled(connection: Connection, account_key: str, *, wait_ms: int, re
     connection.execute(
         select(ACCOUNTS.c.provider).where(of_account).order_by(ACCOUNTS.c.provider).with_for_update()
     ).all()
-    waits = update(ACCOUNTS).where(of_account)
+    in_force = func.coalesce(ACCOUNTS.c.ordered_rate, ACCOUNTS.c.rate)
+    waits = update(ACCOUNTS).where(of_account, in_force == (rate or ""))
     connection.execute(waits.values(throttled_until=now_ms() + wait_ms, throttled_reason=reason))
 
 

@@ -57,8 +57,8 @@ def effective(engine: Engine, provider: str = PROVIDER) -> str | None:
         return rates.effective(connection, provider)
 
 
-def throttle(engine: Engine, wait_ms: int = 60_000) -> None:
-    do(engine, rates.note_throttled, KEY, wait_ms=wait_ms, reason=WHY)
+def throttle(engine: Engine, wait_ms: int = 60_000, *, rate: str | None = WHY) -> None:
+    do(engine, rates.note_throttled, KEY, wait_ms=wait_ms, reason=WHY, rate=rate)
 
 
 def standing(engine: Engine, provider: str = PROVIDER) -> accounts.AccountStanding:
@@ -243,6 +243,36 @@ def test_another_rate_ends_the_wait(engine: Engine) -> None:
     order(engine, "20/s", TWIN)
 
     assert hinted(engine) == [batch_id]
+    assert standing(engine).throttled_until is None
+
+
+@pytest.mark.parametrize(("rate", "key"), [("20/s", KEY), (WHY, OTHER_KEY)])
+def test_other_settings_end_the_wait(engine: Engine, rate: str, key: str) -> None:
+    batch_id = run_campaign(engine)
+    note(engine, WHY)
+    throttle(engine)
+
+    note(engine, rate, key=key)
+
+    assert hinted(engine) == [batch_id]
+    assert standing(engine).throttled_until is None
+
+
+def test_the_same_settings_again_do_not_end_the_wait(engine: Engine) -> None:
+    note(engine, WHY)
+    throttle(engine)
+
+    note(engine, WHY)
+
+    assert standing(engine).throttled_until is not None
+
+
+def test_an_old_word_about_a_former_rate_does_not_undo_an_order(engine: Engine) -> None:
+    note(engine, WHY)
+    order(engine, "20/s")
+
+    throttle(engine, rate=WHY)
+
     assert standing(engine).throttled_until is None
 
 

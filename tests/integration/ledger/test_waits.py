@@ -96,7 +96,7 @@ def test_what_is_tried_again_later_is_told_with_the_time(engine: Engine) -> None
 def test_a_limit_that_is_used_up_is_told_with_the_time(engine: Engine) -> None:
     begin(engine, "first")
     begin(engine, "second", lane=Lane.URGENT)
-    do(engine, rates.note_throttled, KEY, wait_ms=60_000, reason="5/min is used up")
+    do(engine, rates.note_throttled, KEY, wait_ms=60_000, reason="5/min is used up", rate="5/min")
 
     found = told(engine)
 
