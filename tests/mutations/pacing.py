@@ -6,6 +6,9 @@ _SCRIPT = "worker/throttle/reserve.lua"
 _DEPARTURES = "worker/sending/departures.py"
 _THROTTLE = "tests/integration/throttle"
 _UNIT = "tests/unit/sending"
+_CONNECTIONS = f"{_THROTTLE}/test_connections.py"
+_SENDING = "tests/integration/test_sending.py"
+_UNUSED = f"{_SENDING}::test_what_was_reserved_of_a_longer_limit_and_did_not_leave_is_there_again"
 _RATES = "tests/integration/ledger/test_rates.py"
 
 PACING = (
@@ -35,12 +38,12 @@ PACING = (
     Protection(
         "connections are leases: a killed process has none when its time is over",
         (Edit(_SCRIPT, "  if member.expires > now then", "  if true then"),),
-        (f"{_THROTTLE}/test_connections.py::test_what_a_killed_process_held_is_free_after_its_lease",),
+        (f"{_CONNECTIONS}::test_what_a_killed_process_held_is_free_after_its_lease",),
     ),
     Protection(
         "all together never hold more connections than there are",
         (Edit(_SCRIPT, "  free = free - math.max(", "  local _ = math.max("),),
-        (f"{_THROTTLE}/test_connections.py::test_all_together_never_hold_more_than_there_are",),
+        (f"{_CONNECTIONS}::test_all_together_never_hold_more_than_there_are",),
     ),
     Protection(
         "bulk yields at its next reservation when urgent work waits",
@@ -70,6 +73,51 @@ PACING = (
         (f"{_UNIT}/test_departures.py::test_a_departure_that_was_missed_is_never_used_late",),
     ),
     Protection(
+        "by a longer limit too nothing leaves long after its departure",
+        (
+            Edit(
+                "worker/sending/pace.py",
+                "    return LEAVES_WITHIN_US / SECOND_US if limits.windows else math.inf\n",
+                "    return math.inf\n",
+            ),
+        ),
+        (f"{_SENDING}::test_by_a_longer_limit_too_nothing_leaves_long_after_its_departure",),
+    ),
+    Protection(
+        "a departure that was told late is not moved by that",
+        (
+            Edit(
+                "worker/throttle/redis_clock.py",
+                "        return now_s + ahead_s\n",
+                "        return answered_s\n",
+            ),
+        ),
+        (
+            f"{_THROTTLE}/test_late_answers.py::test_a_departure_is_due_at_the_same_time_however_late_it_was_told",
+        ),
+    ),
+    Protection(
+        "what was reserved of a longer limit and did not leave is there again",
+        (
+            Edit(
+                "worker/sending/pace.py",
+                "        if not given or not limits.windows:\n",
+                "        if given or not limits.windows:\n",
+            ),
+        ),
+        (
+            f"{_UNUSED}[sqlite-pause_first-nothing]",
+            f"{_UNUSED}[sqlite-lose_a_row-nothing]",
+            f"{_UNUSED}[sqlite-lose_ledger-nothing]",
+            f"{_UNUSED}[sqlite-nothing-be_too_late]",
+        ),
+    ),
+    Protection(
+        "connections go round where there are fewer than processes",
+        (Edit(_SCRIPT, "if share == 0 and (", "if false and ("),),
+        (f"{_CONNECTIONS}::test_where_there_are_fewer_connections_than_processes_they_go_round",),
+    ),
+    Protection(
         "no more requests of a process are under way than it holds connections",
         (Edit("worker/sending/gate.py", "self._under_way < self._width", "True"),),
         (f"{_UNIT}/test_gate.py::test_no_more_are_through_than_there_is_room_for",),
@@ -78,10 +126,15 @@ PACING = (
         "no provider takes the children of another",
         (
             Edit(
-                "worker/sending/seats.py", "            if len(free) <= kept:\n", "            if not free:\n"
+                "worker/sending/seats.py",
+                "            if len(free) <= kept or not",
+                "            if not free or not",
             ),
         ),
-        (f"{_UNIT}/test_seats.py::test_no_provider_takes_the_seat_of_another",),
+        (
+            f"{_UNIT}/test_seats.py::test_no_provider_takes_the_seat_of_another",
+            f"{_UNIT}/test_seats.py::test_what_is_urgent_takes_no_seat_of_another_provider_either",
+        ),
     ),
     Protection(
         "a pause that the gateway asks for holds every provider of the account",

@@ -32,8 +32,8 @@ class Seats:
     def taken(self, provider: str, lane: Lane) -> Iterator[bool]:
         """Sit down for as long as the block lasts, if that leaves enough seats; say whether it does.
 
-        Bulk leaves one for what is urgent, and one for each other provider that nobody works for yet. What is
-        urgent finds a seat while there is one.
+        Bulk leaves one for what is urgent. A provider that somebody works for leaves one for each other that
+        nobody works for yet, and one more, urgent or not: without it their bulk could not sit.
         """
         place = self._sit(provider, lane)
         try:
@@ -46,12 +46,10 @@ class Seats:
         is_ours = within(_PATIENCE_S, lambda: self._lock(self._total))  # who sits down does so alone
         try:
             free, served = self._look()
-            kept = 0
-            if lane is Lane.BULK:
-                kept = 1 + (len(self._providers.keys() - served) if provider in served else 0)
-            if len(free) <= kept:
+            others = len(self._providers.keys() - served) if provider in served else 0
+            kept = others + (1 if lane is Lane.BULK or others else 0)
+            if len(free) <= kept or not self._lock(free[0]):
                 return None
-            self._lock(free[0])
             os.pwrite(self._file.fileno(), self._providers[provider].to_bytes(_WORD), free[0] * _WORD)
             return free[0]
         finally:

@@ -87,6 +87,16 @@ def test_no_provider_takes_the_seat_of_another(seats: Seats) -> None:
     assert finds_seat(seats, "third", Lane.URGENT)
 
 
+def test_what_is_urgent_takes_no_seat_of_another_provider_either(seats: Seats) -> None:
+    for _ in range(2):
+        a_child_for(seats, "acme", Lane.URGENT)
+
+    assert not finds_seat(seats, "acme", Lane.URGENT)
+    for other in ("other", "third"):
+        assert finds_seat(seats, other)
+        a_child_for(seats, other)
+
+
 def test_once_the_others_have_theirs_there_may_be_more_for_one(seats: Seats) -> None:
     for each in PROVIDERS:
         a_child_for(seats, each)
