@@ -23,7 +23,7 @@ def standings_now(settings: Settings, accounts: Collection[AccountStanding]) -> 
     found: dict[str, Standing] = {}
 
     def look() -> None:
-        with suppress(BrokerError, ConfigError):
+        with suppress(BrokerError, ConfigError, OSError):
             found.update(_look(settings, keys))
 
     looking = Thread(target=look, daemon=True)  # looking up a name may take longer than any limit of ours

@@ -133,7 +133,7 @@ def _look_at_redis(settings: Settings, findings: list[Finding]) -> str | None:
     try:
         address = _address_of(settings)
         if address is None:
-            findings.append(_unseen(settings))
+            findings.append(note("redis_off", "the embedded Redis does not run", "whoever sends starts it"))
             return None
         with redis.Redis.from_url(
             address, socket_connect_timeout=_ANSWER_S, socket_timeout=_ANSWER_S
@@ -148,7 +148,7 @@ def _look_at_redis(settings: Settings, findings: list[Finding]) -> str | None:
 
 
 def _address_of(settings: Settings) -> str | None:
-    """Return where Redis is, None where an embedded one does not run or nothing can be asked.
+    """Return where Redis is, None where an embedded one does not run.
 
     Raises:
         ConfigError: the address is of no use, or there is no server program.
@@ -163,16 +163,13 @@ def _address_of(settings: Settings) -> str | None:
     return redis_address(running)
 
 
-def _unseen(settings: Settings) -> Finding:
-    if settings.broker is not None:
-        return note("redis_unseen", "Redis behind Sentinel is not looked at", "look at it with `redis-cli`")
-    return note("redis_off", "the embedded Redis does not run", "whoever sends starts it")
-
-
 def _ask(client: redis.Redis, findings: list[Finding]) -> str | None:
     client.ping()
     server = _answer(lambda: client.info("server")["redis_version"])
     oldest = ".".join(map(str, OLDEST))
+    if server is None:
+        words = "Redis does not tell this user about itself, and without that nothing is sent"
+        findings.append(problem("redis_refuses", words, "let the user run INFO, EVAL and EVALSHA"))
     if server is not None and _numbers(server) < OLDEST:
         findings.append(
             problem("redis_old", f"Redis is of version {server}, {oldest} is needed", "install a newer one")
