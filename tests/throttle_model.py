@@ -10,6 +10,8 @@ from worker.throttle.limits import CELLS, SECOND_US
 
 PAUSE_US = 50_000
 PATIENCE_US = 500_000
+STAY_US = 2_000_000
+TURN_US = 1_000_000
 LEASE_BEYOND_US = 10_000_000
 UNUSED_US = 3_600_000_000
 
@@ -27,6 +29,8 @@ class Member:
     expires: int = 0
     served: int = 0
     waits_until: int = 0
+    turn: int = 0  # when it began to hold what it holds
+    called: int = 0
 
 
 @dataclass
@@ -61,10 +65,10 @@ class Model:
         self.members = {n: m for n, m in self.members.items() if m.expires > now or n == ask.process}
         self.urgent = {name: ends for name, ends in self.urgent.items() if ends > now}
         me = self.members.pop(ask.process, Member())
-        held, room = self._connections(ask)
+        held, room = self._connections(ask, me)
         reason = self._not_ready(ask)
-        if ask.missed is not None and ask.missed > self._ready_at(ask):
-            self._give_back((ask.missed, ask.costs[0]))
+        for unused in ask.unused if ask.begun == self.begun else ():
+            self._give_back(unused)
         if self.calm_from is None or now < self.calm_from:
             held = min(ask.in_use, ask.holds)
             room = ask.depth * held - ask.in_use
@@ -78,6 +82,7 @@ class Model:
         used = min(ask.in_use, ask.holds)
         held = max(used, min(held, ask.in_use + len(departures)))
         if not ask.is_exchange:
+            me.turn = now if held and not me.held else me.turn
             me.held = held
             self._restate(ask, me, reason, wait)
         return (reason or Reason.NONE).value, max(wait, due - now), wait, held, tuple(departures)
@@ -87,19 +92,25 @@ class Model:
         if ask.is_urgent and ask.costs:
             self.urgent.pop(ask.process, None)
             if reason:
-                self.urgent[ask.process] = patience
+                self.urgent[ask.process] = self.now + min(wait, STAY_US) + PATIENCE_US
         me.waits_until = patience if reason else self.now + min(ask.lead_us, ask.reach_us) + PAUSE_US
         if not ask.costs or reason is Reason.CONNECTIONS:
             me.waits_until = 0
         me.in_use, me.wants = ask.in_use, ask.in_use + len(ask.costs)
+        me.called = self.now
         me.expires = self.now + ask.deadline_us + LEASE_BEYOND_US
         if me.wants:
             self.members[ask.process] = me
 
-    def _connections(self, ask: Ask) -> tuple[int, int]:
+    def _connections(self, ask: Ask, me: Member) -> tuple[int, int]:
         total = ask.limits.connections
         share = total // (len(self.members) + 1)
-        free = total - sum(max(other.held, min(other.wants, share)) for other in self.members.values())
+        others = self.members.values()
+        free = total - sum(max(other.held, min(other.wants, share)) for other in others)
+        if share == 0 and not (me.held and self.now < me.turn + TURN_US):
+            waiting = [each for each in others if not each.held and self.now < each.called + PATIENCE_US]
+            n_ahead = sum(each.turn < me.turn for each in waiting)
+            free = max(free - len(waiting), min(1, free - n_ahead))
         target = min(ask.in_use + len(ask.costs), free)
         used = min(ask.in_use, ask.holds)
         if used > target:
@@ -129,10 +140,15 @@ class Model:
         is_filled = all(self.counts[length].is_filled for length in lengths.values())
         return None if is_filled and self.calm_from is not None else Reason.HISTORY
 
-    def _give_back(self, missed: tuple[int, int]) -> None:
+    def _give_back(self, unused: tuple[int, int]) -> None:
+        departure, units = unused
         for count in self.counts.values():
-            if missed in count.departed:
-                count.departed.remove(missed)
+            there = [
+                (moment, cost) for moment, cost in count.departed if moment == departure and cost >= units
+            ]
+            if there:
+                count.departed.remove(there[0])
+                count.departed.append((departure, there[0][1] - units))
 
     @staticmethod
     def _fill(count: Count, past: Sequence[tuple[int, int]], *, now: int) -> None:

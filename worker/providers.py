@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 from sqlalchemy import Engine
 
@@ -46,7 +47,7 @@ class Account:
         words = ["group", provider.limit_group]
         if provider.limit_group is None:
             base_url = provider.base_url or find_gateway(provider.gateway).base_url
-            words = [provider.gateway, base_url.rstrip("/"), provider.username]
+            words = [provider.gateway, _one_spelling(base_url), provider.username]
         return hashlib.sha256("\n".join(map(str, words)).encode()).hexdigest()[:16]
 
     @property
@@ -145,7 +146,13 @@ def _require_one_limit(one: Account, other: Account) -> None:
     """Refuse two providers of one account with different limits: it has one, whatever it is called."""
     if one.account_key != other.account_key:
         return
-    for key in ("rate", "unit", "connections", "guard"):
+    for key in (
+        "rate",
+        "unit",
+        "connections",
+        "guard",
+        "timeout",
+    ):  # the last: how long connections are leased
         ours, others = getattr(one.provider, key), getattr(other.provider, key)
         if ours != others:
             group = one.provider.limit_group
@@ -208,6 +215,12 @@ def _checked(key: str, check: Callable[[], T]) -> T:
         return check()
     except ConfigError as error:
         raise ConfigError(f"{key}: {error}") from None
+
+
+def _one_spelling(base_url: str) -> str:
+    """Write an address so that two spellings of one are the same: scheme and host know no case (RFC 3986)."""
+    parts = urlsplit(base_url.rstrip("/"))
+    return parts._replace(scheme=parts.scheme.lower(), netloc=parts.netloc.lower()).geturl()
 
 
 def _account(name: str, provider: Provider, settings: Settings) -> Account:

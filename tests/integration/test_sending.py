@@ -1,12 +1,13 @@
 import itertools
 import json
 import logging
+import sqlite3
 import threading
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
@@ -37,6 +38,7 @@ from tests.outages import away
 from tests.paces import ACCOUNT, pace_of
 from tests.sandbox.running import Sandbox
 from worker.clock import elapsed_s
+from worker.errors import TooLate
 from worker.gateways import make_adapter
 from worker.gateways.base import HttpReply, HttpRequest, Outcome, Submission, Verdict
 from worker.gateways.cpsms import Cpsms
@@ -52,11 +54,14 @@ from worker.sending.run import new_reference, send_batch
 from worker.sending.submit import Exchanger, Gateway
 from worker.sending.write import write_kept
 from worker.settings import Timers
-from worker.throttle.limits import Limit, Limits
+from worker.throttle.call import Ask, Grant
+from worker.throttle.limits import LEAVES_WITHIN_US, SECOND_US, Limit, Limits
+from worker.throttle.throttle import Throttle
 from worker.waiting import within
 
 TIMEOUT_S = 5.0
-PATIENT = Timers.model_validate({"mark_to_write": "5s"})  # a test machine may be slow
+PATIENT = Timers().model_copy(update={"mark_to_write": 5.0})  # a test machine may be slow
+NOISE_S = 0.2  # from one statement to the next on a busy machine
 POLICY = Policy(attempts=3, first_s=60, longest_s=600)
 SHORT_SLICE = PATIENT.model_copy(update={"slice": 0.0})
 
@@ -919,6 +924,63 @@ def test_a_process_that_slept_after_its_mark_writes_no_more(engine: Engine, make
     assert_counts(engine)
 
 
+@dataclass
+class Stamping(Imagined):
+    """A gateway that accepts everything and knows when it was written to."""
+
+    written_s: list[float] = field(default_factory=list)
+
+    def exchange(self, request: HttpRequest, *, before_write: Callable[[], None] | None = None) -> HttpReply:
+        """Answer as CPSMS would."""
+        assert before_write is not None
+        before_write()
+        self.written_s.append(elapsed_s())
+        body = {"success": [{"to": json.loads(request.body)["to"]}]}
+        return HttpReply(status=200, headers={}, body=json.dumps(body).encode())
+
+
+class Granting(Throttle):
+    """The throttle, with what it granted, and with what happens after its first departures."""
+
+    def __init__(self, redis_url: str, *, happens: Callable[[], object]) -> None:
+        super().__init__(redis_url)
+        self.granted_s: list[float] = []
+        self._happens = happens
+
+    def reserve(self, ask: Ask) -> Grant:
+        """Reserve departures, and let it happen."""
+        grant = super().reserve(ask)
+        is_first = bool(grant.departures) and not self.granted_s
+        self.granted_s += map(grant.local_s, grant.departures)
+        if is_first:
+            self._happens()
+        return grant
+
+
+def test_by_a_longer_limit_too_nothing_leaves_long_after_its_departure(
+    sqlite_engine: Engine, redis_url: str, make_sqlite_desk: Callable[[], Desk]
+) -> None:
+    batch_id = run_campaign(sqlite_engine, 5)
+    path = str(sqlite_engine.url.database)
+    other = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+
+    def lock_ledger() -> None:
+        other.execute("BEGIN IMMEDIATE")
+        threading.Timer(1.0, other.execute, ["COMMIT"]).start()
+
+    five = Limits(rates=(Limit(amount=5, window_s=60),), guard_s=0.0, connections=2)
+    gateway, desk = Stamping(), make_sqlite_desk()
+    with closing(other), closing(Granting(redis_url, happens=lock_ledger)) as throttle:
+        pace = replace(desk.pace, account=uuid.uuid4().hex, throttle=throttle)
+        desk = replace(desk, gateway=replace(desk.gateway, client=gateway), pace=pace, limits=five)
+
+        send_batch(desk, batch_id)
+
+    late_s = [min(left - at for at in throttle.granted_s if at <= left) for left in gateway.written_s]
+    assert late_s
+    assert max(late_s) <= LEAVES_WITHIN_US / SECOND_US + NOISE_S
+
+
 A_DAY = Limits(rates=(Limit(amount=3, window_s=86_400),), guard_s=0.0, connections=2)
 
 
@@ -938,6 +1000,71 @@ def test_when_a_limit_is_used_up_the_rest_is_given_back_and_nobody_sleeps_for_it
     assert batch(engine, batch_id)["state"] == "open"
     assert "3/day is used up" in (report(engine).reason or "")
     assert try_lease(engine, batch_id) is None
+
+
+@dataclass(kw_only=True)
+class Startled(Stamping):
+    """A gateway that accepts everything; something happens before the first byte."""
+
+    happens: Callable[[], None]
+    n_requests: Iterator[int] = field(default_factory=itertools.count)
+
+    def exchange(self, request: HttpRequest, *, before_write: Callable[[], None] | None = None) -> HttpReply:
+        """Answer as CPSMS would, if it does not happen before."""
+        if next(self.n_requests) == 0:
+            self.happens()
+        return super().exchange(request, before_write=before_write)
+
+
+def nothing(_engine: Engine) -> None:
+    """Let nothing happen."""
+
+
+def pause_first(engine: Engine) -> None:
+    pause(engine, 1)
+
+
+def lose_a_row(engine: Engine) -> None:
+    with writing(engine) as connection:
+        connection.exec_driver_sql("UPDATE messages SET leave_by = 1 WHERE id = 1")
+
+
+def lose_ledger(engine: Engine) -> None:
+    outage = ExitStack()
+    outage.enter_context(away(engine))
+    threading.Timer(0.5, outage.close).start()
+
+
+def be_too_late(_engine: Engine) -> None:
+    raise TooLate("no byte was written")
+
+
+@pytest.mark.parametrize(
+    ("before_mark", "before_byte"),
+    [
+        (pause_first, nothing),
+        (lose_a_row, nothing),
+        (lose_ledger, nothing),
+        (nothing, be_too_late),
+    ],
+)
+def test_what_was_reserved_of_a_longer_limit_and_did_not_leave_is_there_again(
+    engine: Engine,
+    redis_url: str,
+    make_desk: MakeDesk,
+    before_mark: Callable[[Engine], None],
+    before_byte: Callable[[Engine], None],
+) -> None:
+    first, second = (run_campaign(engine, 3, name=name) for name in "ab")
+    gateway = Startled(happens=lambda: before_byte(engine))
+    desk = make_desk(client=gateway, limits=A_DAY)
+    with closing(Granting(redis_url, happens=lambda: before_mark(engine))) as throttle:
+        pace = replace(desk.pace, account=uuid.uuid4().hex, throttle=throttle)  # nothing of it has left
+
+        send_batch(replace(desk, pace=pace), first)
+        send_batch(replace(desk, pace=pace), second)
+
+    assert len(gateway.written_s) == 3
 
 
 def test_a_message_that_a_new_rate_never_lets_leave_pauses_its_campaign(

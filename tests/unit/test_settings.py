@@ -92,6 +92,8 @@ def test_a_missing_key_of_a_provider_is_named(tmp_path: Path, key: str) -> None:
     ("timers", "sentence"),
     [
         ('lease = "15s"', "mark_to_write + timeout + 5 s must be shorter than timers.lease"),
+        ('slice = "20s"', "mark_to_write + timeout + slice must be shorter than timers.lease"),
+        ('mark_to_write = "300ms"', "timers.mark_to_write: input should be less than or equal to 0.25"),
         ('soft_shutdown = "13s"', "timeout + 3 s must be shorter than timers.soft_shutdown"),
         ('visibility = "40s"', "twice horizon + slice + timeout must be shorter than timers.visibility"),
         ('grace = "25s"', "timers: soft_shutdown must be shorter than grace"),

@@ -19,16 +19,18 @@ class Departure:
 
     Attributes:
         at_s: on ``clock.elapsed_s``.
-        late_s: so much later is still in time; infinite where no rate per second sets a pace.
+        late_s: so much later is still in time; infinite without a rate.
         marked_at: when the commit of its mark was sent.
         mark_s: how long after that a byte may still be written.
         exchange: given the seconds that are left, returns another ``at_s`` for this one; None: there is none.
+        give_back: to be called when nothing was written.
     """
 
     at_s: float
     marked_at: Stamp
     mark_s: float
     exchange: Callable[[float], float | None]
+    give_back: Callable[[], None]
     late_s: float = LATE_S
     left_at_s: float | None = None  # when it was written
 

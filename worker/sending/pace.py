@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from worker.clock import Stamp
@@ -11,7 +12,7 @@ from worker.errors import BrokerError
 from worker.sending.departures import LATE_S, Departure
 from worker.sending.gate import Gate
 from worker.throttle.call import Ask, Grant, History, Reason
-from worker.throttle.limits import Limits
+from worker.throttle.limits import LEAVES_WITHIN_US, SECOND_US, Limits
 from worker.throttle.throttle import Throttle
 
 _REACH_S = 0.22  # a departure is at most so far away: the mark's 250 ms without what may go wrong
@@ -91,29 +92,35 @@ class Pace:
 
     def departure(self, limits: Limits, grant: Grant, n: int, *, units: int, marked_at: Stamp) -> Departure:
         """Return the n-th departure of a grant, for a request of so many units that was marked."""
-        held = grant.departures[n]
+        held = [(grant, n)]
 
         def exchange(left_s: float) -> float | None:
-            nonlocal held
-            other = self._exchange(limits, units, missed=held, left_s=left_s)
+            missed, number = held.pop()  # given back by the call, whatever it is answered
+            other = self._exchange(limits, units, missed=missed, n=number, left_s=left_s)
             if other is None:
                 return None
-            held = other.departures[0]
-            return other.local_s(held)
+            held.append((other, 0))
+            return other.local_s(other.departures[0])
+
+        def give_back() -> None:
+            for unused, number in held:
+                self.give_back(limits, unused, {number: units})
 
         return Departure(
-            at_s=grant.local_s(held),
-            late_s=LATE_S if limits.interval_us else math.inf,
+            at_s=grant.local_s(grant.departures[n]),
+            late_s=_late_s(limits),
             marked_at=marked_at,
             mark_s=self.mark_s,
             exchange=exchange,
+            give_back=give_back,
         )
 
-    def _exchange(self, limits: Limits, units: int, *, missed: int, left_s: float) -> Grant | None:
+    def _exchange(self, limits: Limits, units: int, *, missed: Grant, n: int, left_s: float) -> Grant | None:
         """Give a departure back that a request missed, for another; None when there is none in time."""
         ask = replace(
             self._ask(limits, [units], n_out=0, is_urgent=False),
-            missed=missed,
+            unused=((missed.departures[n], units),),
+            begun=missed.begun,
             lead_us=0,
             reach_us=_us(max(0.0, min(left_s - _WRITE_S, self.reach_s))),
         )
@@ -122,6 +129,18 @@ class Pace:
         except BrokerError:
             return None
         return grant if grant.departures else None
+
+    def give_back(self, limits: Limits, grant: Grant, unused: Mapping[int, int]) -> None:
+        """Give back units of a grant that did not leave, by the number of their departure.
+
+        Longer windows have them again; while Redis is away they are lost.
+        """
+        given = tuple((grant.departures[n], units) for n, units in unused.items() if units)
+        if not given or not limits.windows:
+            return
+        ask = self._ask(limits, [], n_out=0, is_urgent=False)
+        with suppress(BrokerError):
+            self.throttle.reserve(replace(ask, unused=given, begun=grant.begun))
 
     def release(self, limits: Limits, *, n_out: int) -> None:
         """Give back the connections that so many requests do not need.
@@ -155,6 +174,13 @@ def enough_out(grant: Grant, limits: Limits, *, n_out: int) -> float:
     if grant.reason is Reason.CONNECTIONS:
         return n_out * 3 // 4
     return math.inf if limits.interval_us or grant.reason is not Reason.NONE else n_out // 2
+
+
+def _late_s(limits: Limits) -> float:
+    """Return how long after its departure a request may leave, without more in any window than its limit."""
+    if limits.interval_us:
+        return LATE_S
+    return LEAVES_WITHIN_US / SECOND_US if limits.windows else math.inf
 
 
 def _us(seconds: float) -> int:

@@ -112,7 +112,7 @@ class Reservations:
         if grant is None:
             return None
         requests = [self._planned.popleft() for _ in grant.departures]
-        return Reserved(requests=requests, costs=costs, grant=grant)
+        return Reserved(requests=requests, costs=costs[: len(requests)], grant=grant)
 
     def _open(self, n_asked: int, *, n_out: int) -> None:
         """Open connections before a departure is reserved: a gateway that is away costs neither.

@@ -20,6 +20,7 @@ from worker.sending.conclusions import Conclusions
 from worker.sending.departures import Departure
 from worker.sending.desk import Desk
 from worker.sending.keep import Keep
+from worker.sending.plan import units_of
 from worker.sending.record import Ended, Reply, not_sent, unreachable
 from worker.sending.reserve import Reservations, Reserved, Unsendable
 from worker.sending.tempo import LOOK_S, Tempo
@@ -145,14 +146,17 @@ class _Work:
         intentions = [Intention(reference=new_reference(), rows=rows) for rows in reserved.requests]
         marked, marked_at = self._mark(intentions)
         places = {each.reference: n for n, each in enumerate(intentions)}
+        unused = dict(enumerate(reserved.costs))
         for each in marked:
-            n = places[each.reference]
+            n, units = places[each.reference], units_of(each.rows, self.desk.unit)
+            unused[n] -= units
             departure = self.desk.pace.departure(
-                self.tempo.limits, reserved.grant, n, units=reserved.costs[n], marked_at=marked_at
+                self.tempo.limits, reserved.grant, n, units=units, marked_at=marked_at
             )
             self.out[self.desk.pool.submit(self._carry, each, departure)] = each
         self.n_requests += len(marked)
         self.desk.pace.lead.note(elapsed_s() - reserved.grant.at_s)
+        self.desk.pace.give_back(self.tempo.limits, reserved.grant, unused)
 
     def _carry(self, marked: Marked, departure: Departure) -> Reply:
         """Carry one request, in a thread of the pool."""
@@ -160,8 +164,10 @@ class _Work:
             with self.desk.pace.gate.passed(departure.left_s):
                 reply = self.desk.gateway.submit(self.held, marked, before_write=departure.wait)
         except TooLate as reason:
-            return reason
-        if departure.left_at_s is not None:
+            reply = reason
+        if isinstance(reply, NotSent):
+            departure.give_back()
+        elif departure.left_at_s is not None:
             self.desk.pace.latency.note(elapsed_s() - departure.left_at_s)
         return reply
 

@@ -106,7 +106,7 @@ class Receipts(Frozen):
 class Timers(Frozen):
     """The timers of the protocol, in one list; tests shorten them."""
 
-    mark_to_write: Duration = 0.25
+    mark_to_write: Annotated[Duration, Field(le=0.25)] = 0.25  # windows are kept for no more
     lease: Duration = 30.0
     slice: Duration = 5.0
     slot_wait: Duration = 2.0
@@ -202,6 +202,8 @@ def _misfit(timers: Timers, *, timeout: float) -> str | None:
     """Say which timers contradict each other: a lease must outlive a request, a stop must let it end."""
     if timers.mark_to_write + timeout + 5 >= timers.lease:
         return "mark_to_write + timeout + 5 s must be shorter than timers.lease"
+    if timers.mark_to_write + timeout + timers.slice >= timers.lease:  # a slice may pass without a new mark
+        return "mark_to_write + timeout + slice must be shorter than timers.lease"
     if timeout + 3 >= timers.soft_shutdown:
         return "timeout + 3 s must be shorter than timers.soft_shutdown"
     if 2 * (timers.horizon + timers.slice + timeout) >= timers.visibility:

@@ -72,9 +72,11 @@ class Ask:
         history: only after the answer ``history``.
         depth: how many requests may be out for each connection, 1 or 2: a second one where the first usually
             ends in time for it.
-        missed: the departure that the one request of ``costs`` was granted and did not use: its units are
-            given back, whether there is another or not. It is out already: nothing is restated, and neither
-            connections nor urgent work nor turns matter. It may overlap other calls.
+        unused: departures that were granted and at which nothing left, each with its units: these are given
+            back. Where ``costs`` has a request, it is one of them and wants another departure: it is out
+            already, so neither connections nor urgent work nor turns matter. Nothing is restated, and it may
+            overlap other calls.
+        begun: of the grant that ``unused`` is from.
     """
 
     account: str
@@ -89,7 +91,8 @@ class Ask:
     is_urgent: bool = False
     history: History | None = None
     depth: int = 2
-    missed: int | None = None
+    unused: tuple[tuple[int, int], ...] = ()
+    begun: int = 0
 
     def __post_init__(self) -> None:
         """Refuse what would wait for ever."""
@@ -99,8 +102,8 @@ class Ask:
 
     @property
     def is_exchange(self) -> bool:
-        """Whether it asks for another departure instead of one that was missed."""
-        return self.missed is not None
+        """Whether it gives departures back, for another or for none."""
+        return bool(self.unused)
 
     @property
     def key(self) -> str:
@@ -127,7 +130,8 @@ class Ask:
             "urgent": self.is_urgent and not self.is_exchange,
             "first": self.is_urgent or self.is_exchange,
             "exchange": self.is_exchange,
-            "missed": self.missed or False,
+            "unused": self.unused,
+            "begun": self.begun,
         }
         return json.dumps(call | ({} if self.history is None else {"last": self.history.last_us}))
 
@@ -148,8 +152,9 @@ class Grant:
         next_in_us: how far the next departure is from now, at least; by this the caller stays or gives up.
         wait_us: how long to wait before the next call is of use.
         connections: how many requests this process may have under way at the same time, from now on.
+        begun: when the account's state began; what was granted by an earlier one is not counted any more.
         reason: why there are fewer departures than costs.
-        at_s: ``clock.elapsed_s`` of this machine, right after the answer came.
+        at_s: ``now`` on ``clock.elapsed_s`` of this machine, as closely as the quickest answers tell.
     """
 
     departures: tuple[int, ...]
@@ -157,25 +162,32 @@ class Grant:
     next_in_us: int
     wait_us: int
     connections: int
+    begun: int
     reason: Reason
     at_s: float
 
     @classmethod
     def read(cls, reply: Sequence[Any], *, at_s: float) -> Self:
         """Read what the script answered."""
-        reason, now, next_in_us, wait_us, connections, *departures = reply
+        reason, _, next_in_us, wait_us, connections, begun, *departures = reply
         return cls(
             departures=tuple(departures),
-            now=now,
+            now=cls.now_of(reply),
             next_in_us=next_in_us,
             wait_us=wait_us,
             connections=connections,
+            begun=begun,
             reason=Reason(reason.decode()),
             at_s=at_s,
         )
 
+    @staticmethod
+    def now_of(reply: Sequence[Any]) -> int:
+        """Return when the script answered."""
+        return int(reply[1])
+
     def local_s(self, departure: int) -> float:
-        """Return a departure on ``clock.elapsed_s`` of this machine: never early."""
+        """Return a departure on ``clock.elapsed_s`` of this machine."""
         return self.at_s + (departure - self.now) / SECOND_US
 
 

@@ -1,12 +1,15 @@
 -- Reserve departures and connections of one account in one step, by the clock of this Redis. Times are whole
 -- microseconds, which a double holds exactly. One value holds all that is known of the account, so nothing of
 -- it is lost alone; it never expires, since what is missing costs a pause.
---   KEYS[1] the state; ARGV[1] the call as JSON, see throttle.py
---   reply: reason, now, next_in, wait, connections, departure, departure, ...
+--   KEYS[1] the state; ARGV[1] the call as JSON, see call.py
+--   reply: reason, now, next_in, wait, connections, begun, departure, departure, ...
 
+local FORMAT = 1 -- of the state; to be raised with any change of what it holds
 local CELLS = 120
 local PAUSE = 50000 -- before the next call of a process that waits for what others do
 local PATIENCE = 500000 -- a process that went short is expected back so soon after its wait
+local STAY = 2000000 -- urgent work that waits longer gives its lease back; the ledger says when it is back
+local TURN = 1000000 -- so long a process keeps what others wait for
 local UNUSED = 3600000000 -- a window that no limit named for so long is counted no more
 
 local function clock()
@@ -24,22 +27,33 @@ local ask = cjson.decode(ARGV[1])
 local packed = redis.call('GET', KEYS[1])
 local state = packed and cmsgpack.unpack(packed)
 
--- Begin anew where nothing is known or it may be too old: another server, or its clock was set back.
-if not state or state.run ~= run or now < state.now then
-  state = { run = run, begun = now, last = 0, owed = 0, level = 0 }
+-- Begin anew where nothing is known, it may be too old (another server, or its clock was set back) or another
+-- version of this script wrote it.
+if not state or state.format ~= FORMAT or state.run ~= run or now < state.now then
+  state = { format = FORMAT, run = run, begun = now, last = 0, owed = 0, level = 0 }
   for _, name in ipairs({ 'recent', 'windows', 'members', 'urgent' }) do state[name] = {} end
 end
 state.now = now
 
 -- Connections are leases: a killed process stops restating them. The share that others want stays free for
--- them; who uses more than is left for it gets nothing until it has shrunk.
-local me, others, free = state.members[ask.process] or { served = 0, waits = 0 }, {}, ask.connections
+-- them; who uses more than is left for it gets nothing until it has shrunk. Where there are fewer than callers
+-- they go round: who has had some for a second, or has none, leaves one to each that waits, or takes a last one
+-- that nobody waits for whose turn was before.
+local others, free = {}, ask.connections
+local me = state.members[ask.process] or { served = 0, waits = 0, held = 0, turn = 0 }
 state.members[ask.process] = nil
 for name, member in pairs(state.members) do
   if member.expires > now then others[#others + 1] = member else state.members[name] = nil end
 end
+local share, waiting, ahead = math.floor(ask.connections / (#others + 1)), 0, 0
 for _, other in ipairs(others) do
-  free = free - math.max(other.held, math.min(other.wants, math.floor(ask.connections / (#others + 1))))
+  free = free - math.max(other.held, math.min(other.wants, share))
+  if other.held == 0 and other.expires > now + ask.lease - PATIENCE then -- it has called just now
+    waiting, ahead = waiting + 1, ahead + (other.turn < me.turn and 1 or 0)
+  end
+end
+if share == 0 and (me.held == 0 or now >= me.turn + TURN) then
+  free = math.max(free - waiting, math.min(1, free - ahead))
 end
 local used, wants = math.min(ask.in_use, ask.holds), ask.in_use + #ask.costs
 local held = math.max(used, math.min(wants, free))
@@ -66,9 +80,11 @@ for _, window in ipairs(now < ready and {} or ask.windows) do
   count.filled = count.filled or window.past ~= nil
   if not count.filled then reason = 'history' end
 end
-for length, count in pairs(ask.missed and ask.missed > ready and state.windows or {}) do -- nothing left then
-  local cell = math.floor(ask.missed / length)
-  if count.cells[cell] then count.cells[cell] = math.max(0, count.cells[cell] - ask.costs[1]) end
+for _, unused in ipairs(ask.begun == state.begun and ask.unused or {}) do -- counted here, and nothing left
+  for length, count in pairs(state.windows) do
+    local cell = math.floor(unused[1] / length)
+    if count.cells[cell] then count.cells[cell] = math.max(0, count.cells[cell] - unused[2]) end
+  end
 end
 if not state.calm and ask.last and now >= ready then -- may a request of before be under way?
   state.calm = ask.last >= 0 and ask.last < ask.deadline + 1000000 and ready + ask.deadline or 0
@@ -137,10 +153,13 @@ end
 local waits = { none = 0, history = 0, new = ready - now, urgent = PAUSE, connections = PAUSE, turn = ask.reach / 4 }
 local wait = math.floor(waits[reason or 'none'] or math.max(0, due - now - ask.lead - ask.reach / 2))
 local patience = now + math.min(wait, ask.lease) + PATIENCE
-if ask.urgent and #ask.costs > 0 then state.urgent[ask.process] = reason and patience end
+if ask.urgent and #ask.costs > 0 then
+  state.urgent[ask.process] = reason and math.min(patience, now + STAY + PATIENCE)
+end
 if not reason then patience = now + ask.lead + PAUSE end -- it may want more after its commit
 me.waits = #ask.costs > 0 and reason ~= 'connections' and patience or 0
 held = math.max(used, math.min(held, ask.in_use + #departures)) -- more would carry nothing
+if me.held == 0 and held > 0 then me.turn = now end
 me.in_use, me.held, me.wants, me.expires = ask.in_use, held, wants, now + ask.lease
 if wants > 0 and not ask.exchange then state.members[ask.process] = me end
 for tenth in pairs(state.recent) do
@@ -148,4 +167,4 @@ for tenth in pairs(state.recent) do
 end
 
 redis.call('SET', KEYS[1], cmsgpack.pack(state))
-return { reason or 'none', now, math.max(wait, due - now), wait, held, unpack(departures) }
+return { reason or 'none', now, math.max(wait, due - now), wait, held, state.begun, unpack(departures) }

@@ -13,17 +13,22 @@ GIVEN = "local now, run = tonumber(ARGV[2]), ARGV[3]"
 
 
 class Script:
-    """The real script on a real Redis, with the clock and the run of the server as the test says."""
+    """The real script on a real Redis, with the clock and the run of the server as the test says.
+
+    Attributes:
+        begun: when the state began that gave the last answer.
+    """
 
     def __init__(self, client: redis.Redis) -> None:
         text = script("reserve.lua")
         assert text.count(CLOCK) == 1
+        self.begun = 0
         self._redis = client
         self._run = client.register_script(text.replace(CLOCK, GIVEN))
 
     def reserve(self, ask: Ask, *, now: int, run: str) -> Answer:
         """Answer one call made at this time to a server of this run."""
-        reason, said, next_in, wait, connections, *departures = self._run(
+        reason, said, next_in, wait, connections, self.begun, *departures = self._run(
             keys=[ask.key], args=[ask.text, now, run]
         )
         assert said == now

@@ -61,6 +61,7 @@ class Step:
     gives_history: str = "asked"
     depth: int = 2
     is_exchange: bool = False
+    gives_back: int = 0
     event: str = ""
 
 
@@ -75,6 +76,7 @@ steps = st.builds(
     gives_history=st.sampled_from(["asked"] * 6 + ["always", "never"]),
     depth=st.sampled_from([1, 2, 2]),
     is_exchange=st.sampled_from([False] * 9 + [True]),
+    gives_back=st.sampled_from([0] * 9 + [1, 2, 12]),
     event=st.sampled_from([""] * 30 + ["limits", "limits", "killed", "lost", "other run", "clock back"]),
 )
 
@@ -86,6 +88,7 @@ class Caller:
     in_use: int = 0
     holds: int = 0
     granted: list[tuple[int, int]] = field(default_factory=list)  # departures and what they cost
+    begun: int = 0  # of the last grant
     name: str = field(default_factory=lambda: uuid.uuid4().hex)
 
 
@@ -116,6 +119,17 @@ class Both:
             case "killed":
                 self.callers[step.process] = Caller()
 
+    @staticmethod
+    def _unused(caller: Caller, step: Step) -> tuple[tuple[tuple[int, int], ...], tuple[int, ...]]:
+        """Return what a caller gives back, and what it asks for."""
+        n = step.gives_back or int(step.is_exchange)
+        unused = tuple(caller.granted.pop() for _ in range(min(n, len(caller.granted))))
+        if not unused:
+            return (), step.costs
+        if step.gives_back:  # some of a request may have dropped out only
+            return tuple((departure, (cost + 1) // 2) for departure, cost in unused), ()
+        return unused, (unused[0][1],)
+
     def call(self, step: Step) -> None:
         """Ask both."""
         caller = self.callers[step.process]
@@ -124,8 +138,7 @@ class Both:
         gives_history = step.gives_history == "always" or (
             step.gives_history == "asked" and self.asked_for_history
         )
-        missed, cost = caller.granted.pop() if step.is_exchange and caller.granted else (None, 0)
-        costs = (cost,) if missed else step.costs
+        unused, costs = self._unused(caller, step)
         ask = Ask(
             account=self.account,
             process=caller.name,
@@ -138,16 +151,22 @@ class Both:
             deadline_us=10_000_000,
             is_urgent=step.is_urgent,
             depth=step.depth,
-            missed=missed,
+            unused=unused,
+            begun=caller.begun,
             history=step.history if gives_history else None,
         )
         expected = self.model.reserve(ask, now=self.now, run=self.run)
 
         assert expected == self.script.reserve(ask, now=self.now, run=self.run)
 
+        assert self.model.state is not None
+        assert self.model.state.begun == self.script.begun
+
         self.asked_for_history = expected[0] == Reason.HISTORY
+        if expected[4] and caller.begun != self.script.begun:
+            caller.begun, caller.granted = self.script.begun, []
         caller.granted += zip(expected[4], ask.costs, strict=False)
-        if missed is None:
+        if not unused:
             caller.holds = expected[3]
             caller.in_use += len(expected[4])
 
@@ -178,6 +197,7 @@ crowd = st.builds(
     costs=st.lists(st.integers(1, 3), min_size=1, max_size=12).map(tuple),
     is_urgent=st.sampled_from([False] * 19 + [True]),
     is_exchange=st.sampled_from([False] * 9 + [True]),
+    gives_back=st.sampled_from([0] * 9 + [3]),
 )
 crowded = st.builds(
     Limits,

@@ -3,7 +3,8 @@
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -118,3 +119,25 @@ def test_how_an_account_stands_is_told_without_touching_it(throttle: Throttle, a
         ask.account: Standing(per_second=4, in_use=4, connections=4, processes=1),
         "unknown": Standing(per_second=0, in_use=0, connections=0, processes=0),
     }
+
+
+def refuse_info(server: OwnRedis) -> str:
+    """Let a user do all but what hosted servers often forbid; return an address with it."""
+    server.client().acl_setuser(
+        "narrow", enabled=True, passwords=["+key"], categories=["+@all", "-@dangerous"], keys=["*"]
+    )
+    return server.url.replace("//", "//narrow:key@")
+
+
+def be_full(server: OwnRedis) -> str:
+    server.client().config_set("maxmemory-policy", "noeviction")
+    server.client().config_set("maxmemory", "1kb")
+    return server.url
+
+
+@pytest.mark.parametrize("refuse", [refuse_info, be_full])
+def test_a_server_that_refuses_is_not_called_away(
+    server: OwnRedis, ask: Ask, refuse: Callable[[OwnRedis], str]
+) -> None:
+    with closing(Throttle(refuse(server))) as throttle, pytest.raises(BrokerError, match="Redis refuses"):
+        throttle.reserve(ask)

@@ -1,5 +1,6 @@
 """Connections of an account over its processes: leases that no kill and no loss makes more of."""
 
+import heapq
 import uuid
 from dataclasses import dataclass
 
@@ -54,7 +55,7 @@ class Gate:
         asked: int = 0,
         history: History | None = None,
         depth: int = 2,
-        missed: int | None = None,
+        unused: tuple[tuple[int, int], ...] = (),
     ) -> str:
         """Ask for so many requests of one unit; the process takes them all."""
         ask = Ask(
@@ -69,7 +70,7 @@ class Gate:
             deadline_us=DEADLINE_US,
             history=history,
             depth=depth,
-            missed=missed,
+            unused=unused,
         )
         reason, _, _, process.holds, departures = self._script.reserve(ask, now=self.now, run="a")
         process.in_use += len(departures)
@@ -156,7 +157,7 @@ def test_an_exchange_needs_no_connection_and_restates_none(gate: Gate) -> None:
     one, two, nobody = Process("one"), Process("two"), Process("one")
     gate.call(one, asked=100)
 
-    reason = gate.call(nobody, asked=1, missed=1)
+    reason = gate.call(nobody, asked=1, unused=((1, 1),))
     gate.call(two, asked=10)
 
     assert (reason, nobody.in_use) == ("none", 1)
@@ -193,6 +194,39 @@ def test_after_a_loss_with_nothing_under_way_connections_are_given_at_once(gate:
     gate.call(one, asked=10)
 
     assert one.holds == 10
+
+
+def in_turn(script: Script, *, connections: int, processes: int, seconds: int = 10) -> list[int]:
+    """Let processes send all the time by requests of 50 ms; return how many each sent."""
+    gate = Gate(script, connections=connections)
+    gate.open()
+    everyone = [Process(f"{number}") for number in range(processes)]
+    sent, ends = [0] * processes, [list[int]() for _ in everyone]
+    turns = [(gate.now + 1000 * number, number) for number in range(processes)]
+    over = gate.now + 1_000_000 * seconds
+    while turns[0][0] < over:
+        gate.now, number = heapq.heappop(turns)
+        process = everyone[number]
+        ends[number] = out = [end for end in ends[number] if end > gate.now]
+        process.in_use = len(out)
+        gate.call(process, asked=20)
+        begun = process.in_use - len(out)
+        sent[number] += begun
+        out += [gate.now + LEAD_US + 50_000 * (1 + n // process.holds) for n in range(begun)]
+        heapq.heappush(turns, (max(out) + 1000 if out else gate.now + 50_000, number))
+    return sent
+
+
+@pytest.mark.parametrize(("connections", "processes"), [(1, 2), (1, 4), (2, 3), (2, 5), (4, 6), (16, 20)])
+def test_where_there_are_fewer_connections_than_processes_they_go_round(
+    script_at: Script, connections: int, processes: int
+) -> None:
+    (alone,) = in_turn(script_at, connections=connections, processes=1)
+
+    sent = in_turn(script_at, connections=connections, processes=processes)
+
+    assert min(sent) >= 0.6 * sum(sent) / processes
+    assert sum(sent) >= 0.8 * alone
 
 
 @settings(max_examples=40, deadline=None)

@@ -6,13 +6,14 @@ from itertools import pairwise
 from random import Random
 
 import pytest
+import redis
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.integration.throttle.conftest import Script
-from tests.integration.throttle.greedy import Caller, run
+from tests.integration.throttle.greedy import EMPTY, START_US, Caller, run
 from tests.throttle_model import most_units
-from worker.throttle.call import Ask, History
+from worker.throttle.call import Ask, History, Reason
 from worker.throttle.limits import Limit, Limits
 
 pytestmark = pytest.mark.redis
@@ -134,6 +135,42 @@ def test_callers_that_share_a_longer_window_get_the_same(script_at: Script, acco
     run(script_at, everyone, account=account, seconds=1800)
 
     assert abs(everyone[0].units - everyone[1].units) <= 5
+
+
+def test_a_departure_is_given_back_to_the_count_that_has_it_and_to_no_later_one(
+    script_at: Script, account: str
+) -> None:
+    def granted(now: int, *, unused: tuple[tuple[int, int], ...] = (), begun: int = 0) -> tuple[int, ...]:
+        costs = () if unused else (1,)
+        asked = replace(ask, costs=costs, unused=unused, begun=begun, history=EMPTY)
+        return script_at.reserve(asked, now=now, run="a")[4]
+
+    ask = callers(1, limits((1, 3600)))[0].ask(account)
+    granted(START_US)
+    (first,) = granted(START_US + 2_000_000)
+    begun = script_at.begun
+
+    granted(START_US + 2_100_000, unused=((first, 1),), begun=begun)
+    (again,) = granted(START_US + 2_200_000)
+    assert granted(START_US + 2_300_000) == ()
+
+    granted(START_US - 3_000_000)  # the clock was set back: all begins anew
+    assert len(granted(START_US - 1_000_000)) == 1
+    granted(START_US - 900_000, unused=((again, 1),), begun=begun)
+    assert granted(START_US - 800_000) == ()
+
+
+def test_what_another_version_of_the_script_wrote_is_forgotten(
+    script_at: Script, redis_url: str, account: str
+) -> None:
+    ask = callers(1, limits((5, 1)))[0].ask(account)
+    now = START_US + 1
+    with redis.Redis.from_url(redis_url) as client:
+        client.eval(
+            f"redis.call('SET', KEYS[1], cmsgpack.pack({{ run = 'a', now = {START_US} }}))", 1, ask.key
+        )
+
+    assert script_at.reserve(ask, now=now, run="a")[0] == Reason.NEW
 
 
 @pytest.mark.parametrize(("before", "after", "apart_us"), [(1, 100, 80_000), (100, 1, 8_000_000)])

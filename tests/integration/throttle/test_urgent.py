@@ -75,6 +75,19 @@ def test_urgent_work_that_does_not_come_back_is_not_waited_for(line: Line) -> No
     assert (before, line.call("bulk")[0]) == ("urgent", "none")
 
 
+def test_urgent_work_whose_departure_is_far_is_waited_for_no_longer_than_a_child_stays(line: Line) -> None:
+    line.now += 900_000
+    line.call("bulk", costs=(20,))
+    wait_us = line.call("urgent", is_urgent=True)[2]
+    assert wait_us > 19_000_000
+
+    line.now += 2_500_000 - 1
+    before = line.call("bulk")[0]
+    line.now += 1
+
+    assert (before, line.call("bulk")[0]) == ("urgent", "rate")
+
+
 def test_urgent_work_that_was_given_back_waits_on(line: Line) -> None:
     line.call("urgent", is_urgent=True)
     line.call("urgent", is_urgent=True, costs=())

@@ -14,6 +14,10 @@ def none(_left_s: float) -> float | None:
     return None
 
 
+def nothing() -> None:
+    """Have nothing to give back."""
+
+
 def departure(
     in_s: float | None,
     *,
@@ -25,7 +29,9 @@ def departure(
     marked_at = Stamp(now.elapsed - age_s, now.wall - age_s)
     late_s = LATE_S if in_s is not None else math.inf
     at_s = elapsed_s() + (in_s or 0.0)
-    return Departure(at_s=at_s, late_s=late_s, marked_at=marked_at, mark_s=mark_s, exchange=exchange)
+    return Departure(
+        at_s=at_s, late_s=late_s, marked_at=marked_at, mark_s=mark_s, exchange=exchange, give_back=nothing
+    )
 
 
 def test_nothing_leaves_before_its_time() -> None:
@@ -39,7 +45,9 @@ def test_nothing_leaves_before_its_time() -> None:
 
 def test_where_nothing_sets_a_pace_any_moment_after_it_is_right() -> None:
     now = Stamp.now()
-    later = Departure(at_s=now.elapsed - 1, marked_at=now, mark_s=SLACK_S, exchange=none, late_s=math.inf)
+    later = Departure(
+        at_s=now.elapsed - 1, marked_at=now, mark_s=SLACK_S, exchange=none, give_back=nothing, late_s=math.inf
+    )
 
     later.wait()
 
@@ -79,7 +87,9 @@ def test_a_mark_that_is_too_old_is_not_acted_upon(in_s: float | None) -> None:
 def test_a_machine_that_slept_on_one_clock_only_has_an_old_mark() -> None:
     now = Stamp.now()
     marked_at = Stamp(now.elapsed, now.wall - 60)
-    thawed = Departure(at_s=now.elapsed, marked_at=marked_at, mark_s=0.25, exchange=none, late_s=math.inf)
+    thawed = Departure(
+        at_s=now.elapsed, marked_at=marked_at, mark_s=0.25, exchange=none, give_back=nothing, late_s=math.inf
+    )
 
     with pytest.raises(TooLate, match="too old"):
         thawed.wait()
