@@ -31,7 +31,7 @@ from worker.log import configure_logging
 from worker.providers import Account, accounts_of, children_of
 from worker.retry import Policy
 from worker.sending import run
-from worker.sending.desk import Desk, started_pool
+from worker.sending.desk import Desk, freeze_memory, started_pool
 from worker.sending.pace import Pace
 from worker.sending.record import Judge
 from worker.sending.seats import Seats
@@ -149,7 +149,7 @@ def _desk(provider: str) -> Desk:
     connections = account.provider.connections
     pace = _pace(account)
     adapter, client = account.open(connections=connections)
-    return Desk(
+    desk = Desk(
         engine=_engine(),
         owner=f"{socket.gethostname()}:{os.getpid()}",
         gateway=Gateway(adapter=adapter, client=client, options=account.provider.options),
@@ -165,3 +165,5 @@ def _desk(provider: str) -> Desk:
         should_stop=lambda: bool(_stopping.value),
         should_hurry=lambda: bool(_stopping.value >= _HURRIES),
     )
+    freeze_memory()
+    return desk

@@ -26,7 +26,7 @@ from worker.gateways.base import HttpRequest
 from worker.gateways.http import Client
 from worker.roles import die_with_parent
 from worker.sending.departures import Departure
-from worker.sending.desk import started_pool
+from worker.sending.desk import freeze_memory, started_pool
 from worker.sending.pace import Pace, enough_out
 from worker.throttle.call import Ask, Grant, History
 from worker.throttle.limits import Limits
@@ -199,6 +199,7 @@ def main(text: str) -> None:
         client=Client(connections=case.connections, timeout_s=TIMEOUT_S),
         pool=started_pool(case.connections, name="sender"),
     )
+    freeze_memory()
     print("ready", flush=True)  # noqa: T201 - for who started it
     word = sys.stdin.readline()
     if word:
