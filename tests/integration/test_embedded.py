@@ -1,6 +1,8 @@
+import os
 import stat
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -10,7 +12,9 @@ import psutil
 import pytest
 import redis
 
-from worker.embedded import EmbeddedRedis, join
+from worker.embedded import EmbeddedRedis, find_server, join, server
+from worker.embedded.keeper import Keeper
+from worker.embedded.locks import SHARED, open_lock, try_lock
 from worker.errors import BrokerError
 from worker.waiting import within
 
@@ -199,6 +203,25 @@ def test_the_keeper_outlives_a_sigterm_while_somebody_uses_redis(hold: EmbeddedR
 
     assert within(DEADLINE_S, lambda: answers(hold))
     assert keeper_of(hold) == keeper
+
+
+def test_a_server_that_is_killed_before_its_keeper_has_seen_it_is_started_again(folder: Path) -> None:
+    folder.mkdir()
+    users = open_lock(folder / "users.lock")
+    assert try_lock(users, mode=SHARED)
+    keeper = Keeper(folder, program=find_server())
+    for child in psutil.Process().children():
+        if str(folder) in child.cmdline():
+            child.kill()
+    keeping = threading.Thread(target=keeper.keep)
+    keeping.start()
+
+    is_there_again = within(DEADLINE_S, lambda: server.answers(folder))
+    os.close(users)
+    keeping.join(DEADLINE_S)
+
+    assert is_there_again
+    assert not keeping.is_alive()
 
 
 def test_many_who_come_and_go_all_find_a_server(folder: Path) -> None:

@@ -29,6 +29,8 @@ class Keeper:
     def keep(self) -> bool:
         """Block until the last user is gone, then stop Redis; say whether Redis had started at all.
 
+        One that was killed before we saw it answer had started as far as anybody knows: it is started again.
+
         Redis is stopped before our lock on the users ends: who comes in between waits for that.
         """
         try:
@@ -45,7 +47,8 @@ class Keeper:
         def is_decided() -> bool:
             return server.answers(self._folder) or server.is_gone(self._redis)
 
-        return within(START_S, is_decided) and server.answers(self._folder)
+        is_in_time = within(START_S, is_decided)
+        return is_in_time and (server.answers(self._folder) or server.was_killed(self._redis))
 
     def _watch(self) -> None:
         delay_s = 0.0

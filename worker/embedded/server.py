@@ -173,6 +173,15 @@ def is_gone(process: psutil.Process) -> bool:
     return True
 
 
+def was_killed(process: psutil.Process) -> bool:
+    """Say whether a signal has ended a server; of one that was adopted nobody is told how it ended."""
+    try:
+        code: int | None = process.wait(timeout=0)
+    except psutil.TimeoutExpired:
+        return False
+    return (code or 0) < 0
+
+
 def _is_zombie(process: psutil.Process) -> bool:
     try:
         return bool(process.status() == psutil.STATUS_ZOMBIE)
