@@ -28,6 +28,7 @@ def test_after_a_kill_nothing_runs_on_and_nothing_is_sent_twice(
     place: Place, gateway: Sandbox, kill: Callable[[Place, Started], None]
 ) -> None:
     place.write_numbers("members.csv", 60)
+    place.environment["BULKSEND_TIMERS__SETTLE"] = "1h"  # a slow machine would ask the gateway before the end
     gateway.set_faults(latency_ms=1000)
 
     with place.started(*ORDER) as send:

@@ -1,3 +1,4 @@
+import gc
 import os
 import tracemalloc
 from collections.abc import Callable
@@ -215,6 +216,7 @@ def test_a_pipe_can_be_read() -> None:
 
 
 def test_the_file_is_closed_when_the_reading_is_given_up(read: Read) -> None:
+    gc.collect()  # what other tests have left open
     before = open_files()
     recipients = read("mobile\n20304050\n20304051\n")
     next(iter(recipients))
