@@ -51,7 +51,11 @@ class NotSent(BulksendError):
 
 
 class TooLate(NotSent):
-    """The mark is too old to be acted upon: take it back and mark again; the gateway is not to blame."""
+    """The mark cannot be acted upon any more: take it back and mark again; the gateway is not to blame."""
+
+
+class LoginRefused(NotSent):
+    """The gateway does not let the account in: nothing more leaves until that is mended."""
 
 
 class OutcomeUnknown(BulksendError):

@@ -58,6 +58,22 @@ class SubmissionOutcome(enum.StrEnum):
     UNKNOWN = "unknown"
 
 
+class PushOutcome(enum.StrEnum):
+    """What became of a delivery report that a gateway pushed."""
+
+    MATCHED = "matched"  # what it says is in the ledger
+    UNKNOWN = "unknown"  # it is of no message that we know of, so far
+    UNREADABLE = "unreadable"
+
+
+class Taking(enum.StrEnum):
+    """What became of the wish that the gateway gives back what it keeps until its time."""
+
+    BACK = "back"  # it will not leave
+    TOO_LATE = "too_late"
+    UNCLEAR = "unclear"  # told, and nothing is known of it: it may be asked again
+
+
 _M = MessageState
 
 PROVEN = frozenset({_M.ACCEPTED, _M.DELIVERED, _M.UNDELIVERED, _M.EXPIRED})
@@ -77,13 +93,17 @@ MESSAGE_TRANSITIONS: Mapping[MessageState, frozenset[MessageState]] = {
     _M.ACCEPTED: _DELIVERY | {_M.CANCELLED},
     _M.DELIVERED: frozenset(),
     _M.UNDELIVERED: frozenset({_M.DELIVERED}),
-    _M.EXPIRED: frozenset({_M.DELIVERED}),
+    _M.EXPIRED: frozenset({_M.UNDELIVERED, _M.DELIVERED}),
     _M.REJECTED: frozenset({_M.QUEUED, *PROVEN}),
     _M.SUPPRESSED: PROVEN,
     _M.FAILED: frozenset({_M.QUEUED, *PROVEN}),
     _M.CANCELLED: PROVEN,
 }
-"""From state to the states it may become. Proof of acceptance counts from any state not yet proven."""
+"""From state to the states it may become. Proof of acceptance counts from any state not yet proven.
+
+Words about delivery are ordered by how much they tell, so that they lead to the same state in any order: that
+the time ran out, that it failed, that it arrived.
+"""
 
 _C = CampaignState
 

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from hypothesis import strategies as st
 
 from tests.contract.cases import (
     ANNA,
     BO,
     CARL,
+    HOST,
     QUESTIONS,
     REFERENCE,
     SECOND_REFERENCE,
+    SENT_AT_S,
     AskCase,
     CheckCase,
     Expected,
@@ -19,11 +25,17 @@ from tests.contract.cases import (
     reply,
     says,
 )
-from worker.gateways.base import Verdict
+from worker.gateways.base import Question, Verdict
+from worker.states import MessageState
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from hypothesis.strategies import SearchStrategy
 
 UNREADABLE = "the answer shows no credit that can be read"
 USED_UP = "the credit is used up"
-URL = "http://127.0.0.1:1/cpsms/v2"
+URL = f"{HOST}/cpsms/v2"
 
 CHECKS = (
     *(
@@ -163,27 +175,49 @@ def row(to: object, reference: object = REFERENCE, **changes: object) -> dict[st
     return plain | changes
 
 
-def has(parts: int | None = 1, cost: str | None = "1") -> Expected:
-    return Expected(verdict=Verdict.ACCEPTED, parts=parts, cost=None if cost is None else Decimal(cost))
+def has(parts: int | None = 1, cost: str | None = "1", delivery: MessageState | None = None) -> Expected:
+    return Expected(
+        verdict=Verdict.ACCEPTED,
+        parts=parts,
+        cost=None if cost is None else Decimal(cost),
+        delivery=delivery,
+        provider_ref=REFERENCE,
+    )
+
+
+def has_second() -> Expected:
+    return dataclasses.replace(has(), provider_ref=SECOND_REFERENCE)
+
+
+def logs() -> SearchStrategy[bytes]:
+    references = st.sampled_from([REFERENCE, SECOND_REFERENCE, "", "another", None, 7])
+    numbers = st.sampled_from([ANNA, ANNA[1:], int(ANNA), BO, CARL, CARL[1:], "45", None])
+    odd = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.lists(st.none())
+    rows = st.fixed_dictionaries(
+        {"userReference": references | odd, "to": numbers | odd},
+        optional={
+            "smsAmount": odd,
+            "pointPrice": odd,
+            "timeSent": odd,
+            "dlrStatus": st.integers(0, 9) | odd,
+            "dlrStatusText": odd,
+        },
+    )
+    return st.lists(rows | odd, max_size=6).map(lambda rows: json.dumps(rows).encode())
 
 
 ANNAS, BOS, CARLS = row("4520304050"), row("4520304051"), row("46701234567", SECOND_REFERENCE)
 ONLY_ANNA = {REFERENCE: {ANNA: has()}}
 
-HEARS = (
+PLAIN_HEARS = (
     HearCase(name="an empty log", reply=says(200, []), heard={}),
     HearCase(name="one row", reply=says(200, [ANNAS]), heard=ONLY_ANNA),
     HearCase(
         name="all rows, in another order",
         reply=says(200, [CARLS, BOS, ANNAS]),
-        heard={REFERENCE: {ANNA: has(), BO: has()}, SECOND_REFERENCE: {CARL: has()}},
+        heard={REFERENCE: {ANNA: has(), BO: has()}, SECOND_REFERENCE: {CARL: has_second()}},
     ),
     HearCase(name="a row twice", reply=says(200, [ANNAS, ANNAS]), heard=ONLY_ANNA),
-    HearCase(
-        name="a row that could not be delivered, which was accepted all the same",
-        reply=says(200, [row("4520304050", dlrStatus=2, dlrStatusText="Failed")]),
-        heard=ONLY_ANNA,
-    ),
     HearCase(
         name="rows of others",
         reply=says(
@@ -204,17 +238,17 @@ HEARS = (
         reply=says(
             200, [row(to) for to in ("4520304052", "20304050", "004520304050", "", None, ["4520304050"])]
         ),
-        heard={},
+        heard={REFERENCE: {}},
     ),
     HearCase(
         name="our reference with the number of another question",
         reply=says(200, [row("46701234567"), row("4520304050", SECOND_REFERENCE)]),
-        heard={},
+        heard={REFERENCE: {}, SECOND_REFERENCE: {}},
     ),
     HearCase(
         name="a plus, blanks and a JSON number",
         reply=says(200, [row("+4520304050"), row(4520304051), row(" 46701234567 ", SECOND_REFERENCE)]),
-        heard={REFERENCE: {ANNA: has(), BO: has()}, SECOND_REFERENCE: {CARL: has()}},
+        heard={REFERENCE: {ANNA: has(), BO: has()}, SECOND_REFERENCE: {CARL: has_second()}},
     ),
     HearCase(
         name="amounts in words",
@@ -275,3 +309,82 @@ HEARS = (
         for octets in (1, 20)
     ),
 )
+
+
+DELIVERED, UNDELIVERED, EXPIRED = MessageState.DELIVERED, MessageState.UNDELIVERED, MessageState.EXPIRED
+
+
+def delivered(codes: Mapping[object, MessageState | None]) -> tuple[HearCase, ...]:
+    kept = {
+        None: None,
+        DELIVERED: None,
+        UNDELIVERED: "2",
+        EXPIRED: next((str(code) for code in codes if codes[code] is EXPIRED), None),
+    }
+    return tuple(
+        HearCase(
+            name=f"delivery {code!r:.20}",
+            reply=says(200, [row("4520304050", dlrStatus=code, dlrStatusText="Some words")]),
+            heard={REFERENCE: {ANNA: dataclasses.replace(has(delivery=delivery), code=kept[delivery])}},
+        )
+        for code, delivery in codes.items()
+    )
+
+
+OF_BOTH: Mapping[object, MessageState | None] = {
+    0: None,
+    None: None,
+    "": None,
+    1: DELIVERED,
+    "1": DELIVERED,
+    " 1 ": DELIVERED,
+    2: UNDELIVERED,
+    3: None,
+    5: None,
+    -1: None,
+    1.5: None,
+    "Received": None,
+    10**40: None,
+}
+OF_2020 = delivered({**OF_BOTH, 4: None, 8: EXPIRED})
+OF_2016 = delivered({**OF_BOTH, 4: EXPIRED, 8: None})
+
+GROUP_QUESTION = Question(reference=REFERENCE, recipients=("group:12345",), sent_at_s=SENT_AT_S)
+TWICE = tuple(
+    HearCase(
+        name=f"a row twice, with {codes}",
+        reply=says(200, [row("4520304050", dlrStatus=code) for code in codes]),
+        heard={REFERENCE: {ANNA: has(delivery=delivery)}},
+    )
+    for codes, delivery in {
+        (0, 1): DELIVERED,
+        (1, 0): DELIVERED,
+        (1, 2): DELIVERED,
+        (2, 1): DELIVERED,
+        (2, 0): UNDELIVERED,
+        (0, 2): UNDELIVERED,
+    }.items()
+)
+GROUPS = (
+    HearCase(
+        name="a group, from any row of its request",
+        questions=(GROUP_QUESTION,),
+        reply=says(200, [row("4520304077", dlrStatus=1), row("4520304078", dlrStatus=2)]),
+        heard={REFERENCE: {"group:12345": has(None, None)}},
+    ),
+    HearCase(
+        name="a group, from a row without a number",
+        questions=(GROUP_QUESTION,),
+        reply=says(200, [row("", dlrStatus=1)]),
+        heard={REFERENCE: {"group:12345": has(None, None)}},
+    ),
+    HearCase(
+        name="a group of which nothing is known",
+        questions=(GROUP_QUESTION,),
+        reply=says(200, [row("4520304077", SECOND_REFERENCE)]),
+        heard={},
+    ),
+)
+
+HEARS = PLAIN_HEARS + TWICE + GROUPS + OF_2020
+HEARS_2016 = PLAIN_HEARS[:2] + OF_2016

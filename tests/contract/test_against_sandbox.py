@@ -1,20 +1,27 @@
-"""The adapter against the simulator, over real sockets: what was accepted is what is heard afterwards."""
+"""Every adapter against its simulator, over real sockets: what was accepted is what is heard afterwards."""
 
-from collections.abc import Callable, Iterator, Mapping
-from decimal import Decimal
+from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.contract.cases import ANNA, BO, CARL, REFERENCE, submission
+from tests.contract.cases import ANNA, BO, CARL, PROVIDER_REF, REFERENCE, SENDER, TEXT
+from tests.contract.lines import PREFIXES, Line, line_to
 from tests.sandbox.running import Sandbox
 from worker.clock import Stamp
 from worker.errors import OutcomeUnknown
-from worker.gateways.base import HttpRequest, Outcome, Question, Verdict
-from worker.gateways.cpsms import Cpsms
-from worker.gateways.http import LOOKUP_BODY_LIMIT, Client
+from worker.gateways import GATEWAYS, make_adapter
+from worker.gateways.base import Capabilities, Outcome, Taken, Verdict
+from worker.gateways.http import Client
+from worker.states import MessageState
 
 REFUSED = "+4520304099"
-QUESTION = Question(reference=REFERENCE, recipients=(ANNA,), sent_at_s=0.0)
+BAD_NUMBER = "+4599990001"  # these choose their own outcome, see the simulator's help
+AHEAD_S = 7200
+DELIVERIES = {
+    "+4599990010": MessageState.DELIVERED,
+    "+4599990011": MessageState.UNDELIVERED,
+    "+4599990014": None,
+}
 
 
 @pytest.fixture
@@ -25,147 +32,217 @@ def client() -> Iterator[Client]:
 
 
 @pytest.fixture
-def adapter(sandbox: Sandbox) -> Cpsms:
-    return adapter_of(sandbox)
+def line(request: pytest.FixtureRequest, sandbox: Sandbox, client: Client) -> Line:
+    line = line_to(request.param, sandbox=sandbox, client=client)
+    line.session = line.begin()  # before any fault is set
+    return line
 
 
-def adapter_of(sandbox: Sandbox, *, username: str = "acme") -> Cpsms:
-    return Cpsms(base_url=f"{sandbox.url}/cpsms/v2", username=username, secret="key")
+def gateways_that(has: Callable[[Capabilities], bool]) -> pytest.MarkDecorator:
+    """Join a line to each gateway of which this holds."""
+    names = [name for name in sorted(GATEWAYS) if has(GATEWAYS[name].capabilities) and name in PREFIXES]
+    return pytest.mark.parametrize("line", names, indirect=True)
 
 
-def submit(adapter: Cpsms, client: Client, *recipients: str) -> Mapping[str, Outcome]:
-    asked = submission(*recipients)
-    return adapter.read(asked, client.exchange(adapter.build(asked)))
+each_gateway = gateways_that(lambda _has: True)
+gateways_that_tell = gateways_that(lambda has: has.lookup is not None)
+gateways_that_take_back = gateways_that(lambda has: has.cancel_ahead_s is not None)
+gateways_that_show_the_account = pytest.mark.parametrize(
+    "line",
+    [
+        name
+        for name in sorted(GATEWAYS.keys() & PREFIXES.keys())
+        if make_adapter(name, username="acme", secret="key").check()
+    ],
+    indirect=True,
+)
 
 
-def silent(adapter: Cpsms, client: Client, *recipients: str) -> bool:
-    """Submit and say whether nobody can tell what became of it."""
-    try:
-        outcomes = submit(adapter, client, *recipients)
-    except OutcomeUnknown:
-        return True
-    return {outcome.verdict for outcome in outcomes.values()} == {Verdict.AMBIGUOUS}
+def several(line: Line) -> tuple[str, ...]:
+    return (ANNA, BO, CARL)[: line.adapter.capabilities.max_recipients]
 
 
-def ask(adapter: Cpsms, client: Client, *recipients: str) -> set[str] | None:
-    question = Question(reference=REFERENCE, recipients=recipients, sent_at_s=Stamp.now().wall)
-    reply = client.exchange(adapter.ask([question]), body_limit=LOOKUP_BODY_LIMIT)
-    heard = adapter.hear([question], reply)
-    return None if heard is None else set(heard.get(REFERENCE, {}))
+def test_every_gateway_has_a_simulator() -> None:
+    assert GATEWAYS.keys() <= PREFIXES.keys()
 
 
+@each_gateway
+def test_submission_is_accepted_as_it_was_meant(line: Line) -> None:
+    outcomes = line.submit(*several(line))
+
+    assert {outcome.verdict for outcome in outcomes.values()} == {Verdict.ACCEPTED}
+    assert [(each["msisdn"], each["text"], each["sender"]) for each in line.accepted()] == [
+        (msisdn, TEXT, SENDER) for msisdn in several(line)
+    ]
+
+
+@each_gateway
+def test_bad_number_costs_the_others_nothing(line: Line) -> None:
+    numbers = (*several(line)[:-1], BAD_NUMBER)
+    outcomes = line.submit(*numbers)
+
+    verdicts = {msisdn: outcome.verdict for msisdn, outcome in outcomes.items()}
+    if Verdict.SPLIT in verdicts.values():
+        assert set(verdicts.values()) == {Verdict.SPLIT}
+        assert line.numbers() == []
+        assert line.submit(BAD_NUMBER)[BAD_NUMBER].verdict is Verdict.RECIPIENT
+    else:
+        assert verdicts[BAD_NUMBER] is Verdict.RECIPIENT
+        assert line.numbers() == list(numbers[:-1])
+
+
+@pytest.mark.parametrize("gateway", sorted(GATEWAYS.keys() & PREFIXES.keys()))
+def test_account_that_is_not_let_in_is_halted_before_anything_is_accepted(
+    gateway: str, sandbox: Sandbox, client: Client
+) -> None:
+    stranger = line_to(gateway, sandbox=sandbox, client=client, username="bad")
+    login = stranger.adapter.login
+    if login is None:
+        outcomes = stranger.submit(*several(stranger))
+        assert {outcome.verdict for outcome in outcomes.values()} == {Verdict.ACCOUNT}
+    else:
+        refusal = login.read(stranger.client.exchange(login.request()))
+        assert isinstance(refusal, Outcome)
+        assert refusal.verdict is Verdict.ACCOUNT
+
+    assert stranger.accepted() == []
+
+
+@each_gateway
+def test_account_without_credit_is_halted(line: Line) -> None:
+    line.set_faults(out_of_credit=True)
+
+    outcomes = line.submit(*several(line))
+
+    assert {outcome.verdict for outcome in outcomes.values()} == {Verdict.ACCOUNT}
+    assert line.accepted() == []
+
+
+@each_gateway
+def test_refusal_for_being_too_quick_is_throttled(line: Line) -> None:
+    line.set_faults(refuse_429=1, retry_after_s=7)
+    outcomes = line.submit(*several(line))
+
+    assert {(each.verdict, each.retry_after_s) for each in outcomes.values()} == {(Verdict.THROTTLED, 7.0)}
+    assert line.accepted() == []
+
+
+@each_gateway
 @pytest.mark.parametrize("fault", ["reset_after", "hang_after", "error_500_after", "malformed"])
-def test_exactly_the_accepted_recipients_are_heard_after_a_silent_acceptance(
-    sandbox: Sandbox, adapter: Cpsms, client: Client, fault: str
-) -> None:
-    sandbox.set_faults(refuse_numbers=[REFUSED[-4:]])
-    sandbox.send([CARL[1:], "4520304052"], reference="of-somebody-else", message="not ours")
-    sandbox.set_faults(**{fault: 1})
+def test_silent_acceptance_is_unknown(line: Line, fault: str) -> None:
+    line.set_faults(**{fault: 1})
 
-    assert silent(adapter, client, ANNA, BO, REFUSED)
-    heard = ask(adapter, client, ANNA, BO, REFUSED, CARL)
-    assert heard == {line["msisdn"] for line in sandbox.accepted() if line["reference"] == REFERENCE}
-    assert heard == {ANNA, BO}
+    assert line.is_silent(*several(line))
+    assert line.numbers() == list(several(line))
 
 
+@gateways_that_tell
+@pytest.mark.parametrize("fault", ["reset_after", "hang_after", "error_500_after", "malformed"])
+def test_exactly_the_accepted_recipients_are_heard_after_a_silent_acceptance(line: Line, fault: str) -> None:
+    line.set_faults(**{fault: 1})
+    line.is_silent(*several(line))
+
+    heard = line.ask(*several(line), REFUSED)
+
+    assert heard is not None
+    assert set(heard) == set(several(line))
+
+
+@gateways_that_tell
 @pytest.mark.parametrize("fault", ["reset_before", "hang_before", "error_500_before"])
-def test_nothing_is_heard_of_a_request_that_was_not_accepted(
-    sandbox: Sandbox, adapter: Cpsms, client: Client, fault: str
-) -> None:
-    sandbox.set_faults(**{fault: 1})
+def test_nothing_is_heard_of_a_request_that_was_not_accepted(line: Line, fault: str) -> None:
+    line.set_faults(**{fault: 1})
 
-    assert silent(adapter, client, ANNA, BO)
-    assert ask(adapter, client, ANNA, BO) == set()
+    assert line.is_silent(*several(line))
+    heard = line.ask(*several(line))
 
-
-@pytest.mark.parametrize("status", [409, 429])
-def test_question_that_comes_too_early_says_nothing(
-    sandbox: Sandbox, adapter: Cpsms, client: Client, status: int
-) -> None:
-    sandbox.set_faults(getlog_error=status)
-    submit(adapter, client, ANNA)
-
-    assert [ask(adapter, client, ANNA) for _ in range(2)] == [{ANNA}, None]
+    assert line.adapter.capabilities.lookup is not None
+    assert heard == {} or (heard is None and not line.adapter.capabilities.lookup.is_proof)
 
 
-def test_log_beyond_the_usual_size_is_heard_whole(sandbox: Sandbox, adapter: Cpsms, client: Client) -> None:
-    for start in range(20_000_000, 20_002_000, 500):
-        sandbox.send([f"45{number}" for number in range(start, start + 500)])
-    submit(adapter, client, ANNA, BO)
+@gateways_that_tell
+@pytest.mark.parametrize(("msisdn", "delivery"), DELIVERIES.items())
+def test_look_up_tells_the_delivery(line: Line, msisdn: str, delivery: MessageState | None) -> None:
+    line.set_faults(dlr_delay_ms=0)
+    line.submit(msisdn)
 
-    assert ask(adapter, client, ANNA, BO) == {ANNA, BO}
+    heard = line.ask(msisdn)
 
-
-@pytest.mark.parametrize("credit_format", ["danish", "plain"])
-def test_account_in_good_order_is_well_and_shows_its_balance(
-    sandbox: Sandbox, adapter: Cpsms, client: Client, credit_format: str
-) -> None:
-    sandbox.set_faults(credit_format=credit_format)
-
-    found = adapter.read_check(client.exchange(adapter.check()))
-
-    assert (found.is_well, found.reason, found.balance) == (True, None, Decimal("9843.40"))
+    assert heard is not None
+    assert heard[msisdn].delivery is delivery
 
 
-def test_account_without_credit_is_not_well(sandbox: Sandbox, adapter: Cpsms, client: Client) -> None:
-    sandbox.set_faults(out_of_credit=True)
+@gateways_that_take_back
+def test_what_is_kept_can_be_taken_back_once(line: Line) -> None:
+    kept = line.submit(*several(line), leaves_at_s=Stamp.now().wall + AHEAD_S)
+    provider_ref = kept[ANNA].provider_ref
+    request = line.adapter.cancel(reference=REFERENCE, provider_ref=provider_ref)
 
-    found = adapter.read_check(client.exchange(adapter.check()))
+    taken = [line.adapter.read_cancel(line.call(request)) for _ in range(2)]
 
-    assert (found.is_well, found.reason) == (False, "the credit is used up")
+    assert taken[0] is Taken.BACK
+    assert taken[1] is not Taken.BACK
+    assert {outcome.verdict for outcome in kept.values()} == {Verdict.ACCEPTED}
+
+
+@gateways_that_take_back
+def test_what_is_not_kept_is_not_taken_back(line: Line) -> None:
+    request = line.adapter.cancel(reference=REFERENCE, provider_ref=PROVIDER_REF)
+
+    assert line.adapter.read_cancel(line.call(request)) is not Taken.BACK
+
+
+@gateways_that_show_the_account
+def test_account_in_good_order_is_well_and_shows_its_balance(line: Line) -> None:
+    found = line.check()
+
+    assert (found.is_well, found.reason) == (True, None)
+    assert found.balance is not None
+    assert found.balance > 0
+    assert found.unit
+
+
+@gateways_that_show_the_account
+def test_account_without_credit_is_not_well(line: Line) -> None:
+    line.set_faults(out_of_credit=True)
+
+    found = line.check()
+
+    assert not found.is_well
     assert found.balance == 0
 
 
-def test_account_that_is_not_let_in_is_not_well(sandbox: Sandbox, client: Client) -> None:
-    stranger = adapter_of(sandbox, username="bad")
-
-    found = stranger.read_check(client.exchange(stranger.check()))
-
-    assert (found.is_well, found.reason) == (False, "401: the credentials are wrong")
-
-
+@gateways_that_show_the_account
 @pytest.mark.parametrize("fault", ["malformed", "error_500_before", "error_500_after", "refuse_429"])
-def test_faulty_answers_to_calls_that_read_prove_nothing(
-    sandbox: Sandbox, adapter: Cpsms, client: Client, fault: str
-) -> None:
-    submit(adapter, client, ANNA)
-    sandbox.set_faults(reads=True, **{fault: True})
+def test_faulty_answers_to_a_check_are_not_well(line: Line, fault: str) -> None:
+    line.set_faults(reads=True, **{fault: True})
 
-    found = adapter.read_check(client.exchange(adapter.check()))
-
-    assert not found.is_well
-    assert ask(adapter, client, ANNA) is None
+    assert not line.check().is_well
 
 
+@gateways_that_show_the_account
 @pytest.mark.parametrize("fault", ["hang_before", "hang_after", "reset_before", "reset_after"])
-@pytest.mark.parametrize(
-    "build", [Cpsms.check, lambda adapter: adapter.ask([QUESTION])], ids=["check", "ask"]
-)
-def test_silence_befalls_calls_that_read(
-    sandbox: Sandbox, client: Client, fault: str, build: Callable[[Cpsms], HttpRequest]
-) -> None:
-    sandbox.set_faults(reads=True, **{fault: True})
+def test_silence_befalls_checks(line: Line, fault: str) -> None:
+    line.set_faults(reads=True, **{fault: True})
 
     with pytest.raises(OutcomeUnknown):
-        client.exchange(build(adapter_of(sandbox)))
+        line.check()
 
 
-@pytest.mark.parametrize(
-    "knobs",
-    [{}, {"multi_status": False}, {"generation": "2016"}, {"generation": "draft"}],
-    ids=["2017", "under 200", "2016", "draft"],
-)
-def test_credit_that_ends_within_a_request_accepts_the_first_and_halts_the_account_for_the_rest(
-    sandbox: Sandbox, adapter: Cpsms, client: Client, knobs: dict[str, object]
-) -> None:
-    sandbox.set_faults(credit=2, credit_stops="within", refuse_numbers=[REFUSED[-4:]], **knobs)
+@gateways_that_tell
+@pytest.mark.parametrize("fault", ["malformed", "error_500_before", "error_500_after", "refuse_429"])
+def test_faulty_answers_to_a_question_say_nothing(line: Line, fault: str) -> None:
+    line.submit(*several(line))
+    line.set_faults(reads=True, **{fault: True})
 
-    outcomes = submit(adapter, client, ANNA, REFUSED, BO, CARL)
+    assert line.ask(*several(line)) is None
 
-    assert {msisdn: outcome.verdict for msisdn, outcome in outcomes.items()} == {
-        ANNA: Verdict.ACCEPTED,
-        REFUSED: Verdict.RECIPIENT,
-        BO: Verdict.ACCEPTED,
-        CARL: Verdict.ACCOUNT,
-    }
-    assert [line["msisdn"] for line in sandbox.accepted()] == [ANNA, BO]
+
+@gateways_that_tell
+@pytest.mark.parametrize("fault", ["hang_before", "hang_after", "reset_before", "reset_after"])
+def test_silence_befalls_questions(line: Line, fault: str) -> None:
+    line.submit(*several(line))
+    line.set_faults(reads=True, **{fault: True})
+
+    with pytest.raises(OutcomeUnknown):
+        line.ask(*several(line))

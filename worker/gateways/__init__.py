@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
 from worker.errors import ConfigError
-from worker.gateways import cpsms
+from worker.gateways import cpsms, smsend, textmarketer, txty_v4, txty_v6
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,8 +21,13 @@ if TYPE_CHECKING:
 class Factory(Protocol):
     """Makes the adapter of one provider."""
 
-    def __call__(self, *, base_url: str, username: str, secret: str, dlr_url: str | None) -> Adapter:
-        """Raise ``ConfigError`` for a value that the gateway cannot use."""
+    def __call__(
+        self, *, base_url: str, username: str, secret: str, dialect: Mapping[str, str | int | bool]
+    ) -> Adapter:
+        """Raise ``ConfigError`` for a value that the gateway cannot use.
+
+        ``dialect`` names how this brand or generation of the API differs from the usual one.
+        """
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +42,20 @@ class Gateway:
 GATEWAYS: Mapping[str, Gateway] = MappingProxyType(
     {
         "cpsms": Gateway(base_url=cpsms.BASE_URL, capabilities=cpsms.Cpsms.capabilities, adapter=cpsms.Cpsms),
+        "smsend": Gateway(
+            base_url=smsend.BASE_URL, capabilities=smsend.Smsend.capabilities, adapter=smsend.Smsend
+        ),
+        "textmarketer": Gateway(
+            base_url=textmarketer.BASE_URL,
+            capabilities=textmarketer.Textmarketer.capabilities,
+            adapter=textmarketer.Textmarketer,
+        ),
+        "txty_v4": Gateway(
+            base_url=txty_v4.BASE_URL, capabilities=txty_v4.TxtyV4.capabilities, adapter=txty_v4.TxtyV4
+        ),
+        "txty_v6": Gateway(
+            base_url=txty_v6.BASE_URL, capabilities=txty_v6.TxtyV6.capabilities, adapter=txty_v6.TxtyV6
+        ),
     }
 )
 
@@ -55,7 +74,12 @@ def find_gateway(gateway: str) -> Gateway:
 
 
 def make_adapter(
-    gateway: str, *, username: str, secret: str, base_url: str | None = None, dlr_url: str | None = None
+    gateway: str,
+    *,
+    username: str,
+    secret: str,
+    base_url: str | None = None,
+    dialect: Mapping[str, str | int | bool] | None = None,
 ) -> Adapter:
     """Make the adapter of a provider; without ``base_url`` it speaks to the gateway's own address.
 
@@ -64,5 +88,5 @@ def make_adapter(
     """
     found = find_gateway(gateway)
     return found.adapter(
-        base_url=base_url or found.base_url, username=username, secret=secret, dlr_url=dlr_url
+        base_url=base_url or found.base_url, username=username, secret=secret, dialect=dialect or {}
     )

@@ -86,6 +86,16 @@ def cost(value: object) -> Decimal | None:
     return Decimal(word) if _COST.fullmatch(word) else None
 
 
+def price(item: Item) -> Decimal | None:
+    """Give the price of an accepted number, as today or as in the documentation's draft."""
+    return cost(item["cost"] if "cost" in item else item.get("price"))
+
+
+def delivery_code(item: Item) -> str:
+    """Give the code of delivery in a row of the log; empty where there is none."""
+    return _word(item.get("dlrStatus"))
+
+
 def credit(value: object) -> Decimal | None:
     """Read a credit in points, as ``9.843,40``, ``9843.40`` or ``9843``; None where it is none."""
     word = _word(value)

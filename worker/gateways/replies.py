@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 from worker.gateways.base import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from worker.gateways.base import HttpReply
 
 _DETAIL_LIMIT = 200  # characters
-_HIDDEN_FROM = 6  # a shorter text or secret would blot out ordinary words
+_HIDDEN_FROM = 6  # a shorter text would blot out ordinary words
 _LONGEST_PAUSE_S = 86_400.0  # a gateway that asks for more is asked again after a day
 
 _BY_STATUS: Mapping[int, Verdict] = MappingProxyType(
@@ -63,12 +63,17 @@ def retry_after_s(reply: HttpReply) -> float | None:
     return min(max(pause_s, 0.0), _LONGEST_PAUSE_S)
 
 
+def telling(texts: Iterable[str]) -> tuple[str, ...]:
+    """Give the texts that are long enough to be recognised where a gateway echoes them."""
+    return tuple(text for text in texts if len(text) >= _HIDDEN_FROM)
+
+
 def words(value: object, *, hide: tuple[str, ...] = (), limit: int = _DETAIL_LIMIT) -> str | None:
     """Turn what a gateway wrote into a line that may be kept and shown.
 
     Args:
         value: a JSON scalar or text of the gateway; anything else gives nothing.
-        hide: texts and secrets that the gateway may have echoed.
+        hide: secrets, and texts that tell, which the gateway may have echoed.
         limit: the longest result, in characters.
 
     Returns:
@@ -77,8 +82,7 @@ def words(value: object, *, hide: tuple[str, ...] = (), limit: int = _DETAIL_LIM
     if not isinstance(value, str | int) or isinstance(value, bool):
         return None
     line = str(value)
-    for secret in hide:
-        if len(secret) >= _HIDDEN_FROM:
-            line = line.replace(secret, "***")
+    for secret in sorted(filter(None, hide), key=len, reverse=True):  # what holds another one goes first
+        line = line.replace(secret, "***")
     line = "".join(filter(str.isprintable, " ".join(line.split())))
     return _NUMBER.sub("***", line)[:limit].strip() or None
