@@ -1,7 +1,7 @@
 """``python -m tests.bench [--short | --all] [--rows N] [WORD...]``: measures and judges; ``make bench``.
 
-Words choose: ``departures``, ``whole``, ``celery``, or combinations by a part of their name, such as
-``"100/s 50ms 4p"``. A run of everything, that is not short, is written into the README beside this file.
+Words choose: ``departures``, ``whole``, ``celery``, ``sandbox``, or combinations by a part of their name,
+such as ``"100/s 50ms 4p"``. A run of everything, that is not short, is written into the README beside it.
 """
 
 from __future__ import annotations
@@ -12,14 +12,15 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
-from tests.bench import celery_limit, departing, table, whole
+from tests.bench import celery_limit, departing, sandbox_speed, table, whole
 from tests.bench.plan import ALL, DEFAULT, GUARD_S, SHORT, Case, Plan
 from tests.bench.processes import Receiving, receiving
+from tests.bench.sandbox_speed import Beside
 from tests.bench.table import Compared, Measured
 from tests.bench.whole import Finding
 from tests.fault.servers import own_redis
 
-PARTS = ("departures", "whole", "celery")
+PARTS = ("departures", "whole", "celery", "sandbox")
 CELERY = Case(per_second=100, latency_s=0.0, processes=4, is_stirred=False)
 
 
@@ -37,12 +38,14 @@ def main(argv: Sequence[str]) -> int:
         measured = [_measure(case, plan, redis_url=redis.url, receiver=receiver) for case in cases]
         celery = _compare(plan, redis_url=redis.url, receiver=receiver) if "celery" in parts else []
     found = list(_look(plan)) if "whole" in parts else []
+    beside = list(sandbox_speed.compare(seconds=plan.lengths.sandbox)) if "sandbox" in parts else []
     about = f"{table.ran_on()}, in {(time.monotonic() - began_s) / 60:.0f} minutes"
-    lines = [about + ".", *_lines(plan, measured=measured, found=found, celery=celery)]
+    lines = [about + ".", *_lines(plan, measured=measured, found=found, celery=celery, beside=beside)]
     print("\n".join(lines))  # noqa: T201 - a program for the terminal
     if not words and not options.short:
         table.write(lines)
-    return int(any(each.problems for each in measured) or not all(each.is_good for each in found))
+    judged: list[Finding | Beside] = [*found, *beside]
+    return int(any(each.problems for each in measured) or not all(each.is_good for each in judged))
 
 
 def _options(argv: Sequence[str]) -> argparse.Namespace:
@@ -103,7 +106,12 @@ def _look(plan: Plan) -> list[Finding]:
 
 
 def _lines(
-    plan: Plan, *, measured: Sequence[Measured], found: Sequence[Finding], celery: Sequence[Compared]
+    plan: Plan,
+    *,
+    measured: Sequence[Measured],
+    found: Sequence[Finding],
+    celery: Sequence[Compared],
+    beside: Sequence[Beside],
 ) -> list[str]:
     lengths = plan.lengths
     lines = []
@@ -116,6 +124,13 @@ def _lines(
         about = f"{CELERY.per_second}/s, {CELERY.processes} worker processes, {lengths.celery:.0f} s each, "
         lines += ["", "### Celery's rate_limit"]
         lines += table.compared(celery, about=f"{about}at the receiver")
+    if beside:
+        about = f"Requests of one message on {sandbox_speed.CONNECTIONS} connections"
+        lines += [
+            "",
+            "### The simulator",
+            *table.beside(beside, about=f"{about}, {lengths.sandbox:.0f} s each"),
+        ]
     return lines
 
 

@@ -61,6 +61,7 @@ class Lengths:
         bare: the bare paced loop beside it.
         celery: each arrangement of Celery, and ours beside it.
         whole: a campaign by real workers.
+        sandbox: each simulated gateway, half of it the bare handler beside it.
         rows: of the bulk campaign behind which the urgent message waits.
         minute: of the limit per minute; None: not run.
     """
@@ -70,6 +71,7 @@ class Lengths:
     bare: float
     celery: float
     whole: float
+    sandbox: float
     rows: int
     minute: float | None
 
@@ -96,7 +98,9 @@ _MIXED = (_case(100, 50, 4, 8),)
 
 SHORT = Plan(
     cases=(_case(10, 0, 1), _case(100, 50, 2), _case(500, 300, 4), *_MIXED),
-    lengths=Lengths(departures=10, receiver=10, bare=5, celery=10, whole=10, rows=5_000, minute=None),
+    lengths=Lengths(
+        departures=10, receiver=10, bare=5, celery=10, whole=10, sandbox=8, rows=5_000, minute=None
+    ),
 )
 _RATES = (10, 100, 500, 1000)
 _LATENCIES_MS = (0, 50, 300)
@@ -112,7 +116,9 @@ DEFAULT = Plan(
         ),
         *_MIXED,
     ),
-    lengths=Lengths(departures=61.5, receiver=61.5, bare=6, celery=20, whole=20, rows=_ROWS, minute=130),
+    lengths=Lengths(
+        departures=61.5, receiver=61.5, bare=6, celery=20, whole=20, sandbox=16, rows=_ROWS, minute=130
+    ),
 )
 ALL = Plan(
     cases=tuple(
@@ -122,5 +128,7 @@ ALL = Plan(
         for processes in _PROCESSES
     )
     + tuple(_case(per_second, 50, processes, 8) for per_second in (10, 100, 500) for processes in (2, 8)),
-    lengths=Lengths(departures=61.5, receiver=61.5, bare=20, celery=60, whole=60, rows=_ROWS, minute=190),
+    lengths=Lengths(
+        departures=61.5, receiver=61.5, bare=20, celery=60, whole=60, sandbox=60, rows=_ROWS, minute=190
+    ),
 )

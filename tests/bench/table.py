@@ -12,6 +12,7 @@ from pathlib import Path
 
 from tests.bench.departing import Bare, Ran
 from tests.bench.plan import GUARD_S, Case
+from tests.bench.sandbox_speed import Beside
 from tests.bench.whole import Finding
 from tests.bench.windows import Flow
 from worker.sending.departures import LATE_S
@@ -106,6 +107,32 @@ def compared(found: Sequence[Compared], *, about: str) -> list[str]:
     """Return the lines about Celery."""
     rows = ((each.name, str(each.flow.most), f"{each.flow.used:.1%}") for each in found)
     return ["", f"{about}.", "", *_table(("who", "most in 1 s", "used"), rows)]
+
+
+def beside(found: Sequence[Beside], *, about: str) -> list[str]:
+    """Return the lines about the simulator."""
+    head = (
+        "gateway",
+        "requests/s",
+        "bare handler",
+        "share",
+        "processor time (µs)",
+        "bare handler",
+        "verdict",
+    )
+    rows = (
+        (
+            each.gateway,
+            f"{each.simulated.per_second:.0f}",
+            f"{each.bare.per_second:.0f}",
+            f"{each.share:.0%}",
+            f"{each.simulated.cpu_us:.0f}",
+            f"{each.bare.cpu_us:.0f}",
+            "good" if each.is_good else "NOT GOOD",
+        )
+        for each in found
+    )
+    return ["", f"{about}.", "", *_table(head, rows)]
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]], *, is_figures: bool = True) -> list[str]:

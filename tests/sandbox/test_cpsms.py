@@ -108,7 +108,6 @@ def test_numbers_with_a_chosen_ending_are_refused(sandbox: Sandbox) -> None:
     [
         ({"message": ""}, 400),
         ({"message": "😀"}, 400),
-        ({"from": ""}, 400),
         ({"to": ""}, 400),
         ({"to": []}, 400),
         ({"message": "a" * 1530}, 200),
@@ -132,6 +131,57 @@ def test_the_limits_of_a_request(sandbox: Sandbox, fields: dict[str, Any], statu
     if status != 200:
         assert answer.json()["error"]["code"] == status
         assert sandbox.stats()["accepted"] == 0
+
+
+def test_the_sender_of_the_account_is_taken_where_none_is_given(sandbox: Sandbox) -> None:
+    sandbox.send(**{"from": ""})
+
+    assert sandbox.accepted()[0]["sender"] == "CPSMS"
+
+
+def test_an_account_without_a_sender_must_name_one(sandbox: Sandbox) -> None:
+    sandbox.set_faults(default_sender="")
+
+    assert sandbox.send(**{"from": ""}).status_code == 400
+
+
+@pytest.mark.parametrize(("generation", "status"), [("2016", 200), ("2017", 406)])
+def test_a_numeric_sender_was_longer_once(sandbox: Sandbox, generation: str, status: int) -> None:
+    sandbox.set_faults(generation=generation)
+
+    assert sandbox.send(**{"from": "1" * 20}).status_code == status
+
+
+def test_an_address_that_is_not_on_the_list_is_a_403(sandbox: Sandbox) -> None:
+    sandbox.set_faults(refuse_ip=True)
+
+    assert (sandbox.send().status_code, sandbox.stats()["accepted"]) == (403, 0)
+
+
+def test_the_credit_may_be_asked_for_by_post(sandbox: Sandbox) -> None:
+    assert sandbox.cpsms("POST", "creditvalue").status_code == 200
+
+
+def test_an_empty_group_is_a_conflict(sandbox: Sandbox) -> None:
+    group = sandbox.cpsms("POST", "addgroup/First").json()["success"]["groupId"]
+
+    fields = {"to_group": group, "message": "Hello", "from": "ACME"}
+    assert sandbox.cpsms("POST", "sendgroup", json=fields).status_code == 409
+
+
+def test_a_log_of_nothing_may_be_a_conflict(sandbox: Sandbox) -> None:
+    sandbox.set_faults(getlog_nothing=409)
+
+    assert sandbox.cpsms("GET", "getlog").status_code == 409
+
+
+@pytest.mark.parametrize("word", ["\u00e6", "a", "/w=="])
+def test_a_login_that_cannot_be_read_is_not_let_in(sandbox: Sandbox, word: str) -> None:
+    headers = {"Authorization": f"Basic {word}".encode("latin-1")}
+
+    answer = sandbox.session.get(f"{sandbox.url}/cpsms/v2/creditvalue", headers=headers, timeout=5)
+
+    assert answer.status_code == 401
 
 
 @pytest.mark.parametrize("auth", [("bad", "key"), ("", "key"), None])

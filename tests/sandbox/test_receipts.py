@@ -1,19 +1,22 @@
+import asyncio
 import queue
 import threading
 from collections.abc import Iterator
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 from tests.sandbox.running import Sandbox
-from worker.sandbox.receipts import is_loopback
+from worker.sandbox.receipts import Receipt, Receipts, is_loopback
 
 
 class Receiver(ThreadingHTTPServer):
-    """A receiver of reports that remembers the requests it got."""
+    """A receiver of reports that remembers the requests it got, and refuses the first `refusals`."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Answer)
+        self.refusals = 0
         self.seen: queue.Queue[str] = queue.Queue()
         self.url = f"http://127.0.0.1:{self.server_port}/dlr/secret"
 
@@ -23,7 +26,8 @@ class _Answer(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.seen.put(f"{self.command} {self.path}")
-        self.send_response(204)
+        self.server.refusals -= 1
+        self.send_response(204 if self.server.refusals < 0 else 404)
         self.end_headers()
 
     do_POST = do_GET  # noqa: N815 - the name is the server's
@@ -75,6 +79,22 @@ def test_a_report_to_another_machine_is_ignored_and_counted(sandbox: Sandbox) ->
 
     assert sandbox.send(dlr_url="http://192.0.2.1/dlr").status_code == 200
     assert sandbox.stats()["receipts"] == {"pushed": 0, "failed": 0, "ignored": 1}
+
+
+def test_what_is_off_when_it_is_due_is_not_pushed(receiver: Receiver) -> None:
+    counts = {"pushed": 0, "failed": 0, "ignored": 0}
+
+    async def push_two() -> str:
+        receipts = Receipts(counts)
+        for path, is_off in (("cancelled", True), ("sent", False)):
+            url = f"{receiver.url}/{path}"
+            receipts.push(Receipt(due_s=0, method="GET", url=url, is_off=partial(bool, is_off)))
+        seen = await asyncio.to_thread(receiver.seen.get, timeout=5)
+        receipts.stop()
+        return seen
+
+    assert asyncio.run(push_two()) == "GET /dlr/secret/sent"
+    assert receiver.seen.empty()
 
 
 @pytest.mark.parametrize(

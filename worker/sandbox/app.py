@@ -1,117 +1,44 @@
 """The application: the gateways under their prefixes, and the control under `/_sandbox`.
 
-`GET /_sandbox/accepted[?gateway=cpsms]`: JSON lines of every accepted message: time (Unix seconds), gateway,
-    msisdn (E.164 with plus), text (as it reaches the handset), sender, reference, parts.
-`GET /_sandbox/stats`: by gateway; `requests` of any kind, `sends` (requests that ask to send), messages
-    `arrived` (in requests that were read whole, whatever became of them), `accepted` and their `parts`,
-    `unique` (accepted, and their number and text for the first time), `duplicates`
-    by `reference` (same reference and number again) and by `text` (same number and text again),
-    `refused` (messages; 1 for a request that was not read so far), `violations` of the rate, `cancelled`
-    (scheduled ones that were deleted; they stay in `accepted`), `at_once` and `at_once_most` (sends in work),
-    `receipts` pushed, failed, ignored because the receiver is not on this machine.
-`POST /_sandbox/faults`: `{"cpsms": {"hang_after": 2, "latency_ms": 50}}`, the names as in `Knobs`; what is
-    not named stays. `GET /_sandbox/faults` shows what is set, with the times that are left.
-`POST /_sandbox/reset`: forgets all of it.
+It finds the gateway itself, since a router with its middleware would take longer than the gateway.
 """
 
-import json
-from collections.abc import AsyncIterator, Mapping
-from typing import Any
-
-from pydantic import ValidationError
 from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.responses import JSONResponse
+from starlette.routing import Mount
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from worker.sandbox.control import Control
 from worker.sandbox.cpsms import Cpsms
 from worker.sandbox.frame import Frame
 from worker.sandbox.gateway import Gateway
-from worker.sandbox.knobs import Knobs
+from worker.sandbox.smsend import Smsend
+from worker.sandbox.textmarketer import Textmarketer
+from worker.sandbox.txty_v4 import TxtyV4
+from worker.sandbox.txty_v6 import TxtyV6
 
-GATEWAYS: tuple[type[Gateway], ...] = (Cpsms,)
+GATEWAYS: tuple[type[Gateway], ...] = (Cpsms, Smsend, Textmarketer, TxtyV6, TxtyV4)
+CONTROL = "/_sandbox"
 
 
-def make_app() -> Starlette:
+def make_app() -> ASGIApp:
     """Make the application with every gateway in good order and nothing accepted."""
     gateways = {gateway.name: gateway() for gateway in GATEWAYS}
-    mounts: list[BaseRoute] = [Mount(each.prefix, app=Frame(each)) for each in gateways.values()]
-    return Starlette(routes=[*mounts, Mount("/_sandbox", routes=_Control(gateways).routes())])
+    control = Starlette(routes=[Mount(CONTROL, routes=Control(gateways).routes())])
+    frames = {each.prefix.encode(): Frame(each) for each in gateways.values()}
+    return _Places({**frames, CONTROL.encode(): control})
 
 
-class _Control:
-    def __init__(self, gateways: Mapping[str, Gateway]) -> None:
-        self._gateways = gateways
+class _Places:
+    def __init__(self, apps: dict[bytes, ASGIApp]) -> None:
+        self._apps = apps
 
-    def routes(self) -> list[BaseRoute]:
-        return [
-            Route("/stats", self.stats),
-            Route("/accepted", self.accepted),
-            Route("/faults", self.faults),
-            Route("/faults", self.set_faults, methods=["POST"]),
-            Route("/reset", self.reset, methods=["POST"]),
-        ]
-
-    async def stats(self, _request: Request) -> Response:
-        return JSONResponse({name: gateway.book.stats() for name, gateway in self._gateways.items()})
-
-    async def accepted(self, request: Request) -> Response:
-        wanted = request.query_params.get("gateway")
-        if wanted is not None and wanted not in self._gateways:
-            return self._unknown(wanted)
-        names = [wanted] if wanted else list(self._gateways)
-        return StreamingResponse(self._chunks(names), media_type="application/x-ndjson")
-
-    async def _chunks(self, names: list[str]) -> AsyncIterator[bytes]:
-        for name in names:
-            for chunk in self._gateways[name].book.chunks():
-                yield chunk
-
-    async def faults(self, _request: Request) -> Response:
-        return JSONResponse({name: gateway.knobs.model_dump() for name, gateway in self._gateways.items()})
-
-    async def set_faults(self, request: Request) -> Response:
-        try:
-            wanted = _objects(await request.body())
-            unknown = next((name for name in wanted if name not in self._gateways), None)
-            if unknown is not None:
-                return self._unknown(unknown)
-            changed = {name: _changed(self._gateways[name].knobs, new=new) for name, new in wanted.items()}
-        except ValueError as error:
-            return _sentence(str(error))
-        for name, knobs in changed.items():
-            self._gateways[name].knobs = knobs
-        return await self.faults(request)
-
-    async def reset(self, _request: Request) -> Response:
-        for gateway in self._gateways.values():
-            gateway.reset()
-        return Response(status_code=204)
-
-    def _unknown(self, name: str) -> Response:
-        return _sentence(f'there is no gateway "{name}"; there are: {", ".join(self._gateways)}')
-
-
-def _objects(body: bytes) -> dict[str, dict[str, Any]]:
-    try:
-        faults = json.loads(body)
-    except ValueError:
-        faults = None
-    if not isinstance(faults, dict) or not all(isinstance(new, dict) for new in faults.values()):
-        msg = 'send a JSON object with an object for each gateway, as in {"cpsms": {"hang_after": 1}}'
-        raise ValueError(msg)
-    return faults
-
-
-def _changed(knobs: Knobs, *, new: dict[str, Any]) -> Knobs:
-    try:
-        return type(knobs).model_validate(knobs.model_dump() | new)
-    except ValidationError as error:
-        first = error.errors()[0]
-        known = ", ".join(type(knobs).model_fields)
-        msg = f"{first['loc'][0]}: {first['msg']}; the names are: {known}"
-        raise ValueError(msg) from None
-
-
-def _sentence(text: str) -> Response:
-    return JSONResponse({"error": text}, status_code=422)
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path: bytes = scope["raw_path"]
+        for prefix, app in self._apps.items():
+            if path.startswith(prefix) and path[len(prefix) :][:1] in b"/":  # of a slash, or the end
+                await app(scope, receive, send)
+                return
+        places = ", ".join(prefix.decode() for prefix in self._apps)
+        answer = JSONResponse({"error": f"there is nothing here; the places are {places}"}, status_code=404)
+        await answer(scope, receive, send)

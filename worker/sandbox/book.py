@@ -1,10 +1,10 @@
 """What one gateway accepted, kept as the JSON lines in which it is shown, and what it counted."""
 
-import json
 import time
 import zlib
 from collections.abc import Iterator
 from itertools import chain
+from json.encoder import encode_basestring_ascii as _string
 from typing import Any
 
 _CHUNK_BYTES = 1 << 16
@@ -24,22 +24,29 @@ class Book:
         self.counts |= dict.fromkeys(("refused", "violations", "cancelled", "at_once", "at_once_most"), 0)
         self.duplicates = {"reference": 0, "text": 0}
         self.receipts = {"pushed": 0, "failed": 0, "ignored": 0}
+        self._name = f'"gateway": {_string(gateway)}, '
         self._full: list[bytes] = []
         self._tail = bytearray()
         self._references: set[int] = set()
         self._texts: set[int] = set()
 
-    def accept(self, *, msisdn: str, text: str, sender: str, reference: str, parts: int) -> None:
-        """Write down one message; the number is E.164 with plus, an absent reference is empty."""
-        line = {"time": time.time(), "gateway": self.gateway, "msisdn": msisdn, "text": text}
-        line |= {"sender": sender, "reference": reference, "parts": parts}
-        self._tail += json.dumps(line).encode() + b"\n"
+    def accept(self, *, msisdn: str, text: str, sender: str, reference: str, parts: int) -> int:
+        """Write down one message; the number is E.164 with plus, an absent reference is empty.
+
+        Returns:
+            its place among the `lines`, from 0.
+        """
+        self._tail += (
+            f'{{"time": {time.time()!r}, {self._name}"msisdn": {_string(msisdn)}, "text": {_string(text)}, '
+            f'"sender": {_string(sender)}, "reference": {_string(reference)}, "parts": {parts}}}\n'
+        ).encode("ascii")
         if len(self._tail) >= _CHUNK_BYTES:
             self._full.append(zlib.compress(self._tail, level=_FAST))
             self._tail.clear()
         self.counts["accepted"] += 1
         self.counts["parts"] += parts
         self._count_duplicate(msisdn, text=text, reference=reference)
+        return self.counts["accepted"] - 1
 
     def _count_duplicate(self, msisdn: str, *, text: str, reference: str) -> None:
         if reference:

@@ -8,11 +8,13 @@ from urllib.parse import unquote
 
 from starlette.datastructures import Headers
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from worker.sandbox.gateway import Call, Gateway, RefusalError
 
 TRANSPORT = "bulksend.transport"  # the scope extension in which the server hands over the connection
+MAX_BODY_BYTES = 16 << 20
+_NEVER_ASKED = frozenset({"HEAD", "OPTIONS"})
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER on, 0 s: close sends RST
 
 
@@ -36,29 +38,45 @@ class Frame:
             return
         counts = self._gateway.book.counts
         counts["requests"] += 1
+        if call.method in _NEVER_ASKED or len(call.body) > MAX_BODY_BYTES:
+            await self._unasked(call)(scope, receive, send)
+            return
         if not self._gateway.sends(call):
-            answer = await (
-                self._with_faults(call) if self._gateway.knobs.reads else self._gateway.answer(call)
-            )
-            await _write(answer, scope=scope, receive=receive, send=send)
+            reads = self._gateway.knobs.reads
+            told = await (self._with_faults(call) if reads else self._gateway.answer(call))
+            await _write(told, scope=scope, receive=receive, send=send)
             return
         counts["sends"] += 1
         counts["arrived"] += self._gateway.messages(call)
         counts["at_once"] += 1
-        counts["at_once_most"] = max(counts["at_once"], counts["at_once_most"])
+        counts["at_once_most"] = max(counts["at_once_most"], counts["at_once"])
         try:
-            await _write(await self._with_faults(call), scope=scope, receive=receive, send=send)
+            if self._gateway.knobs.is_calm:
+                told = await self._gateway.answer(call)
+                await told(scope, receive, send)
+            else:
+                await _write(await self._with_faults(call), scope=scope, receive=receive, send=send)
         finally:
             counts["at_once"] -= 1
 
+    def _unasked(self, call: Call) -> Response:
+        """Answer what never reaches the gateway: a HEAD must not send what the same GET would send."""
+        allow = {"Allow": ", ".join(self._gateway.methods)}
+        if call.method == "OPTIONS":
+            return Response(status_code=204, headers=allow)
+        if call.method == "HEAD":
+            return Response(status_code=405, headers=allow)
+        return self._gateway.refusal(RefusalError(413, "the body is too large"))
+
     async def _with_faults(self, call: Call) -> Response | Cut:
-        if self._gateway.knobs.latency_ms:
-            await asyncio.sleep(self._gateway.knobs.latency_ms / 1000)
+        knobs = self._gateway.knobs
+        if knobs.latency_ms:
+            await asyncio.sleep(knobs.latency_ms / 1000)
         fault = self._before()
         if fault:
             return fault
         answer = await self._gateway.answer(call)
-        return self._after(answer) if answer.status_code < 300 else answer  # noqa: PLR2004 - 2xx: accepted
+        return self._after(answer) if self._gateway.accepts(answer) else answer
 
     def _before(self) -> Response | Cut | None:
         knobs = self._gateway.knobs
@@ -88,22 +106,34 @@ class Frame:
 
 
 async def _read(scope: Scope, *, receive: Receive, prefix: str) -> Call | None:
-    body = b""
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":  # half a request is none
-            return None
-        body += message.get("body", b"")
-        if not message.get("more_body"):
-            break
-    path = scope["raw_path"].decode("ascii").removeprefix(prefix).strip("/")
+    message = await receive()
+    body: bytes | None = message.get("body")
+    if body is None or message.get("more_body"):
+        body = await _whole(message, receive=receive)
+    if body is None:
+        return None
+    raw_path = scope["raw_path"][len(prefix) :].decode(errors="replace")
+    path = raw_path.strip("/").split("/")
     return Call(
         method=scope["method"],
-        path=tuple(unquote(segment) for segment in path.split("/")),
-        query=scope["query_string"].decode("ascii"),
+        path=tuple(map(unquote, path) if "%" in raw_path else path),
+        query=scope["query_string"].decode(errors="replace"),
         headers=Headers(scope=scope),
         body=body,
+        raw_path=raw_path,
     )
+
+
+async def _whole(message: Message, *, receive: Receive) -> bytes | None:
+    """Return the body, cut when it is too large to be taken; half a request is none."""
+    body = bytearray()
+    while message["type"] != "http.disconnect":
+        body += message.get("body", b"")
+        del body[MAX_BODY_BYTES + 1 :]
+        if not message.get("more_body"):
+            return bytes(body)
+        message = await receive()
+    return None
 
 
 async def _write(answer: Response | Cut, *, scope: Scope, receive: Receive, send: Send) -> None:

@@ -1,14 +1,20 @@
-"""What every simulated gateway is: a place, knobs, a book, and an answer to a call."""
+"""What every simulated gateway is: a place, knobs, a book, and an answer to a call.
+
+Common rooms beside this one: `endings` (numbers that choose their outcome), `credit` (per account),
+`scheduled` (what leaves later, and its cancelling), `receipts` (pushed reports), `parts`, `rate`.
+"""
 
 import abc
 import json
 import math
 import time
-from dataclasses import dataclass
-from typing import ClassVar
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
 from starlette.datastructures import Headers
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from worker.sandbox.book import Book
 from worker.sandbox.knobs import Knobs
@@ -23,23 +29,57 @@ def encoded(content: object) -> bytes:
     return _encode(content).encode()
 
 
-class JsonReply(JSONResponse):
+class WrittenReply(Response):
+    """An answer in JSON that is written already, in ASCII; without headers of its own it is made quickly."""
+
+    media_type = "application/json"
+
+    def __init__(
+        self, content: str, status_code: int = 200, headers: Mapping[str, str] | None = None
+    ) -> None:
+        body = content.encode("ascii")
+        if headers:
+            super().__init__(body, status_code=status_code, headers=headers)
+            return
+        self.status_code, self.background, self.body = status_code, None, body
+        self.raw_headers = [(b"content-length", b"%d" % len(body)), (b"content-type", b"application/json")]
+
+    async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+        """Write the answer."""
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        await send({"type": "http.response.body", "body": self.body})
+
+
+class JsonReply(WrittenReply):
     """An answer in JSON."""
 
-    def render(self, content: object) -> bytes:
-        """Encode the content."""
-        return encoded(content)
+    def __init__(
+        self, content: object, status_code: int = 200, headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(_encode(content), status_code=status_code, headers=headers)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(kw_only=True, slots=True, eq=False)  # frozen, it would take twice as long to make
 class Call:
-    """One request: `path` holds the unquoted segments below the gateway's prefix, `query` is raw."""
+    """One request.
+
+    Attributes:
+        method: GET, POST, PUT, DELETE, or whatever else was sent but HEAD and OPTIONS.
+        path: the unquoted segments below the gateway's prefix, a slash at the end ignored; never empty.
+        query: raw.
+        headers: their names as sent, but for upper and lower case: `user_key` is not `user-key`.
+        body: of the request.
+        raw_path: below the prefix as it was sent, with its slashes.
+        notes: where a gateway may keep what it has read, since it is asked several times about a call.
+    """
 
     method: str
     path: tuple[str, ...]
     query: str
     headers: Headers
     body: bytes
+    raw_path: str = ""
+    notes: dict[str, Any] = field(default_factory=dict)
 
 
 class RefusalError(Exception):
@@ -60,6 +100,7 @@ class Gateway(abc.ABC):
 
     name: ClassVar[str]
     prefix: ClassVar[str]
+    methods: ClassVar[tuple[str, ...]] = ("GET", "POST", "PUT", "DELETE")  # told to who asks by OPTIONS
     knobs: Knobs
     make_knobs: ClassVar[type[Knobs]] = Knobs
 
@@ -87,6 +128,10 @@ class Gateway(abc.ABC):
     @abc.abstractmethod
     def refusal(self, error: RefusalError) -> Response:
         """Put a refusal into this gateway's words."""
+
+    def accepts(self, answer: Response) -> bool:
+        """Say whether an answer to a call that sends accepts something, so that a fault can follow."""
+        return answer.status_code < 300  # noqa: PLR2004 - 2xx
 
     def keep_rate(self, user: str, *, messages: int, parts: int) -> None:
         """Let the messages pass the rate limit of that user name.

@@ -1,6 +1,7 @@
 """What `POST /_sandbox/faults` can set: the faults and limits that every gateway knows."""
 
 import random
+from functools import cached_property
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -9,6 +10,18 @@ from pydantic import BaseModel, ConfigDict, Field
 Times = bool | Annotated[int, Field(ge=0)] | Annotated[float, Field(gt=0, lt=1)]
 Seconds = Annotated[float, Field(ge=0)]
 Rate = Annotated[str, Field(pattern=r"^[1-9]\d*/(s|min|h|day)$")]
+
+
+FAULTS = (
+    "hang_before",
+    "reset_before",
+    "error_500_before",
+    "refuse_429",
+    "hang_after",
+    "reset_after",
+    "error_500_after",
+    "malformed",
+)
 
 
 class Knobs(BaseModel):
@@ -34,12 +47,21 @@ class Knobs(BaseModel):
     rate: Rate | list[Rate] | None = None  # "50/s" or ["50/s", "10000/day"], for each user name
     unit: Literal["parts", "messages", "requests"] = "messages"
     out_of_credit: bool = False
-    credit: Seconds | None = None  # None: endless
+    credit: Seconds | None = None  # of each account (user name); None: endless
+    credits: dict[str, Seconds] = {}  # of single accounts, before `credit`
     refuse_numbers: list[str] = []  # a number with one of these endings is refused as a bad number
     max_recipients: Annotated[int, Field(ge=1)] = 500
     default_sender: str = ""
     dlr_delay_ms: Seconds = 1000
+    dlr_late_ms: Seconds = 60_000  # beside the delay, for the ending that is reported late
+    dlr_attempts: Annotated[int, Field(ge=1)] = 1  # until the receiver answers 2xx; 1: never again
+    dlr_retry_ms: Seconds = 1000
     dlr_outcome: Literal["delivered", "failed", "buffered", "abandoned", "none"] = "delivered"
+
+    @cached_property
+    def is_calm(self) -> bool:
+        """Whether no fault and no latency was set, so that there is nothing to wait for or to draw."""
+        return not any(getattr(self, fault) for fault in ("latency_ms", *FAULTS))
 
     def draw(self, fault: str) -> bool:
         """Say whether the fault befalls this request, and use up one of its times."""

@@ -1,5 +1,6 @@
 """Billed parts and the text a handset shows, counted by a library that is not ours (smsutil)."""
 
+import functools
 import re
 
 import smsutil
@@ -9,12 +10,24 @@ from smsutil.codecs import GSM_CHARSET
 _NOT_GSM = re.compile(f"[^{re.escape(GSM_CHARSET.replace(chr(27), ''))}]")
 
 
+# What is one part beyond doubt, and needs no counting.
+_SHORT_GSM = re.compile(r"[0-9A-Za-z .,:;!?'\"()/&%+=<>*#@-]{1,160}")
+_SHORT_UNICODE = re.compile("[\u0020-\ud7ff]{1,70}")
+
+
 def only_gsm(text: str) -> str:
     """Return the text without the characters that the GSM alphabet lacks."""
-    return _NOT_GSM.sub("", text)
+    return text if _SHORT_GSM.fullmatch(text) else _NOT_GSM.sub("", text)
 
 
 def count_parts(text: str, *, is_unicode: bool) -> int:
     """Count the parts of a text sent as 16-bit units, or as GSM septets (then GSM only, not empty)."""
+    if (_SHORT_UNICODE if is_unicode else _SHORT_GSM).fullmatch(text):
+        return 1
+    return _count_parts(text, is_unicode=is_unicode)
+
+
+@functools.lru_cache(maxsize=64)  # the same text to many
+def _count_parts(text: str, *, is_unicode: bool) -> int:
     split = smsutil.unicode_split if is_unicode else smsutil.gsm_split
     return len(split(text).parts)

@@ -3,8 +3,12 @@
 import asyncio
 import ipaddress
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from urllib.parse import quote, urlsplit
+
+from worker.sandbox.endings import State, turns_of
+from worker.sandbox.knobs import Knobs
 
 _PUSHERS = 8
 _TIMEOUT_S = 5.0
@@ -13,11 +17,23 @@ _HTTP_PORT = 80
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Receipt:
-    """One report: when it is due (Unix seconds), and the whole URL with its values."""
+    """One report.
+
+    Attributes:
+        due_s: when it is pushed, Unix seconds.
+        method: of the request.
+        url: whole, with its values.
+        attempts: how often it is pushed in all, until the receiver answers 2xx.
+        retry_s: between the attempts.
+        is_off: asked when it is due: whether there is nothing to report, as when the message was cancelled.
+    """
 
     due_s: float
     method: str
     url: str
+    attempts: int = 1
+    retry_s: float = 0.0
+    is_off: Callable[[], bool] = bool
 
 
 def is_loopback(url: str) -> bool:
@@ -32,6 +48,44 @@ class Receipts:
         self._counts = counts
         self._due: asyncio.Queue[Receipt] = asyncio.Queue()
         self._pushers: list[asyncio.Task[None]] = []
+
+    def report(  # noqa: PLR0913 - what tells one message's reports from another's
+        self,
+        msisdn: str,
+        *,
+        base_url: str,
+        url_of: Callable[[State], str],
+        knobs: Knobs,
+        leaves_at_s: float,
+        method: str = "GET",
+        is_off: Callable[[], bool] = bool,
+    ) -> None:
+        """Queue all reports on a message, as its number chooses or the knobs say.
+
+        Args:
+            msisdn: the number, with or without its plus.
+            base_url: the receiver that was named; one on another machine is counted and never called.
+            url_of: gives the whole URL of a report by what it says.
+            knobs: of the gateway: delay, outcome, attempts.
+            leaves_at_s: when the message leaves, Unix seconds; in the past: now.
+            method: of the requests.
+            is_off: as of `Receipt`.
+        """
+        turns = turns_of(msisdn, knobs=knobs)
+        if turns and not is_loopback(base_url):
+            self._counts["ignored"] += 1
+            return
+        left_s = max(time.time(), leaves_at_s)
+        for turn in turns:
+            receipt = Receipt(
+                due_s=left_s + turn.after_s,
+                method=method,
+                url=url_of(turn.state),
+                attempts=knobs.dlr_attempts,
+                retry_s=knobs.dlr_retry_ms / 1000,
+                is_off=is_off,
+            )
+            self.push(receipt)
 
     def push(self, receipt: Receipt) -> None:
         """Queue a report for a loopback address."""
@@ -48,12 +102,22 @@ class Receipts:
     async def _run(self) -> None:
         while True:
             receipt = await self._due.get()
-            try:
-                async with asyncio.timeout(_TIMEOUT_S):
-                    is_pushed = await _push(receipt)
-            except (OSError, ValueError):
-                is_pushed = False
-            self._counts["pushed" if is_pushed else "failed"] += 1
+            if not receipt.is_off():
+                self._note(receipt, is_pushed=await _is_taken(receipt))
+
+    def _note(self, receipt: Receipt, *, is_pushed: bool) -> None:
+        self._counts["pushed" if is_pushed else "failed"] += 1
+        if not is_pushed and receipt.attempts > 1:
+            again_s = time.time() + receipt.retry_s
+            self.push(replace(receipt, due_s=again_s, attempts=receipt.attempts - 1))
+
+
+async def _is_taken(receipt: Receipt) -> bool:
+    try:
+        async with asyncio.timeout(_TIMEOUT_S):
+            return await _push(receipt)
+    except (OSError, ValueError):
+        return False
 
 
 async def _push(receipt: Receipt) -> bool:
@@ -61,7 +125,8 @@ async def _push(receipt: Receipt) -> bool:
     if address is None:
         return False
     parts = urlsplit(receipt.url)
-    target = quote(f"{parts.path or '/'}?{parts.query}", safe="/%?&=:@!$'()*+,;~-._")
+    query = f"?{parts.query}" if parts.query else ""
+    target = quote(f"{parts.path or '/'}{query}", safe="/%?&=:@!$'()*+,;~-._")
     head = f"{receipt.method} {target} HTTP/1.1\r\nHost: {parts.netloc.rpartition('@')[2]}\r\n"
     reader, writer = await asyncio.open_connection(*address)
     try:

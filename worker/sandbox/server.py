@@ -8,20 +8,20 @@ from types import FrameType
 
 import click
 import uvicorn
+from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from worker.sandbox.app import make_app
 from worker.sandbox.frame import TRANSPORT
 
 
-def serve(*, host: str, port: int) -> None:
+def serve(app: ASGIApp, *, host: str, port: int) -> None:
     """Serve until SIGTERM or SIGINT; prints one line on stdout when connections are taken.
 
     Raises:
         OSError: the address cannot be bound.
     """
     config = uvicorn.Config(
-        make_app(),
+        app,
         http=_Protocol,
         ws="none",
         loop="asyncio",
