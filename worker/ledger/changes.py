@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from worker.ledger.values import MessageOutcome, SubmissionResult
@@ -48,7 +48,11 @@ class Change:
 
 
 def judged(
-    found: Mapping[int, Before], results: Sequence[SubmissionResult], submissions: Mapping[str, int]
+    found: Mapping[int, Before],
+    results: Sequence[SubmissionResult],
+    submissions: Mapping[str, int],
+    *,
+    given_back: Collection[int] = (),
 ) -> tuple[list[Change], set[int]]:
     """Judge outcome after outcome; where several concern one message, the last that changes it is written.
 
@@ -56,35 +60,49 @@ def judged(
         found: the messages by id.
         results: what became of requests.
         submissions: ids by reference; of one that is missing, the ledger has no mark.
+        given_back: those of them that the gateway has given back since it accepted them: that it had them is
+            no news any more, however late an answer or a report says so. What arrived is.
 
     Returns:
         the changes, and the messages that two requests may have brought to the gateway.
     """
     changes: dict[int, Change] = {}
     doubled: set[int] = set()
+    for result, submission_id, outcome in _said(results, submissions, given_back):
+        is_definite = outcome.ends_doubt or result.outcome is not SubmissionOutcome.UNKNOWN
+        before = found.get(outcome.message_id)
+        if before is None:
+            continue
+        now = changes.get(before.id) or _unchanged(before, outcome)
+        is_current = now.submission_id == submission_id
+        if is_doubled(now.state, outcome.state, is_current=is_current):
+            doubled.add(before.id)
+        state = after_outcome(
+            now.state, outcome.state, is_current=is_current, is_cancelled=before.is_cancelled
+        )
+        if state is not None:
+            changes[before.id] = Change(
+                before=before,
+                outcome=outcome,
+                state=state,
+                submission_id=submission_id if state in PROVEN else now.submission_id,
+                doubts=now.doubts + _doubts(now.state, state, is_definite=is_definite),
+            )
+    return list(changes.values()), doubled
+
+
+def _said(
+    results: Sequence[SubmissionResult], submissions: Mapping[str, int], given_back: Collection[int]
+) -> Iterator[tuple[SubmissionResult, int, MessageOutcome]]:
+    """Go through what is said of messages and counts, each with the id of its submission."""
     for result in results:
         submission_id = submissions.get(result.reference)
+        if submission_id is None:
+            continue
+        is_back = submission_id in given_back
         for outcome in result.messages:
-            is_definite = outcome.ends_doubt or result.outcome is not SubmissionOutcome.UNKNOWN
-            before = found.get(outcome.message_id)
-            if before is None or submission_id is None:
-                continue
-            now = changes.get(before.id) or _unchanged(before, outcome)
-            is_current = now.submission_id == submission_id
-            if is_doubled(now.state, outcome.state, is_current=is_current):
-                doubled.add(before.id)
-            state = after_outcome(
-                now.state, outcome.state, is_current=is_current, is_cancelled=before.is_cancelled
-            )
-            if state is not None:
-                changes[before.id] = Change(
-                    before=before,
-                    outcome=outcome,
-                    state=state,
-                    submission_id=submission_id if state in PROVEN else now.submission_id,
-                    doubts=now.doubts + _doubts(now.state, state, is_definite=is_definite),
-                )
-    return list(changes.values()), doubled
+            if not (is_back and outcome.state is MessageState.ACCEPTED):
+                yield result, submission_id, outcome
 
 
 def _unchanged(before: Before, outcome: MessageOutcome) -> Change:

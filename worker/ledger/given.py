@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, CursorResult, text
 
 _SQLITE = "json_extract(value, '$[{index}]')"
 _POSTGRES = "(value->>{index})::{kind}"
@@ -21,7 +22,7 @@ def execute_given(
     *,
     columns: Mapping[str, str],
     rows: Sequence[Sequence[object]],
-) -> None:
+) -> CursorResult[*tuple[Any, ...]]:
     """Run a statement that may use ``given``, a table of the rows.
 
     Args:
@@ -38,7 +39,7 @@ def execute_given(
     )
     given = f"WITH given AS (SELECT {cells} FROM {_SOURCE[dialect]}) "  # noqa: S608 - constants of ours
     written = json.dumps([[_storable(cell) for cell in row] for row in rows])
-    connection.execute(text(given + statement), {"given": written})
+    return connection.execute(text(given + statement), {"given": written})
 
 
 def _storable(cell: object) -> object:

@@ -9,10 +9,18 @@ from __future__ import annotations
 import enum
 from typing import Any, ClassVar, cast
 
-from sqlalchemy import BigInteger, CheckConstraint, Index, Integer, Table, Text
+from sqlalchemy import BigInteger, CheckConstraint, Index, Integer, LargeBinary, Table, Text, text
 from sqlmodel import Field, SQLModel
 
-from worker.states import BatchState, CampaignState, Lane, MessageState, SubmissionOutcome
+from worker.states import (
+    BatchState,
+    CampaignState,
+    Lane,
+    MessageState,
+    PushOutcome,
+    SubmissionOutcome,
+    Taking,
+)
 
 SQLModel.metadata.naming_convention = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -31,6 +39,11 @@ Key = BigInteger().with_variant(Integer(), "sqlite")  # only INTEGER is a rowid,
 def _one_of(column: str, states: type[enum.StrEnum]) -> CheckConstraint:
     values = ", ".join(f"'{state}'" for state in states)
     return CheckConstraint(f"{column} IN ({values})", name=column)
+
+
+def _where(condition: str) -> dict[str, Any]:
+    """Limit an index to rows; a query uses it only if it says the same."""
+    return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
 
 
 def _key() -> Any:  # noqa: ANN401 - what Field returns
@@ -109,6 +122,7 @@ class Campaign(SQLModel, table=True):
     n_skipped: int = 0
     lane: str = Lane.BULK
     served_at: int = _instant(default=0)  # when it was last its turn
+    leaves_at: int | None = _instant(default=None)  # the gateway keeps it until then; NULL: it leaves at once
 
 
 class Claim(SQLModel, table=True):
@@ -133,6 +147,7 @@ class Batch(SQLModel, table=True):
         _one_of("lane", Lane),
         Index("ix_batches_state_next_due_at", "state", "next_due_at"),
         Index("ix_batches_provider_lane_state_next_due_at", "provider", "lane", "state", "next_due_at"),
+        Index("ix_batches_provider_follow_at", "provider", "follow_at", **_where("follow_at IS NOT NULL")),
         {"sqlite_autoincrement": True},
     )
 
@@ -160,6 +175,7 @@ class Batch(SQLModel, table=True):
     failed: int = 0
     cancelled: int = 0
     lane: str = Lane.BULK  # the campaign's
+    follow_at: int | None = _instant(default=None)  # when its gateway is next asked what arrived; NULL: never
 
 
 class Submission(SQLModel, table=True):
@@ -168,13 +184,16 @@ class Submission(SQLModel, table=True):
     __tablename__: ClassVar[str] = "submissions"
     __table_args__ = (
         _one_of("outcome", SubmissionOutcome),
+        _one_of("taken", Taking),
         Index("ix_submissions_provider_started_at", "provider", "started_at"),
+        Index("ix_submissions_provider_ref", "provider_ref", **_where("provider_ref <> reference")),
         {"sqlite_autoincrement": True},
     )
 
     id: int | None = _key()
     reference: str = Field(unique=True)
     provider: str
+    login: str | None = None  # at which gateway, by a digest; NULL: of an older Bulksend, nobody knows
     batch_id: int = _reference("batches.id", index=True)
     fence: int = Field(sa_type=BigInteger)
     attempt: int  # the highest of its messages
@@ -189,13 +208,19 @@ class Submission(SQLModel, table=True):
     asked_at: int | None = _instant(default=None)  # when the gateway was last asked about it
     missing_at: int | None = _instant(default=None)  # when it last said, as proof, that it never had it
     n_missing: int = 0  # how often it said so
+    taking_at: int | None = _instant(default=None)  # when the wish to have it back was last told, or tried
+    taken: str | None = None  # what became of that; NULL: it was never told
 
 
 class Message(SQLModel, table=True):
     """One recipient's row."""
 
     __tablename__: ClassVar[str] = "messages"
-    __table_args__ = (_one_of("state", MessageState), {"sqlite_autoincrement": True})
+    __table_args__ = (
+        _one_of("state", MessageState),
+        Index("ix_messages_in_doubt", "campaign_id", **_where("n_doubts > 0")),
+        {"sqlite_autoincrement": True},
+    )
 
     id: int | None = _key()
     campaign_id: int = _reference("campaigns.id", index=True)
@@ -232,7 +257,52 @@ class EarlierSubmission(SQLModel, table=True):
     __tablename__: ClassVar[str] = "earlier_submissions"
 
     message_id: int = _reference("messages.id", primary_key=True)
-    submission_id: int = _reference("submissions.id", primary_key=True)
+    submission_id: int = _reference("submissions.id", primary_key=True, index=True)
+
+
+class LedgerKey(SQLModel, table=True):
+    """A secret of this ledger, made with it."""
+
+    __tablename__: ClassVar[str] = "ledger_keys"
+
+    name: str = Field(primary_key=True)
+    secret: str  # 64 hex digits
+
+
+class PushedReport(SQLModel, table=True):
+    """A call at our address for delivery reports, as it came; kept before anybody reads it."""
+
+    __tablename__: ClassVar[str] = "pushed_reports"
+    __table_args__ = (
+        _one_of("outcome", PushOutcome),
+        Index("ix_pushed_reports_provider_due_at", "provider", "due_at", **_where("due_at IS NOT NULL")),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: int | None = _key()
+    provider: str
+    reference: str | None = None  # of the submission, as the address had it
+    received_at: int = _instant()
+    method: str
+    query: str = Field(sa_type=Text)  # raw, percent-encoded
+    content_type: str
+    body: bytes = Field(sa_type=LargeBinary)
+    due_at: int | None = _instant(default=None)  # when it is to be read; NULL: all is known of it
+    read_at: int | None = _instant(default=None)  # last
+    outcome: str | None = None  # of that; NULL: nobody has read it yet
+
+
+class ReportedMessage(SQLModel, table=True):
+    """What a pushed report said of a message."""
+
+    __tablename__: ClassVar[str] = "reported_messages"
+
+    message_id: int = _reference("messages.id", primary_key=True)
+    push_id: int = _reference("pushed_reports.id", primary_key=True)
+    state: str
+    code: str | None = None  # the gateway's own
+    detail: str | None = Field(default=None, sa_type=Text)
+    told_at: int | None = _instant(default=None)  # by the gateway's clock
 
 
 def _table(model: type[SQLModel]) -> Table:
@@ -246,3 +316,6 @@ BATCHES = _table(Batch)
 SUBMISSIONS = _table(Submission)
 MESSAGES = _table(Message)
 EARLIER_SUBMISSIONS = _table(EarlierSubmission)
+LEDGER_KEYS = _table(LedgerKey)
+PUSHED_REPORTS = _table(PushedReport)
+REPORTED_MESSAGES = _table(ReportedMessage)

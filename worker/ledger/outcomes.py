@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
-from sqlalchemy import Connection, Select, func, select, update
+from sqlalchemy import Connection, Function, Row, func, select, update
 
 from worker.ledger import failover
 from worker.ledger.changes import Before, Change, judged
 from worker.ledger.engine import now_of
 from worker.ledger.given import execute_given
+from worker.ledger.locks import lock_batches_of
 from worker.ledger.models import BATCHES, CAMPAIGNS, MESSAGES, SUBMISSIONS
-from worker.ledger.values import SubmissionResult
-from worker.states import BatchState, CampaignState, MessageState
+from worker.ledger.values import MessageOutcome, SubmissionResult
+from worker.states import PROVEN, BatchState, CampaignState, MessageState, SubmissionOutcome, Taking
 
 _log = logging.getLogger(__name__)
+_FOLLOWED_SOON_MS = 120_000  # however rarely the rest of its batch is asked about
 
 
 def record(
@@ -30,40 +32,22 @@ def record(
     ledger does not know changes nothing: its mark was never committed.
     """
     ids = sorted({outcome.message_id for result in results for outcome in result.messages})
-    lock_batches_of(connection, ids)
+    lock_batches_of(connection, ids, references=[result.reference for result in results])
     now = now_of(connection)
     _end_submissions(connection, results, now=now)
-    submissions = _submissions(connection, results)
-    changes, doubled = judged(_lock_messages(connection, ids), results, submissions)
+    requests = _requests(connection, results)
+    submissions = {row.reference: int(row.id) for row in requests}
+    given_back = {row.id for row in requests if row.taken == Taking.BACK}
+    found = _lock_messages(connection, ids)
+    changes, doubled = judged(found, results, submissions, given_back=given_back)
     changes = _resolved(connection, changes, providers=providers)
     _write_messages(connection, changes, now=now)
+    _complete(connection, results, submissions, changed={change.before.id for change in changes})
     _raise_alarm(connection, doubled)
     _keep_earlier(connection, changes)
-    _count(connection, changes, now=now)
+    _count(connection, changes, batches={row.id: row.batch_id for row in requests}, now=now)
     failover.hop(connection, [change.before.id for change in changes if change.hops], now=now)
     return len(changes)
-
-
-def lock_batches_of(connection: Connection, message_ids: Sequence[int]) -> None:
-    """Lock campaigns and batches first: the lock order is campaign, batch, submission, message."""
-    _lock(connection, select(MESSAGES.c.batch_id).where(MESSAGES.c.id.in_(message_ids)))
-
-
-def lock_batch(connection: Connection, batch_id: int) -> None:
-    """Lock one batch with its campaign, before its rows are read: nobody's word comes in between then."""
-    _lock(connection, select(BATCHES.c.id).where(BATCHES.c.id == batch_id))
-
-
-def _lock(connection: Connection, batch_ids: Select[int]) -> None:
-    """Lock batches for us alone, and their campaigns shared.
-
-    None of these may become cancelled between our look at it and our commit.
-    """
-    shared = CAMPAIGNS.c.id.in_(select(BATCHES.c.campaign_id).where(BATCHES.c.id.in_(batch_ids)))
-    query = select(CAMPAIGNS.c.id).where(shared).order_by(CAMPAIGNS.c.id)
-    connection.execute(query.with_for_update(read=True)).all()
-    ours = select(BATCHES.c.id).where(BATCHES.c.id.in_(batch_ids)).order_by(BATCHES.c.id)
-    connection.execute(ours.with_for_update()).all()
 
 
 _ENDED = {"result": "text", "new_ref": "text", "new_code": "text", "new_detail": "text", "instant": "bigint"}
@@ -79,14 +63,20 @@ def _end_submissions(connection: Connection, results: Sequence[SubmissionResult]
         "detail = COALESCE(given.new_detail, CASE given.result WHEN 'unknown' THEN detail END) FROM given "
         "WHERE submissions.reference = given.ours AND submissions.outcome IN ('open', 'unknown')",
         columns={"ours": "text", **_ENDED},
-        rows=[(r.reference, r.outcome.value, r.provider_ref, r.code, r.detail, now) for r in results],
+        rows=[
+            (r.reference, r.outcome.value, r.provider_ref, r.code, r.detail, now)
+            for r in results
+            if r.outcome is not SubmissionOutcome.OPEN
+        ],
     )
 
 
-def _submissions(connection: Connection, results: Sequence[SubmissionResult]) -> dict[str, int]:
-    query = select(SUBMISSIONS.c.reference, SUBMISSIONS.c.id)
-    query = query.where(SUBMISSIONS.c.reference.in_([result.reference for result in results]))
-    return {reference: int(number) for reference, number in connection.execute(query)}
+def _requests(
+    connection: Connection, results: Sequence[SubmissionResult]
+) -> Sequence[Row[str, int, int, str | None]]:
+    columns = [SUBMISSIONS.c[name] for name in ("reference", "id", "batch_id", "taken")]
+    query = select(*columns).where(SUBMISSIONS.c.reference.in_([result.reference for result in results]))
+    return connection.execute(query).all()
 
 
 def _lock_messages(connection: Connection, ids: Sequence[int]) -> dict[int, Before]:
@@ -163,6 +153,48 @@ def _write_messages(connection: Connection, changes: Sequence[Change], *, now: i
     )
 
 
+def _complete(
+    connection: Connection,
+    results: Sequence[SubmissionResult],
+    submissions: Mapping[str, int],
+    *,
+    changed: Collection[int],
+) -> None:
+    """Write what an acceptance says of the price where a delivery report was quicker than the answer."""
+    rows = [
+        (each.message_id, submissions[result.reference], each.provider_ref, each.billed_parts, _exact(each))
+        for result in results
+        if result.reference in submissions
+        for each in result.messages
+        if each.message_id not in changed and _tells_price(each)
+    ]
+    if rows:
+        execute_given(
+            connection,
+            "UPDATE messages SET provider_ref = COALESCE(provider_ref, given.new_ref), "
+            "billed_parts = COALESCE(billed_parts, given.new_parts), "
+            "billed_cost = COALESCE(billed_cost, given.new_cost) "
+            "FROM given WHERE messages.id = given.message AND messages.submission_id = given.carrier",
+            columns={
+                "message": "bigint",
+                "carrier": "bigint",
+                "new_ref": "text",
+                "new_parts": "int",
+                "new_cost": "text",
+            },
+            rows=rows,
+        )
+
+
+def _tells_price(outcome: MessageOutcome) -> bool:
+    facts = (outcome.provider_ref, outcome.billed_parts, outcome.billed_cost)
+    return outcome.state in PROVEN and any(fact is not None for fact in facts)
+
+
+def _exact(outcome: MessageOutcome) -> str | None:
+    return None if outcome.billed_cost is None else str(outcome.billed_cost)
+
+
 def _raise_alarm(connection: Connection, doubled: Collection[int]) -> None:
     """Mark messages that may have been sent twice, and say so once."""
     if not doubled:
@@ -203,17 +235,23 @@ def _changed(change: Change, *, now: int) -> tuple[object, ...]:
         outcome.group_limit,
         outcome.provider_ref,
         outcome.billed_parts,
-        None if outcome.billed_cost is None else str(outcome.billed_cost),
+        _exact(outcome),
         outcome.code,
         outcome.detail,
         now,
     )
 
 
-def _count(connection: Connection, changes: Sequence[Change], *, now: int) -> None:
-    """Move the counters of each batch by what its rows did, and reopen it for rows that are queued again."""
+def _count(
+    connection: Connection, changes: Sequence[Change], *, batches: Mapping[int, int], now: int
+) -> None:
+    """Move the counters of each batch by what its rows did, and reopen it for rows that are queued again.
+
+    ``batches`` tells the batch of each request: whose gateway has accepted it is soon asked what arrived.
+    """
     moves: dict[int, Counter[str]] = {}
     due: dict[int, int] = {}
+    followed: set[int] = set()
     for change in changes:
         moved = moves.setdefault(change.before.batch_id, Counter())
         moved[change.before.state.value] -= 1
@@ -221,8 +259,14 @@ def _count(connection: Connection, changes: Sequence[Change], *, now: int) -> No
         if change.state is MessageState.QUEUED and not change.hops:
             instant = now + change.outcome.delay_ms
             due[change.before.batch_id] = min(instant, due.get(change.before.batch_id, 2**62))
+        if change.state is MessageState.ACCEPTED and change.submission_id is not None:
+            followed.add(batches[change.submission_id])
+            moves.setdefault(batches[change.submission_id], Counter())
     for batch_id, moved in sorted(moves.items()):
         values = {name: BATCHES.c[name] + n for name, n in moved.items() if n}
+        if batch_id in followed:
+            next_at = func.coalesce(BATCHES.c.follow_at, now)
+            values["follow_at"] = _earlier(connection)(next_at, now + _FOLLOWED_SOON_MS)
         connection.execute(update(BATCHES).where(BATCHES.c.id == batch_id).values(**values, lost_leases=0))
     for batch_id, instant in sorted(due.items()):
         reopen(connection, batch_id, due_at=instant)
@@ -230,14 +274,18 @@ def _count(connection: Connection, changes: Sequence[Change], *, now: int) -> No
 
 def reopen(connection: Connection, batch_id: int, *, due_at: int) -> None:
     """Make sure that a batch which holds a queued row again is not done, and is due no later than the row."""
-    earlier = func.min if connection.dialect.name == "sqlite" else func.least
     connection.execute(
         update(BATCHES)
         .where(BATCHES.c.id == batch_id)
-        .values(next_due_at=earlier(BATCHES.c.next_due_at, due_at))
+        .values(next_due_at=_earlier(connection)(BATCHES.c.next_due_at, due_at))
     )
     connection.execute(
         update(BATCHES)
         .where(BATCHES.c.id == batch_id, BATCHES.c.state == BatchState.DONE)
         .values(state=BatchState.OPEN, next_due_at=due_at, n_hints=0, published_at=None)
     )
+
+
+def _earlier(connection: Connection) -> Callable[..., Function[int]]:
+    """Give the SQL function that returns the lesser of two numbers."""
+    return func.min if connection.dialect.name == "sqlite" else func.least

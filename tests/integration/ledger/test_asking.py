@@ -1,13 +1,17 @@
+from dataclasses import replace
+
 import pytest
-from sqlalchemy import Engine, insert
+from sqlalchemy import Engine
 
 from tests.ledgers import (
+    LOGIN,
     PROVIDER,
     account,
     ago,
     assert_counts,
     cancel,
     change_account,
+    change_messages,
     change_submissions,
     do,
     due_rows,
@@ -28,9 +32,9 @@ from tests.ledgers import (
 )
 from worker.ledger import asking, rates, retrying, settling
 from worker.ledger.asking import Asked
-from worker.ledger.engine import reading, writing
-from worker.ledger.models import SUBMISSIONS
-from worker.states import MessageState
+from worker.ledger.engine import reading
+from worker.ledger.values import Marked
+from worker.states import MessageState, SubmissionOutcome
 
 M = MessageState
 SETTLE_MS = 30_000
@@ -39,21 +43,34 @@ QUARANTINE_MS = 900_000
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
 PATIENCE_MS = 72 * HOUR_MS
+YOUNGER = Asked(submission_id=2**62, reference="younger", sent_at=0, messages={})
 
 
 def to_ask(
-    engine: Engine, provider: str = PROVIDER, *, settle_ms: int = SETTLE_MS, interval_ms: int = INTERVAL_MS
+    engine: Engine,
+    provider: str = PROVIDER,
+    *,
+    login: str = LOGIN,
+    settle_ms: int = SETTLE_MS,
+    interval_ms: int = INTERVAL_MS,
 ) -> list[Asked]:
     with reading(engine) as connection:
         return asking.to_ask(
-            connection, provider, settle_ms=settle_ms, interval_ms=interval_ms, patience_ms=PATIENCE_MS
+            connection,
+            provider,
+            login=login,
+            settle_ms=settle_ms,
+            interval_ms=interval_ms,
+            patience_ms=PATIENCE_MS,
         )
 
 
 def missing(engine: Engine, *, minutes_ago: int = 0) -> int:
     """Have an answer that proves that no unknown request was ever received, as if so long ago."""
     asked = to_ask(engine, settle_ms=0, interval_ms=0)
-    n_queued = do(engine, asking.note_missing, asked, quarantine_ms=QUARANTINE_MS)
+    n_queued = do(
+        engine, asking.note_missing, asked, seen=[YOUNGER], login=LOGIN, quarantine_ms=QUARANTINE_MS
+    )
     if minutes_ago:
         change_submissions(engine, missing_at=ago(minutes_ago * MINUTE_MS))
     return n_queued
@@ -162,6 +179,21 @@ def test_another_provider_is_not_asked(engine: Engine) -> None:
     grow_old(engine, SETTLE_MS)
 
     assert to_ask(engine, "another") == []
+
+
+def test_what_another_login_has_sent_is_not_asked_about(engine: Engine) -> None:
+    lose(engine, 1)
+    grow_old(engine, SETTLE_MS)
+
+    assert to_ask(engine, login="another") == []
+
+
+def test_what_an_older_bulksend_has_sent_is_asked_about_by_any_login(engine: Engine) -> None:
+    lose(engine, 1)
+    grow_old(engine, SETTLE_MS)
+    change_submissions(engine, login=None)
+
+    assert len(to_ask(engine)) == 1
 
 
 # --- whose turn it is
@@ -292,6 +324,24 @@ def test_a_late_acceptance_counts_after_it_was_queued_on_proof_and_once_it_is_ou
     assert_counts(engine)
 
 
+def test_what_is_not_older_than_all_that_is_seen_is_not_proven_missing(engine: Engine) -> None:
+    lose(engine, 1, 1)
+    grow_old(engine, QUARANTINE_MS)
+    first, second = to_ask(engine, settle_ms=0, interval_ms=0)
+
+    for seen in (first, second):
+        do(
+            engine,
+            asking.note_missing,
+            [first, second],
+            seen=[seen],
+            login=LOGIN,
+            quarantine_ms=QUARANTINE_MS,
+        )
+
+    assert [each["n_missing"] for each in submissions(engine)] == [1, 0]
+
+
 def test_what_was_never_received_in_a_cancelled_campaign_is_cancelled(engine: Engine) -> None:
     lose(engine, 1)
     cancel(engine, 1)
@@ -304,37 +354,127 @@ def test_what_was_never_received_in_a_cancelled_campaign_is_cancelled(engine: En
     assert_counts(engine)
 
 
+def assert_proves_nothing(engine: Engine) -> None:
+    """See that no number of answers that requests were never received queues anything."""
+    grow_old(engine, QUARANTINE_MS)
+
+    assert [missing(engine, minutes_ago=2) for _ in range(3)] == [0, 0, 0]
+    assert "queued" not in states(engine)
+    assert {each["n_missing"] for each in submissions(engine)} == {0}
+
+
+def test_nothing_is_proven_of_a_request_whose_login_nobody_knows(engine: Engine) -> None:
+    lose(engine, 1)
+    change_submissions(engine, login=None)
+
+    assert_proves_nothing(engine)
+
+
+def test_a_request_to_which_the_gateway_gave_an_id_was_received(engine: Engine) -> None:
+    (marked,) = mark(engine, lease(engine, run_campaign(engine, 2)))
+    record(engine, replace(unclear(marked), provider_ref="its own id"))
+
+    assert_proves_nothing(engine)
+
+
+def test_a_request_of_which_a_message_is_known_to_be_there_was_received(engine: Engine) -> None:
+    (marked,) = mark(engine, lease(engine, run_campaign(engine, 2)))
+    record(engine, unclear(marked))
+    anna = replace(marked, rows=marked.rows[:1])
+    record(engine, replace(result(anna, M.ACCEPTED), outcome=SubmissionOutcome.UNKNOWN))
+
+    assert_proves_nothing(engine)
+
+
+def test_a_request_that_was_answered_for_another_message_was_received(engine: Engine) -> None:
+    (marked,) = mark(engine, lease(engine, run_campaign(engine, 2)))
+    anna, bo = (replace(marked, rows=(row,)) for row in marked.rows)
+    refused_and_silent = (*result(anna, M.REJECTED).messages, *result(bo, M.UNKNOWN).messages)
+    record(engine, replace(result(marked, M.UNKNOWN), messages=refused_and_silent))
+
+    assert_proves_nothing(engine)
+
+
+def test_a_request_that_the_gateway_knew_in_between_was_received(engine: Engine) -> None:
+    lose(engine, 1)
+    grow_old(engine, QUARANTINE_MS)
+    missing(engine, minutes_ago=2)
+
+    do(engine, asking.note_known, [each.submission_id for each in to_ask(engine)])
+
+    assert_proves_nothing(engine)
+
+
+def test_the_gateways_own_id_of_a_request_that_it_knows_is_kept(engine: Engine) -> None:
+    with_id, without = lose(engine, 1, 1)
+    record(engine, replace(unclear(with_id), provider_ref="its own id"))
+
+    do(engine, asking.note_known, [int(str(each["id"])) for each in submissions(engine)])
+
+    assert [each["provider_ref"] for each in submissions(engine)] == ["its own id", without.reference]
+
+
 # --- what is known to be accepted
 
 
-def control(engine: Engine) -> list[Asked]:
+def control(engine: Engine, *, after: int = 0, login: str = LOGIN) -> list[Asked]:
     with reading(engine) as connection:
-        return asking.known_control(connection, PROVIDER)
+        return asking.known_control(connection, PROVIDER, login=login, after=after)
 
 
-def test_the_newest_request_that_the_gateway_said_it_accepted_is_known(engine: Engine) -> None:
-    held = lease(engine, run_campaign(engine, 3))
-    older, newer, lost = mark(engine, held, *([row] for row in due_rows(engine, held)))
-    record(engine, result(older, M.ACCEPTED), result(newer, M.ACCEPTED), unclear(lost))
-
-    (found,) = control(engine)
-
-    assert found.reference == newer.reference
-    assert found.messages == {row.msisdn: row.id for row in newer.rows}
+def accept_each(engine: Engine, n: int) -> list[Marked]:
+    """Send a campaign in requests of one message, which are accepted; return them."""
+    held = lease(engine, run_campaign(engine, n))
+    marked = mark(engine, held, *([row] for row in due_rows(engine, held)))
+    record(engine, *(result(each, M.ACCEPTED) for each in marked))
+    return marked
 
 
-@pytest.mark.parametrize(("n_since", "is_known"), [(499_999, True), (500_000, False)])
-def test_it_is_looked_for_among_the_newest_requests_of_all(
-    engine: Engine, n_since: int, *, is_known: bool
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_the_next_request_that_the_gateway_said_it_accepted_is_known(engine: Engine, place: int) -> None:
+    accepted = accept_each(engine, 3)
+    ids = [int(str(each["id"])) for each in submissions(engine)]
+
+    (found,) = control(engine, after=ids[place] - 1)
+
+    assert found.reference == accepted[place].reference
+    assert found.messages == {row.msisdn: row.id for row in accepted[place].rows}
+
+
+def test_nothing_is_known_of_what_is_younger_than_all_that_was_accepted(engine: Engine) -> None:
+    accept_each(engine, 2)
+
+    assert control(engine, after=int(str(submissions(engine)[-1]["id"]))) == []
+
+
+@pytest.mark.parametrize(("n_before", "is_known"), [(500_000, True), (500_001, False)])
+def test_it_is_looked_for_among_the_next_requests_of_all(
+    engine: Engine, n_before: int, *, is_known: bool
 ) -> None:
-    (marked,) = mark(engine, lease(engine, run_campaign(engine, 1)))
-    record(engine, result(marked, M.ACCEPTED))
+    accept_each(engine, 1)
     (accepted,) = submissions(engine)
-    with writing(engine) as connection:
-        last = {**accepted, "id": int(str(accepted["id"])) + n_since, "reference": "r", "provider": "other"}
-        connection.execute(insert(SUBMISSIONS).values(last))
 
-    assert bool(control(engine)) is is_known
+    assert bool(control(engine, after=int(str(accepted["id"])) - n_before)) is is_known
+
+
+def test_what_another_login_sent_is_no_comparison(engine: Engine) -> None:
+    accept_each(engine, 1)
+
+    assert control(engine, login="another") == []
+
+
+def test_what_went_by_a_login_that_nobody_knows_is_no_comparison(engine: Engine) -> None:
+    accept_each(engine, 1)
+    change_submissions(engine, login=None)
+
+    assert control(engine) == []
+
+
+def test_what_went_to_a_group_is_no_comparison(engine: Engine) -> None:
+    accept_each(engine, 1)
+    change_messages(engine, msisdn="group:7")
+
+    assert control(engine) == []
 
 
 @pytest.mark.parametrize("end", [unclear, not_sent, lambda marked: result(marked, M.REJECTED)])
