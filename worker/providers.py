@@ -4,29 +4,44 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import json
 import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
 
 from sqlalchemy import Engine
 
-from worker.errors import ConfigError, NotSent, OutcomeUnknown
+from worker.errors import ConfigError, LoginRefused, NotSent, OutcomeUnknown
 from worker.gateways import find_gateway, make_adapter
-from worker.gateways.base import Adapter, Capabilities, Standing, Submission
+from worker.gateways.base import Adapter, Capabilities, HttpReply, Standing
 from worker.gateways.http import Client
+from worker.gateways.session import Carrier, SessionClient
+from worker.gateways.tokens import MemoryStore, TokenStore
 from worker.ledger import rates
 from worker.ledger.engine import writing
 from worker.settings import Provider, Rate, Settings, rate_text, read_secret
 from worker.text.msisdn import check_region
 from worker.text.pricing import PriceTable
-from worker.text.segments import Encoding
 from worker.throttle.limits import Limit, Limits
+from worker.trial import Trial
+
+__all__ = [
+    "Account",
+    "Standing",
+    "account_named",
+    "accounts_of",
+    "children_of",
+    "note_rates",
+    "standing_of",
+]
 
 T = TypeVar("T")
+
+_KEPT_OUT = frozenset({401, 403})  # what a gateway answers a wrong login with, if it uses statuses for that
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,12 +58,23 @@ class Account:
     @property
     def account_key(self) -> str:
         """Name what the limits belong to: the login at the gateway, or the ``limit_group``; 16 hex digits."""
+        group = self.provider.limit_group
+        return self.login if group is None else _digest("group", group)
+
+    @property
+    def login(self) -> str:
+        """Name the login at the gateway, which alone can tell of a request that came by it; 16 hex digits."""
         provider = self.provider
-        words = ["group", provider.limit_group]
-        if provider.limit_group is None:
-            base_url = provider.base_url or find_gateway(provider.gateway).base_url
-            words = [provider.gateway, _one_spelling(base_url), provider.username]
-        return hashlib.sha256("\n".join(map(str, words)).encode()).hexdigest()[:16]
+        base_url = provider.base_url or find_gateway(provider.gateway).base_url
+        return _digest(provider.gateway, _one_spelling(base_url), provider.username)
+
+    @property
+    def login_key(self) -> str:
+        """Name where the sessions of the login are kept: its dialect says how it logs in; 16 hex digits."""
+        provider = self.provider
+        base_url = provider.base_url or find_gateway(provider.gateway).base_url
+        words = [provider.gateway, base_url.rstrip("/"), provider.username, sorted(provider.dialect.items())]
+        return hashlib.sha256(json.dumps(words).encode()).hexdigest()[:16]
 
     @property
     def kept_rate(self) -> str:
@@ -71,51 +97,71 @@ class Account:
             return None
         return next((rate for rate in self.provider.rate if rate.window_s > 1 and parts > rate.amount), None)
 
-    def open(self, *, connections: int) -> tuple[Adapter, Client]:
+    def open(self, *, connections: int, store: TokenStore | None = None) -> tuple[Adapter, Carrier]:
         """Make the adapter and the client that carries its requests; reads the secret.
+
+        Args:
+            connections: at most so many requests at once.
+            store: of sessions, for a gateway that is logged in to; None: this client logs in for itself.
 
         Raises:
             ConfigError: the secret is missing, or the gateway cannot use a value.
         """
+        adapter = self._adapter(secret=self.secret())
         client = Client(connections=connections, timeout_s=self.provider.timeout)
-        return self._adapter(secret=self.secret()), client
+        if adapter.login is None:
+            return adapter, client
+        return adapter, SessionClient(client, login=adapter.login, store=store or MemoryStore())
 
-    def check_standing(self) -> Standing:
+    def check_standing(self, *, store: TokenStore | None = None) -> Standing:
         """Ask the gateway whether login, address and credit are in order; sends nothing.
+
+        Args:
+            store: as for ``open``; without one it is seen that the gateway can be logged in to now.
 
         Raises:
             ConfigError: as ``open``.
         """
-        adapter, client = self.open(connections=1)
+        adapter, client = self.open(connections=1, store=store)
         try:
             return standing_of(adapter, client)
         finally:
             client.close()
+
+    @property
+    def tells_balance(self) -> bool:
+        """Whether the gateway has a call that would tell it."""
+        return self.reader().check() is not None
+
+    def reader(self) -> Adapter:
+        """Make an adapter that has no secret: it reads what the gateway pushes, or builds on trial."""
+        return self._adapter(secret="-")  # noqa: S106 - none
 
     def _adapter(self, *, secret: str) -> Adapter:
         provider = self.provider
         return _checked(
             f"providers.{self.name}",
             lambda: make_adapter(
-                provider.gateway, base_url=provider.base_url, username=provider.username, secret=secret
+                provider.gateway,
+                base_url=provider.base_url,
+                username=provider.username,
+                secret=secret,
+                dialect=provider.dialect,
             ),
         )
 
-    def check(self, *, sender: str, options: Mapping[str, object]) -> None:
-        """Refuse a sender or an option that the gateway cannot carry, by building a request on trial.
+    def trial(self, *, sender: str, options: Mapping[str, object], leaves_at_s: float | None = None) -> Trial:
+        """Try whether the gateway can carry an order, by building a request that is never sent.
 
         Raises:
-            ConfigError: the sentence names what cannot be carried.
+            ConfigError: sender, an option or the schedule cannot be carried; the sentence names it.
         """
-        trial = Submission(
-            reference="0" * 20,
+        return Trial.of(
+            self.reader(),
             sender=sender,
-            text="-",
-            encoding=Encoding.GSM_7,
-            recipients=("+4520000000",),
             options={**self.provider.options, **options},
+            leaves_at_s=leaves_at_s,
         )
-        self._adapter(secret="-").build(trial)  # noqa: S106 - no secret
 
     def secret(self) -> str:
         """Fetch the secret; raises ConfigError with the key and what to write."""
@@ -196,17 +242,27 @@ def children_of(settings: Settings) -> int:
     return len(settings.providers) + (os.cpu_count() or 1)
 
 
-def standing_of(adapter: Adapter, client: Client) -> Standing:
+def standing_of(adapter: Adapter, client: Carrier) -> Standing:
     """Check an account with a read-only call; where the gateway has none, that it can be reached must do."""
     request = adapter.check()
     try:
         if request is not None:
-            return adapter.read_check(client.exchange(request))
+            return _read(adapter, client.exchange(request))
         with ThreadPoolExecutor(1) as pool:
             client.open(adapter.base_url, n=1, pool=pool)
     except (NotSent, OutcomeUnknown) as error:
-        return Standing(is_well=False, is_answered=False, reason=str(error), balance=None)
+        is_let_in = False if isinstance(error, LoginRefused) else None
+        return Standing(
+            is_well=False, is_answered=False, is_let_in=is_let_in, reason=str(error), balance=None
+        )
     return Standing(is_well=True, reason=None, balance=None)
+
+
+def _read(adapter: Adapter, reply: HttpReply) -> Standing:
+    standing = adapter.read_check(reply)
+    if standing.is_answered:
+        return replace(standing, is_let_in=True)
+    return replace(standing, is_let_in=False if reply.status in _KEPT_OUT else None)
 
 
 def _checked(key: str, check: Callable[[], T]) -> T:
@@ -215,6 +271,10 @@ def _checked(key: str, check: Callable[[], T]) -> T:
         return check()
     except ConfigError as error:
         raise ConfigError(f"{key}: {error}") from None
+
+
+def _digest(*words: str) -> str:
+    return hashlib.sha256("\n".join(words).encode()).hexdigest()[:16]
 
 
 def _one_spelling(base_url: str) -> str:
@@ -237,5 +297,5 @@ def _account(name: str, provider: Provider, settings: Settings) -> Account:
         max_recipients=min(limit, capabilities.max_recipients),
         directory=settings.directory,
     )
-    _checked(f"{key}", lambda: account.check(sender=provider.sender or "1", options={}))
+    _checked(f"{key}", lambda: account.trial(sender=provider.sender or "1", options={}))
     return account

@@ -6,22 +6,20 @@ from collections.abc import Mapping
 from typing import Any
 
 import click
-from sqlalchemy import Engine
 
-from producer.cli import EXIT_PARTLY
 from producer.cli.opening import ready_ledger
 from producer.cli.output import echo_json, echo_table
 from producer.cli.rate import rate
 from producer.cli.speed import connection_words, rate_words
+from producer.cli.standing import balance, check
 from producer.cli.words import author, require_plain
 from producer.live import standings_now
 from producer.reports import live_facts, provider_facts
 from worker.errors import ConfigError
-from worker.ledger import accounts, settling, tally, trouble
+from worker.ledger import accounts, kept, settling, tally
 from worker.ledger.accounts import AccountStanding
 from worker.ledger.engine import now_of, reading, writing
 from worker.ledger.findings import age
-from worker.providers import Account, account_named, accounts_of
 from worker.settings import Settings, load_settings
 
 
@@ -30,7 +28,8 @@ def provider() -> None:
     """See the configured providers, and give them orders."""
 
 
-provider.add_command(rate)
+for _command in (balance, check, rate):
+    provider.add_command(_command)
 
 
 @provider.command("list")
@@ -109,7 +108,14 @@ def pause(name: str, *, reason: str) -> None:
     with writing(engine) as connection:
         _require_known(name, settings, accounts.standings(connection))
         accounts.pause_account(connection, name, reason=reason, author=author())
+        n_kept = kept.kept_by(connection, name)
     click.echo(f"Provider {name} is paused; `bulksend provider resume {name}` undoes it", err=True)
+    if n_kept:
+        click.echo(
+            f"What its gateway keeps until its time is not held back by that: {n_kept} messages; "
+            "`bulksend campaign cancel` takes back what it gives back",
+            err=True,
+        )
 
 
 @provider.command()
@@ -122,48 +128,6 @@ def resume(name: str) -> None:
         _require_known(name, settings, accounts.standings(connection))
         accounts.resume_account(connection, name)
     click.echo(f"Provider {name} goes on", err=True)
-
-
-@provider.command()
-@click.argument("name", required=False)
-@click.option("--json", "as_json", is_flag=True, help="A JSON list on standard output.")
-@click.pass_context
-def check(ctx: click.Context, /, name: str | None, *, as_json: bool) -> None:
-    """Ask the gateways how the accounts stand: login, address and credit; nothing is sent.
-
-    A provider that was closed for trouble and is well again goes on at once. Exit code 3 when one is not.
-    """
-    settings = load_settings()
-    accounts_asked = [account_named(settings, name)] if name else list(accounts_of(settings).values())
-    engine = ready_ledger(settings)
-    found = [_checked(engine, account) for account in accounts_asked]
-    if as_json:
-        echo_json(found)
-    else:
-        echo_table(["provider", "well", "balance", "because"], map(_check_words, found))
-    ctx.exit(EXIT_PARTLY if not all(row["is_well"] for row in found) else 0)
-
-
-def _checked(engine: Engine, account: Account) -> dict[str, Any]:
-    """Check an account; lift its trouble when it is well."""
-    try:
-        standing = account.check_standing()
-    except ConfigError as error:
-        return {"name": account.name, "is_well": False, "reason": str(error), "balance": None}
-    if standing.is_well:
-        with writing(engine) as connection:
-            trouble.note_check(connection, account.name, trouble=None)
-    balance = None if standing.balance is None else str(standing.balance)
-    return {
-        "name": account.name,
-        "is_well": standing.is_well,
-        "reason": standing.reason,
-        "balance": balance,
-    }
-
-
-def _check_words(row: Mapping[str, Any]) -> list[str | None]:
-    return [row["name"], "yes" if row["is_well"] else "no", row["balance"], row["reason"]]
 
 
 def _require_known(name: str, settings: Settings, standings: Mapping[str, AccountStanding]) -> None:
