@@ -110,6 +110,7 @@ def _new(order: Order, prepared: Prepared) -> campaigns.NewCampaign:
         reading={**order.reading, "key": prepared.identity.key},
         fallback=prepared.found.fallback,
         lane=order.lane,
+        leaves_at=order.leaves_at,
     )
 
 

@@ -9,14 +9,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from producer.fallback import Fallback
 from producer.recipients import Problem, Recipients, Row, Seen, open_recipients
-from worker.errors import ConfigError, InputError
+from worker.errors import InputError
 from worker.ledger.campaigns import NewMessage
 from worker.providers import Account
 from worker.states import Lane
 from worker.text.compose import Composed, compose
 from worker.text.pricing import Price, Totals
+from worker.text.targets import kind_of
 from worker.text.template import Template
+from worker.trial import Trial
 
 OnMessage = Callable[[NewMessage, str], None]
 
@@ -38,6 +41,12 @@ class Order:
     options: Mapping[str, object] = field(default_factory=dict)
     fallback: Account | None = None
     lane: Lane = Lane.BULK
+    leaves_at: int | None = None  # epoch milliseconds: the gateway is to keep it until then
+
+    @property
+    def leaves_at_s(self) -> float | None:
+        """The same in Unix seconds."""
+        return None if self.leaves_at is None else self.leaves_at / 1000
 
     @property
     def reading(self) -> dict[str, str | None]:
@@ -60,6 +69,8 @@ class Preview:
     """What an order comes to: rows = messages + duplicates + refused.
 
     Attributes:
+        targets: messages to groups and contacts that the gateway keeps: nobody here knows who gets them, how
+            many, and at what price.
         content: digest of what would be sent, wherever the file lies and whatever it costs.
         fingerprint: digest of that and of every message as the ledger keeps it, with its prices.
         cost_fallback: the cost if everything went through the fallback.
@@ -71,7 +82,8 @@ class Preview:
     duplicates: int = 0
     refused: int = 0
     parts: int = 0
-    unpriced: int = 0  # messages for which no price is configured
+    unpriced: int = 0  # messages for which no price is known
+    targets: int = 0
     cost: Totals = field(default_factory=Totals)
     problems: list[Problem] = field(default_factory=list)
     reasons: Counter[str] = field(default_factory=Counter)
@@ -98,12 +110,13 @@ class Preview:
         if len(self.problems) < KEPT_PROBLEMS:
             self.problems.append(problem)
 
-    def count(self, composed: Composed, price: Price | None, *, line: int) -> None:
+    def count(self, composed: Composed, price: Price | None, *, line: int, is_target: bool) -> None:
         """Count a message."""
         self._sample(composed, line=line)
         self.messages += 1
         self.parts += composed.n_parts
         self.encodings[composed.encoding.value] += 1
+        self.targets += is_target
         if price is None:
             self.unpriced += 1
         else:
@@ -132,28 +145,32 @@ def preview(
 
     Raises:
         InputError: the file or the template cannot be used at all.
-        ConfigError: the account cannot carry the sender or an option.
+        ConfigError: the account cannot carry the sender, an option or the schedule.
     """
-    order.account.check(sender=order.sender, options=order.options)
+    trial = order.account.trial(sender=order.sender, options=order.options, leaves_at_s=order.leaves_at_s)
     template = Template(order.template)
     recipients = open_recipients(
         order.path,
         column=order.column,
         region=order.country or order.account.provider.country,
+        kinds=order.account.capabilities.targets,
         on_bytes=on_bytes,
     )
     recipients.require(template.variables)
-    return _Composer(order, template).compose(recipients, on_message=on_message)
+    return _Composer(order, template, trial).compose(recipients, on_message=on_message)
 
 
 class _Composer:
-    def __init__(self, order: Order, template: Template) -> None:
+    def __init__(self, order: Order, template: Template, trial: Trial) -> None:
         self._order = order
         self._template = template
+        self._trial = trial
         self._limit = order.account.capabilities.max_parts
         self._constant = self._compose({}) if template.is_constant else None
+        if self._constant:
+            self._require_carried("", self._constant)
         self._digests = _Digests(order)
-        self._fallback = _Fallback(order)
+        self._fallback = _fallback_of(order)
         self._seen = Seen()
 
     def _compose(self, values: Mapping[str, str]) -> Composed:
@@ -167,7 +184,7 @@ class _Composer:
                 found.refuse(row)
             else:
                 self._take(found, row, on_message=on_message)
-        self._fallback.conclude(found)
+        self._conclude(found)
         self._digests.conclude(found)
         return found
 
@@ -175,6 +192,7 @@ class _Composer:
         try:
             composed = self._constant or self._compose(row.values)
             self._require_room(composed)
+            self._require_carried(row.msisdn, composed)
         except InputError as error:
             found.refuse(Problem.of(error, line=row.line))
             return
@@ -195,11 +213,30 @@ class _Composer:
                 code="above_rate",
             )
 
+    def _require_carried(self, recipient: str, composed: Composed) -> None:
+        """Refuse what the gateway would: a request is built on trial."""
+        if sentence := self._trial.objection(recipient, text=composed.text, encoding=composed.encoding):
+            raise InputError(sentence, code="not_carried")
+
+    def _conclude(self, found: Preview) -> None:
+        """Say whether the fallback can take over, and at what cost."""
+        other = self._fallback
+        if other is None:
+            return
+        if other.objection:
+            names = f"{other.account.name} cannot take over from {self._order.account.name}"
+            found.no_fallback = f"{names}: {other.objection}"
+            return
+        found.fallback = other.account.name
+        found.cost_fallback, found.unpriced_fallback = other.cost, other.unpriced
+
     def _message(self, row: Row, composed: Composed, found: Preview) -> NewMessage:
-        prices = self._order.account.prices
-        price = prices.price_of(row.region, calling_code=row.calling_code, parts=composed.n_parts)
-        found.count(composed, price, line=row.line)
-        dearer = self._fallback.price_of(row, composed)
+        price, is_target = None, bool(kind_of(row.msisdn))
+        if not is_target:
+            prices = self._order.account.prices
+            price = prices.price_of(row.region, calling_code=row.calling_code, parts=composed.n_parts)
+        found.count(composed, price, line=row.line, is_target=is_target)
+        dearer = self._fallback.price_of(row, composed) if self._fallback else None
         return NewMessage(
             line=row.line,
             msisdn=row.msisdn,
@@ -214,57 +251,19 @@ class _Composer:
         )
 
 
-class _Fallback:
-    """The side of the configured fallback: whether it can carry everything, and at what price."""
-
-    def __init__(self, order: Order) -> None:
-        self._account = order.fallback
-        self._of = order.account.name
-        self._cost = Totals()
-        self._unpriced = 0
-        self._objection: str | None = None
-        try:
-            if self._account:
-                self._account.check(sender=order.sender, options=order.options)
-        except ConfigError as error:
-            self._objection = str(error)
-
-    def price_of(self, row: Row, composed: Composed) -> Price | None:
-        if self._account is None or self._objection or not self._carries(composed, self._account):
-            return None
-        prices = self._account.prices
-        price = prices.price_of(row.region, calling_code=row.calling_code, parts=composed.n_parts)
-        if price is None:
-            self._unpriced += 1
-        else:
-            self._cost.add(price)
-        return price
-
-    def _carries(self, composed: Composed, account: Account) -> bool:
-        capabilities = account.capabilities
-        if composed.encoding not in capabilities.encodings:
-            self._objection = f"its gateway does not take {composed.encoding.value}"
-        elif composed.n_parts > capabilities.max_parts:
-            self._objection = f"its gateway takes {capabilities.max_parts} parts, and a text needs more"
-        elif rate := account.limit_below(composed.n_parts):
-            self._objection = f"its rate is {rate}, and a text needs more parts"
-        return self._objection is None
-
-    def conclude(self, found: Preview) -> None:
-        if self._account is None:
-            return
-        name = self._account.name
-        if self._objection:
-            found.no_fallback = f"{name} cannot take over from {self._of}: {self._objection}"
-            return
-        found.fallback, found.cost_fallback, found.unpriced_fallback = name, self._cost, self._unpriced
+def _fallback_of(order: Order) -> Fallback | None:
+    if order.fallback is None:
+        return None
+    return Fallback(order.fallback, sender=order.sender, options=order.options, leaves_at_s=order.leaves_at_s)
 
 
 class _Digests:
     """What is sent, and exactly how: see ``Preview``."""
 
     def __init__(self, order: Order) -> None:
-        parts = [order.template, order.account.name, order.sender, dict(order.options)]
+        parts: list[object] = [order.template, order.account.name, order.sender, dict(order.options)]
+        if order.leaves_at is not None:
+            parts.append(order.leaves_at)
         self._content = hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode())
         self._messages = hashlib.sha256()
 

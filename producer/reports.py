@@ -16,6 +16,8 @@ from worker.ledger import reports
 from worker.ledger.accounts import AccountStanding
 from worker.ledger.campaigns import NewMessage
 from worker.ledger.reports import CampaignReport
+from worker.providers import Account
+from worker.providers import Standing as GatewayStanding
 from worker.settings import Provider, Settings, rate_text
 from worker.states import OPEN_STATES, MessageState
 from worker.text.pricing import Price
@@ -96,6 +98,7 @@ def shown(connection: Connection, report: CampaignReport) -> dict[str, Any]:
         "parts": parts,
         "cost": cost.render(),
         "due_at": iso(report.due_at),
+        "leaves_at": iso(report.leaves_at),
         "ends_at": iso(_ends_at(connection, report)),
         "codes": reports.codes(connection, report.id),
     }
@@ -114,11 +117,16 @@ def message_shown(history: Mapping[str, Any]) -> dict[str, Any]:
         **instants,
         "price": price,
         "submissions": [_submission(s) for s in history["submissions"]],
+        "reports": [_report(r) for r in history["reports"]],
     }
 
 
 def _submission(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {**row, "started_at": iso(row["started_at"]), "ended_at": iso(row["ended_at"])}
+    return {**row, **{name: iso(row[name]) for name in ("started_at", "ended_at", "taking_at")}}
+
+
+def _report(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {**row, "received_at": iso(row["received_at"]), "told_at": iso(row["told_at"])}
 
 
 def _ends_at(connection: Connection, report: CampaignReport) -> int | None:
@@ -165,6 +173,32 @@ def provider_facts(
         "oldest_unknown_s": None if unknown_ms is None else unknown_ms / 1000,
         "counts": {state.value: counts.get(state, 0) for state in MessageState},
     }
+
+
+def standing_facts(account: Account, standing: GatewayStanding) -> dict[str, Any]:
+    """Give what a gateway said of an account, as `provider check` and `provider balance` print it."""
+    return {
+        "name": account.name,
+        "gateway": account.provider.gateway,
+        "is_well": standing.is_well,
+        "login": standing.is_let_in,
+        **balance_facts(standing),
+        "tells_balance": account.tells_balance,
+        "abilities": list(standing.abilities),
+        "reason": standing.reason,
+    }
+
+
+def balance_facts(standing: GatewayStanding | None) -> dict[str, str | None]:
+    """Give what is left on an account, in the gateway's own unit; None for what it does not tell."""
+    if standing is None or standing.balance is None:
+        return {"balance": None, "unit": None}
+    return {"balance": format(standing.balance, "f"), "unit": standing.unit}
+
+
+def balance_words(facts: Mapping[str, Any]) -> str | None:
+    """Write it for people: ``12.50 DKK``."""
+    return None if facts["balance"] is None else " ".join(filter(None, (facts["balance"], facts["unit"])))
 
 
 def live_facts(live: Standing | None) -> dict[str, Any]:

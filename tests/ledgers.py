@@ -14,6 +14,7 @@ from worker.states import BatchState, MessageState, SubmissionOutcome
 
 PROVIDER = "acme"
 FALLBACK = "other"
+LOGIN = "0123456789abcdef"  # of the provider at its gateway
 TEXT = "Hello"
 LEASE_MS = 30_000
 SHORT_MS = 200  # a lease that a test lets run out
@@ -150,7 +151,7 @@ def try_mark(
 ) -> list[values.Marked] | values.Stop:
     """Mark each group of rows as one request, if the ledger lets us."""
     with writing(engine) as connection:
-        return intent.mark(connection, held, intentions(*requests), lease_ms=lease_ms)
+        return intent.mark(connection, held, intentions(*requests), lease_ms=lease_ms, login=LOGIN)
 
 
 def mark(

@@ -123,6 +123,16 @@ def flower_role(settings: Settings, broker: str, *, address: str, port: int) -> 
     return _role("flower", settings, broker, f"--address={address}", f"--port={port}", log=None)
 
 
+def receipts_role(settings: Settings) -> Role:
+    """Describe the service that takes delivery reports in; it needs the ledger only."""
+    return Role(
+        name="receipts",
+        argv=[sys.executable, "-m", "worker", "receipts"],
+        env={CONFIG_VARIABLE: str(settings.source)},
+        ready="receipts listening on ",
+    )
+
+
 def _role(name: str, settings: Settings, broker: str, *words: str, log: Path | None) -> Role:
     return Role(
         name=name,

@@ -15,7 +15,7 @@ import secrets
 import signal
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from celery.signals import setup_logging, worker_shutting_down
 from sqlalchemy import Engine
@@ -26,9 +26,11 @@ from worker.errors import ConfigError, LedgerError
 from worker.folder import folder_of
 from worker.ledger import rates, turns
 from worker.ledger.batches import way_of
+from worker.ledger.deliveries import receipts_key
 from worker.ledger.engine import open_ledger, reading
 from worker.log import configure_logging
 from worker.providers import Account, accounts_of, children_of
+from worker.receipts import dlr_urls
 from worker.retry import Policy
 from worker.sending import run
 from worker.sending.desk import Desk, freeze_memory, started_pool
@@ -36,6 +38,7 @@ from worker.sending.pace import Pace
 from worker.sending.record import Judge
 from worker.sending.seats import Seats
 from worker.sending.submit import Gateway
+from worker.sessions import store_of
 from worker.settings import load_settings
 from worker.states import Lane
 from worker.throttle.call import History
@@ -140,6 +143,15 @@ def _pace(account: Account) -> Pace:
     )
 
 
+def _dlr_url(provider: str) -> Callable[[str], str] | None:
+    """Return what gives the address for the delivery reports of a request, where its gateway pushes them."""
+    if settings.receipts.public_url is None:
+        return None
+    with reading(_engine()) as connection:
+        key = receipts_key(connection)
+    return dlr_urls(settings, key=key, provider=provider)
+
+
 @functools.cache
 def _desk(provider: str) -> Desk:
     accounts = accounts_of(settings)
@@ -148,11 +160,14 @@ def _desk(provider: str) -> Desk:
     account = accounts[provider]
     connections = account.provider.connections
     pace = _pace(account)
-    adapter, client = account.open(connections=connections)
+    adapter, client = account.open(connections=connections, store=store_of(account, broker=settings.broker))
     desk = Desk(
         engine=_engine(),
         owner=f"{socket.gethostname()}:{os.getpid()}",
-        gateway=Gateway(adapter=adapter, client=client, options=account.provider.options),
+        login=account.login,
+        gateway=Gateway(
+            adapter=adapter, client=client, options=account.provider.options, dlr_url=_dlr_url(provider)
+        ),
         pool=started_pool(connections, name=provider),
         pace=pace,
         limits=account.limits,

@@ -158,6 +158,7 @@ def echo_report(facts: dict[str, Any]) -> None:
         "codes": ", ".join(f"{code}: {n}" for code, n in facts["codes"].items()) or None,
         "parts": facts["parts"],
         "cost": cost_words(facts["cost"]),
+        "kept by its gateway until": facts["leaves_at"],
         "ends" if facts["state"] == "running" else "ended": facts["ends_at"],
     }
     echo_facts(words)

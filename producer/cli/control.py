@@ -6,12 +6,16 @@ import click
 from sqlalchemy import Engine
 
 from producer import campaigns, importing
+from producer.cli import EXIT_PARTLY
+from producer.cli.handing import kept_words, late_words
 from producer.cli.opening import ready_ledger
-from producer.cli.order import make_identity, read_order, remake_order
+from producer.cli.order import make_identity, read_order, remake_order, require_ahead
 from producer.cli.output import Meter, ask
 from producer.cli.words import author, require_plain
 from producer.spool import Spool
-from worker.ledger import control, interrupted, reports, retrying
+from producer.taking import take_back
+from worker.errors import InputError
+from worker.ledger import control, interrupted, kept, reports, retrying
 from worker.ledger.engine import reading, writing
 from worker.settings import Settings, load_settings
 from worker.states import CampaignState, MessageState
@@ -23,24 +27,42 @@ from worker.states import CampaignState, MessageState
 def pause(campaign_id: int, reason: str) -> None:
     """Stop a campaign: what is not on its way to the gateway stays queued."""
     require_plain("--reason", reason)
-    with writing(ready_ledger(load_settings())) as connection:
-        control.pause(connection, campaign_id, reason=reason, author=author())
+    engine = ready_ledger(load_settings())
+    try:
+        with writing(engine) as connection:
+            control.pause(connection, campaign_id, reason=reason, author=author())
+    except InputError:
+        _say_kept(engine, campaign_id)  # it may be done, and its messages not gone
+        raise
     click.echo(
         f"Campaign {campaign_id} is paused; `bulksend campaign resume {campaign_id}` undoes it", err=True
     )
+    _say_kept(engine, campaign_id)
+
+
+def _say_kept(engine: Engine, campaign_id: int) -> None:
+    with reading(engine) as connection:
+        words = kept_words(reports.report(connection, campaign_id))
+    if words:
+        click.echo(words, err=True)
 
 
 @click.command()
 @click.argument("campaign_id", metavar="ID", type=int)
-def resume(campaign_id: int) -> None:
+@click.option("--yes", is_flag=True, help="Answer the question with yes.")
+def resume(campaign_id: int, *, yes: bool) -> None:
     """Let a campaign go on that is paused, that has batches held, or whose import was interrupted."""
     settings = load_settings()
     engine = ready_ledger(settings)
     with reading(engine) as connection:
-        state = reports.report(connection, campaign_id).state
-    if state == CampaignState.IMPORTING:
+        report = reports.report(connection, campaign_id)
+    if report.state == CampaignState.IMPORTING:
         _finish_import(settings, engine, campaign_id)
         return
+    late = late_words(report)
+    if late and report.is_stuck:
+        click.echo(late, err=True)
+        ask("Send them now?", yes=yes)
     n_opened = campaigns.resume(engine, campaign_id, author=author())
     held = f"; batches that were held and are tried again: {n_opened}" if n_opened else ""
     click.echo(f"Campaign {campaign_id} goes on{held}", err=True)
@@ -49,12 +71,14 @@ def resume(campaign_id: int) -> None:
 def _finish_import(settings: Settings, engine: Engine, campaign_id: int) -> None:
     """Read the file again, as it was read when the import began, and import what is missing."""
     with reading(engine) as connection:
-        kept = interrupted.find(connection, campaign_id)
+        begun = interrupted.find(connection, campaign_id)
     spool = Spool()
     try:
-        found = read_order(remake_order(settings, kept), on_message=spool.add)
-        key = kept.reading.get("key")
-        identity = make_identity(settings, found, key=None if key is None else str(key))
+        order = remake_order(settings, begun)
+        require_ahead(order, f"put it away with `bulksend campaign discard {campaign_id}` and send again")
+        found = read_order(order, on_message=spool.add)
+        key = begun.reading.get("key")
+        identity = make_identity(settings, order, found, key=None if key is None else str(key))
         prepared = importing.Prepared(found=found, messages=spool, identity=identity)
         with Meter("Importing", total=found.messages) as meter:
             importing.finish(engine, campaign_id, prepared, on_messages=meter.advance)
@@ -72,11 +96,35 @@ def _finish_import(settings: Settings, engine: Engine, campaign_id: int) -> None
 @click.command()
 @click.argument("campaign_id", metavar="ID", type=int)
 @click.option("--yes", is_flag=True, help="Answer the question with yes.")
-def cancel(campaign_id: int, *, yes: bool) -> None:
-    """End a campaign for good: what is still queued is never sent."""
+@click.pass_context
+def cancel(ctx: click.Context, /, campaign_id: int, *, yes: bool) -> None:
+    """End a campaign for good: what is still queued is never sent, what a gateway keeps is taken back."""
     ask(f"End campaign {campaign_id} for good?", yes=yes)
-    n_cancelled = campaigns.cancel(ready_ledger(load_settings()), campaign_id, author=author())
+    settings = load_settings()
+    engine = ready_ledger(settings)
+    with reading(engine) as connection:
+        was_ahead = not kept.is_over(connection, campaign_id)
+    n_cancelled = campaigns.cancel(engine, campaign_id, author=author())
     click.echo(f"Campaign {campaign_id} is cancelled; {n_cancelled} messages were still queued", err=True)
+    if not _take_back(settings, engine, campaign_id, was_ahead=was_ahead):
+        ctx.exit(EXIT_PARTLY)
+
+
+def _take_back(settings: Settings, engine: Engine, campaign_id: int, *, was_ahead: bool) -> bool:
+    """Take back what its gateway keeps, where it was given a time; say what stays there."""
+    with reading(engine) as connection:
+        report = reports.report(connection, campaign_id)
+    if report.leaves_at is None:
+        return True
+    try:
+        with Meter("Taking back", total=report.counts[MessageState.ACCEPTED]) as meter:
+            found = take_back(engine, settings, campaign_id, was_ahead=was_ahead, on_back=meter.advance)
+    except KeyboardInterrupt:
+        click.echo("Workers go on with taking back what the gateway keeps.", err=True)
+        raise
+    for sentence in found.sentences():
+        click.echo(sentence, err=True)
+    return found.is_whole
 
 
 @click.command()

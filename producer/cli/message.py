@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
 from producer.cli.opening import ready_ledger
@@ -13,6 +11,11 @@ from worker.errors import InputError
 from worker.ledger import messages
 from worker.ledger.engine import reading
 from worker.settings import load_settings
+
+_LISTS = {
+    "submissions": ["reference", "provider", "started_at", "ended_at", "outcome", "code", "detail"],
+    "reports": ["received_at", "state", "code", "detail", "told_at"],
+}
 
 
 @click.group()
@@ -24,7 +27,7 @@ def message() -> None:
 @click.argument("message_id", metavar="ID|NUMBER")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 def show(message_id: str, *, as_json: bool) -> None:
-    """Show one message: its states, submissions and what the gateway said.
+    """Show one message: its states, its submissions, what the gateway said and what it reported.
 
     A number with a plus (+4520304050) shows the newest message that went to it.
     """
@@ -36,11 +39,7 @@ def show(message_id: str, *, as_json: bool) -> None:
     if as_json:
         echo_json(facts)
         return
-    echo_facts({name: value for name, value in facts.items() if name != "submissions"})
-    if facts["submissions"]:
-        _echo_submissions(facts["submissions"])
-
-
-def _echo_submissions(submissions: list[dict[str, Any]]) -> None:
-    names = ["reference", "provider", "started_at", "ended_at", "outcome", "code", "detail"]
-    echo_table(names, ([row[name] for name in names] for row in submissions))
+    echo_facts({name: value for name, value in facts.items() if name not in _LISTS})
+    for name, columns in _LISTS.items():
+        if facts[name]:
+            echo_table(columns, ([row[column] for column in columns] for row in facts[name]))

@@ -9,7 +9,9 @@ from typing import Any, TypeVar
 
 import click
 
+from producer.cli.handing import slow_words
 from producer.cli.output import Meter
+from producer.cli.times import is_over, read_instant
 from producer.cli.words import require_plain
 from producer.preview import OnMessage, Order, Preview, preview
 from worker.errors import ConfigError, InputError
@@ -19,6 +21,7 @@ from worker.providers import Account, account_named
 from worker.settings import Settings
 
 LONGEST_KEY = 100
+_FOR_EVER_MS = 10**13  # 300 years
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -37,6 +40,12 @@ def order_options(command: F) -> F:
             click.option("--column", help="Column with the numbers, where it has no usual name."),
             click.option("--country", help="Country of numbers without country code, such as DK."),
             click.option("--option", "options", multiple=True, metavar="NAME=VALUE", help="Gateway option."),
+            click.option("--at", metavar="WHEN", help="When it is to leave, such as 2027-01-31T08:00+01:00."),
+            click.option(
+                "--schedule-at",
+                type=click.Choice(["gateway"]),
+                help="Who keeps it until --at: the gateway is given it at once.",
+            ),
         )
     ):
         command = option(command)
@@ -47,8 +56,10 @@ def make_order(settings: Settings, given: dict[str, Any]) -> Order:
     """Make an order of what was given on the command line.
 
     Raises:
-        ConfigError: no such provider, no sender, an option without a value, or one that is no plain text.
+        ConfigError: no such provider, no sender, an option without a value, or one that is no plain text; a
+            time that is none, or that nobody would keep.
     """
+    leaves_at = _leaves_at(given["at"], keeper=given["schedule_at"])
     account = account_named(settings, given["provider"])
     sender = given["sender"] or account.provider.sender
     if not sender:
@@ -68,7 +79,18 @@ def make_order(settings: Settings, given: dict[str, Any]) -> Order:
         country=given["country"],
         options=dict(map(_option, given["options"])),
         fallback=_fallback_of(settings, account),
+        leaves_at=leaves_at,
     )
+
+
+def _leaves_at(at: str | None, *, keeper: str | None) -> int | None:
+    if at is None and keeper is None:
+        return None
+    if at is None:
+        raise ConfigError("--schedule-at gateway: give the time with --at")
+    if keeper is None:
+        raise ConfigError("--at: Bulksend keeps no schedule of its own yet; give --schedule-at gateway too")
+    return read_instant("--at", at)
 
 
 def remake_order(settings: Settings, kept: NewCampaign) -> Order:
@@ -96,7 +118,14 @@ def remake_order(settings: Settings, kept: NewCampaign) -> Order:
         options=kept.options,
         fallback=_fallback_of(settings, account),
         lane=kept.lane,
+        leaves_at=kept.leaves_at,
     )
+
+
+def require_ahead(order: Order, step: str) -> None:
+    """Refuse an order whose time is over; raises InputError with the step that helps."""
+    if order.leaves_at is not None and is_over(order.leaves_at):
+        raise InputError(f"The time until which the gateway was to keep it is over: {step}", code="time_over")
 
 
 def _fallback_of(settings: Settings, account: Account) -> Account | None:
@@ -104,9 +133,14 @@ def _fallback_of(settings: Settings, account: Account) -> Account | None:
     return None if name is None else account_named(settings, name)
 
 
-def make_identity(settings: Settings, found: Preview, *, key: str | None, again: bool = False) -> Identity:
-    """Say what makes a repeat of a previewed order, within the time that the settings give."""
-    repeat_ms = round(settings.timers.repeat * 1000)
+def make_identity(
+    settings: Settings, order: Order, found: Preview, *, key: str | None, again: bool = False
+) -> Identity:
+    """Say what makes a repeat of a previewed order, within the time that the settings give.
+
+    One that is for a certain time is the same order for ever.
+    """
+    repeat_ms = round(settings.timers.repeat * 1000) if order.leaves_at is None else _FOR_EVER_MS
     return Identity(content=found.content, repeat_ms=repeat_ms, key=key, again=again)
 
 
@@ -127,8 +161,8 @@ def read_order(order: Order, *, on_message: OnMessage | None = None) -> Preview:
     """Preview an order with progress by bytes."""
     with Meter("Reading", total=_size(order.path), unit="bytes") as meter:
         found = preview(order, on_message=on_message, on_bytes=meter.advance)
-    if found.no_fallback:
-        click.echo(found.no_fallback, err=True)
+    for words in filter(None, (found.no_fallback, slow_words(order, found))):
+        click.echo(words, err=True)
     return found
 
 
@@ -144,6 +178,7 @@ def summary(found: Preview) -> dict[str, object]:
     return {
         "rows": found.rows,
         "messages": found.messages,
+        "targets": found.targets,
         "duplicates": found.duplicates,
         "refused": found.refused,
         "parts": found.parts,
@@ -179,6 +214,11 @@ def require_within(found: Preview, most: Decimal | None) -> None:
     """
     if most is None:
         return
+    if found.targets:
+        raise ConfigError(
+            f"--max-cost: nobody here knows what the {found.targets} groups or contacts of the gateway's own "
+            "cost: leave them out of the file"
+        )
     _require_priced(found.unpriced, whose="the provider")
     _require_priced(found.unpriced_fallback, whose=f"the fallback, {found.fallback}")
     for totals, whose in (found.cost, ""), (found.cost_fallback, f" by its fallback, {found.fallback}"):
@@ -193,10 +233,22 @@ def _require_priced(n_unpriced: int, *, whose: str) -> None:
         raise ConfigError(f"--max-cost: {n_unpriced} messages have no price; set price = for {whose}")
 
 
+def target_words(found: Preview) -> str:
+    """Say what nobody here knows of messages to groups and contacts that the gateway keeps."""
+    what = "1 message goes" if found.targets == 1 else f"{found.targets} messages go"
+    return (
+        f"{what} to groups or contacts that the gateway keeps: Bulksend cannot see who gets them, "
+        "nor count or price what is sent"
+    )
+
+
 def most_words(found: Preview) -> str:
     """Write what an order costs, and what it costs at most where a fallback may take over."""
     cost, other = found.cost.micros, found.cost_fallback.micros
     words = cost_words(found.cost.render())
+    if found.targets:
+        known = f"{words}, and " if cost else ""
+        return f"{known}an unknown price for groups or contacts of the gateway's own"
     if all(currency in cost and micros <= cost[currency] for currency, micros in other.items()):
         return words
     return f"{words}; at most {cost_words(found.cost_fallback.render())} if {found.fallback} takes over"

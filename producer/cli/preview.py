@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from producer.cli.order import make_order, most_words, order_options, read_order, summary
+from producer.cli.order import make_order, most_words, order_options, read_order, summary, target_words
 from producer.cli.output import echo_facts, echo_json, echo_problems
 from producer.preview import OnMessage, Preview
 from producer.reports import MessageRows
@@ -60,7 +60,10 @@ def _as_json(found: Preview) -> dict[str, object]:
 
 def _echo(found: Preview) -> None:
     echo_problems(found.problems, total=found.refused)
-    echo_facts({**summary(found), "cost": most_words(found), "cost_fallback": None})
+    targets = found.targets or None
+    echo_facts({**summary(found), "targets": targets, "cost": most_words(found), "cost_fallback": None})
+    if targets:
+        click.echo(f"{target_words(found)}.", err=True)
     for sample in found.samples:
         parts = "1 part" if sample.parts == 1 else f"{sample.parts} parts"
         click.echo(f"\nThe text of line {sample.line} ({parts}, {sample.encoding}):")

@@ -10,6 +10,7 @@ import click
 from sqlalchemy import Engine
 
 from producer import importing
+from producer.cli.handing import handing_over
 from producer.cli.order import (
     amount,
     make_identity,
@@ -17,19 +18,21 @@ from producer.cli.order import (
     most_words,
     order_options,
     read_order,
+    require_ahead,
     require_key,
     require_messages,
     require_within,
     summary,
+    target_words,
 )
-from producer.cli.output import Meter, echo_problems, is_interactive
+from producer.cli.output import Meter, ask, echo_problems, is_interactive
 from producer.cli.released import Released, see_off
 from producer.preview import Order, Preview
 from producer.spool import Spool
 from worker.errors import InputError
 from worker.ledger.engine import open_ledger
 from worker.ledger.schema import prepare
-from worker.settings import Settings, idle_settings, load_settings
+from worker.settings import Settings, load_settings
 from worker.states import Lane
 from worker.station import require_broker
 
@@ -70,8 +73,9 @@ def send(  # noqa: PLR0913 - one argument per option
     spool = Spool()
     found = read_order(order, on_message=spool.add)
     _require_wanted(found, most=most, good_rows=accept_good_rows or yes)
+    _confirm(order, found, yes=yes)
     engine = _ready_ledger(settings, brings_own=wait)
-    identity = make_identity(settings, found, key=key, again=again)
+    identity = make_identity(settings, order, found, key=key, again=again)
     prepared = importing.Prepared(found=found, messages=spool, identity=identity)
     released = Released(
         id=_create(engine, order, prepared), provider=order.account.name, summary=summary(found)
@@ -84,8 +88,6 @@ def _ready_ledger(settings: Settings, *, brings_own: bool) -> Engine:
     engine = open_ledger(settings.ledger)
     require_broker(settings, brings_own=brings_own)
     prepare(engine)
-    for sentence in idle_settings(settings):
-        click.echo(sentence, err=True)
     return engine
 
 
@@ -111,6 +113,17 @@ def _accept(found: Preview, *, good_rows: bool) -> None:
             "Nothing was sent: correct the rows, or send the good ones with --accept-good-rows",
             code="refused_rows",
         )
+
+
+def _confirm(order: Order, found: Preview, *, yes: bool) -> None:
+    """Say what escapes from our hands, and go on only when that is wanted."""
+    if found.targets:
+        click.echo(f"{target_words(found)}.", err=True)
+        ask("Send them?", yes=yes)
+    if order.leaves_at is not None:
+        click.echo(handing_over(order, leaves_at=order.leaves_at), err=True)
+        ask("Give it to the gateway now?", yes=yes)
+        require_ahead(order, "give a later one with --at")  # reading and asking took their time
 
 
 def _create(engine: Engine, order: Order, prepared: importing.Prepared) -> int:

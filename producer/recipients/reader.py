@@ -9,7 +9,7 @@ from producer.recipients.lines import Line, Lines
 from producer.recipients.records import Record, find_delimiter, read_records
 from producer.recipients.rows import Problem, Row
 from worker.errors import InputError
-from worker.text import msisdn
+from worker.text import msisdn, targets
 
 
 class Recipients:
@@ -31,9 +31,11 @@ class Recipients:
         headers: list[str],
         column: str | None,
         region: str | None,
+        targets: frozenset[str] = frozenset(),
     ) -> None:
         self._records = records
         self._region = region
+        self._targets = targets
         self._number_position = find_number_column(headers, wanted=column)
         self._positions, self._ambiguous = name_variables(headers)
         self.headers = headers
@@ -83,8 +85,12 @@ class Recipients:
                 "a cell that holds the delimiter must be in quotes",
             )
         cells.extend([""] * missing)
+        values = {name: cells[position] for name, position in self._positions.items()}
+        written = cells[self._number_position]
         try:
-            number = msisdn.parse(cells[self._number_position], region=self._region)
+            if target := targets.parse(written, known=self._targets):
+                return Row(line=record.line, msisdn=target, region="", calling_code=0, values=values)
+            number = msisdn.parse(written, region=self._region)
         except InputError as error:
             return Problem.of(error, line=record.line, column=self.number_column)
         return Row(
@@ -92,7 +98,7 @@ class Recipients:
             msisdn=number.e164,
             region=number.region,
             calling_code=number.calling_code,
-            values={name: cells[position] for name, position in self._positions.items()},
+            values=values,
         )
 
 
@@ -101,6 +107,7 @@ def open_recipients(
     *,
     column: str | None = None,
     region: str | None = None,
+    kinds: frozenset[str] = frozenset(),
     on_bytes: Callable[[int], None] | None = None,
 ) -> Recipients:
     """Open a CSV file and read its first line.
@@ -109,6 +116,7 @@ def open_recipients(
         path: UTF-8, with or without byte order mark; comma, semicolon or tab.
         column: the column of numbers, where it has no usual name.
         region: ISO code of the country whose numbers may lack their country code.
+        kinds: what the gateway keeps itself and may stand for a number: ``group``, ``contact``.
         on_bytes: called with the size of each piece that was read, for progress.
 
     Raises:
@@ -126,7 +134,9 @@ def open_recipients(
     headers = _headers(next(records), name=path.name)
     if (row := next(records, None)) is None:
         raise InputError(f"{path.name} names its columns and has no rows", code="file_empty")
-    return Recipients(chain([row], records), headers=headers, column=column, region=known_region)
+    return Recipients(
+        chain([row], records), headers=headers, column=column, region=known_region, targets=kinds
+    )
 
 
 def _next_written(lines: Lines) -> Line | None:

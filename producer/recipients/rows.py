@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from worker.errors import InputError
+from worker.text.targets import kind_of
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -12,9 +13,9 @@ class Row:
 
     Attributes:
         line: line of the file on which the row begins, 1 for the header.
-        msisdn: E.164 with plus.
-        region: ISO 3166 code such as ``DK``, or ``001``.
-        calling_code: such as 45.
+        msisdn: E.164 with plus, or a group or contact that the gateway keeps, as ``group:7``.
+        region: ISO 3166 code such as ``DK``, or ``001``; empty for a group or contact.
+        calling_code: such as 45; 0 for a group or contact.
         values: cells without the space around them, by variable name.
     """
 
@@ -48,13 +49,13 @@ class Problem:
 
 
 class Seen:
-    """The numbers that a campaign has already; one integer is kept for each."""
+    """The recipients that a campaign has already; one integer is kept for each number."""
 
     def __init__(self) -> None:
-        self._numbers: set[int] = set()
+        self._kept: set[int | str] = set()
 
     def is_new(self, msisdn: str) -> bool:
-        """Say whether a number (E.164 with plus) comes for the first time, and remember it."""
-        before = len(self._numbers)
-        self._numbers.add(int(msisdn))
-        return len(self._numbers) > before
+        """Say whether a number (E.164 with plus), or a group, comes for the first time, and remember it."""
+        before = len(self._kept)
+        self._kept.add(msisdn if kind_of(msisdn) else int(msisdn))
+        return len(self._kept) > before

@@ -190,17 +190,6 @@ def test_one_text_for_all_is_shown_once(lone_place: Place, warm: Warm) -> None:
     assert [text["text"] for text in done.json["texts"]] == ["See you"]
 
 
-def test_a_send_says_which_settings_have_no_effect(lone_place: Place, warm: Warm) -> None:
-    settings = lone_place.folder / "bulksend.toml"
-    settings.write_text(settings.read_text() + "[receipts]\n")
-    lone_place.write("members.csv", members())
-
-    done = warm.run(lone_place, "send", *ORDER)
-
-    assert done.code == 0
-    assert "[receipts] has no effect yet" in done.err
-
-
 def test_a_message_that_the_rate_would_never_let_leave_is_refused_and_nothing_is_sent(
     lone_place: Place, warm: Warm
 ) -> None:

@@ -10,7 +10,17 @@ import pytest
 
 from tests.e2e.place import COMMAND, DEADLINE_S, NAMELESS, NOBODY, Done, Place
 from tests.e2e.warm import Warm
-from tests.ledgers import due_rows, lease, mark, record, release, result, rows, run_campaign
+from tests.ledgers import (
+    change_submissions,
+    due_rows,
+    lease,
+    mark,
+    record,
+    release,
+    result,
+    rows,
+    run_campaign,
+)
 from worker.states import MessageState
 
 ONE_ORDER = "Give one of --as accepted, --as failed and --resend"
@@ -25,6 +35,7 @@ def left(lone_place: Place) -> Place:
     for marked in mark(lone_place.engine, held, rows[:1], rows[1:2]):
         record(lone_place.engine, result(marked, MessageState.UNKNOWN, code="502", detail="Bad Gateway"))
     release(lone_place.engine, held)
+    change_submissions(lone_place.engine, login=None)  # as an older Bulksend left it
     return lone_place
 
 
@@ -73,6 +84,16 @@ def test_what_is_older_than_the_patience_is_final(left: Place, warm: Warm) -> No
     first, _ = listed(warm.run(left, "unknown", "list", "--json"))
 
     assert (first["final"], first["asked"]) == (True, False)
+
+
+def test_what_went_to_another_login_than_the_present_one_is_for_a_person(left: Place, warm: Warm) -> None:
+    change_submissions(left.engine, login="former")
+
+    first, _ = listed(warm.run(left, "unknown", "list", "--json"))
+    for_people = warm.run(left, "unknown", "list")
+
+    assert (first["elsewhere"], first["asked"]) == (True, False)
+    assert "went to another login: for you" in for_people.out
 
 
 @pytest.mark.parametrize("verdict", ["accepted", "failed"])

@@ -40,6 +40,7 @@ class Deployment:
     folder: Path
     hosts: dict[str, str]
     flower: str
+    receipts: str
     sandbox: str
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
@@ -93,23 +94,33 @@ def database_url(postgres_server: str) -> Iterator[str]:
 def deployment(
     redis_url: str, database_url: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Deployment]:
-    ports = {name: free_port() for name in ("sandbox", "flower")}
+    ports = {name: free_port() for name in ("sandbox", "flower", "receipts")}
+    receipts = f"http://127.0.0.1:{ports['receipts']}"
     deployment = Deployment(
         folder=tmp_path_factory.mktemp("deploy"),
-        hosts={"BULKSEND_BROKER": redis_url, "BULKSEND_LEDGER": database_url},
+        hosts={
+            "BULKSEND_BROKER": redis_url,
+            "BULKSEND_LEDGER": database_url,
+            "BULKSEND_RECEIPTS__PUBLIC_URL": receipts,
+        },
+        receipts=receipts,
         sandbox=f"http://127.0.0.1:{ports['sandbox']}",
         flower=f"http://127.0.0.1:{ports['flower']}",
     )
     settings = (DEPLOY / "bulksend.toml").read_text(encoding="utf-8")
-    assert "//sandbox:8025/" in settings
-    here = settings.replace("//sandbox:8025/", f"//127.0.0.1:{ports['sandbox']}/")
+    here = settings
+    for there, port in {"sandbox:8025": ports["sandbox"], "0.0.0.0:8026": ports["receipts"]}.items():
+        assert there in settings
+        here = here.replace(there, f"127.0.0.1:{port}")
     (deployment.folder / "bulksend.toml").write_text(here, encoding="utf-8")
     with ExitStack() as stack:
         stack.callback(kill_all, deployment)
         deployment.start("sandbox", "--host=127.0.0.1", f"--port={ports['sandbox']}")
         deployment.start("flower", "--address=127.0.0.1", f"--port={ports['flower']}")
         deployment.start("worker")
+        deployment.start("receipts")
         assert within(START_S, lambda: answers(f"{deployment.flower}/healthcheck")), log_of(deployment)
+        assert within(START_S, lambda: "receipts listening on" in log_of(deployment)), log_of(deployment)
         yield deployment
 
 
@@ -141,8 +152,10 @@ def sent(deployment: Deployment) -> subprocess.CompletedProcess[str]:
 def test_a_file_is_sent_and_every_message_accepted(
     sent: subprocess.CompletedProcess[str], deployment: Deployment
 ) -> None:
+    counts = json.loads(sent.stdout)["counts"]
+
     assert sent.returncode == 0, sent.stderr + log_of(deployment)
-    assert json.loads(sent.stdout)["counts"]["accepted"] == len(MSISDNS)
+    assert counts["accepted"] + counts["delivered"] == len(MSISDNS)
 
 
 def test_the_simulator_received_each_number_once(
@@ -154,20 +167,32 @@ def test_the_simulator_received_each_number_once(
     assert sorted(json.loads(line)["msisdn"] for line in accepted) == MSISDNS
 
 
-def test_the_healthcheck_of_flower_tells_whether_it_answers(deployment: Deployment) -> None:
-    ports = [deployment.flower.rpartition(":")[2], str(free_port())]
+@pytest.mark.usefixtures("sent")
+def test_the_delivery_reports_of_the_simulator_are_counted(deployment: Deployment) -> None:
+    def is_told() -> bool:
+        shown = deployment.run("campaign", "show", "1", "--json")
+        return bool(json.loads(shown.stdout)["counts"]["delivered"] == len(MSISDNS))
+
+    assert within(START_S, is_told, every_s=1), log_of(deployment)
+
+
+@pytest.mark.parametrize("service", ["flower", "receipts"])
+def test_a_healthcheck_tells_whether_a_service_answers(service: str, deployment: Deployment) -> None:
+    ports = [getattr(deployment, service).rpartition(":")[2], str(free_port())]
 
     codes = [
-        subprocess.run(healthcheck(port), stderr=subprocess.DEVNULL, check=False).returncode for port in ports
+        subprocess.run(healthcheck(service, port=port), stderr=subprocess.DEVNULL, check=False).returncode
+        for port in ports
     ]
 
     assert codes == [0, 1]
 
 
-def healthcheck(port: str) -> list[str]:
-    kind, program, *words = SERVICES["flower"]["healthcheck"]["test"]
+def healthcheck(service: str, *, port: str) -> list[str]:
+    kind, program, *words = SERVICES[service]["healthcheck"]["test"]
+    inner = SERVICES[service]["ports"][0].rpartition(":")[2]
     assert (kind, program) == ("CMD", "python")
-    return [sys.executable, *(word.replace(":5555/", f":{port}/") for word in words)]
+    return [sys.executable, *(word.replace(f":{inner}", f":{port}") for word in words)]
 
 
 @pytest.mark.usefixtures("sent")
@@ -216,7 +241,7 @@ def test_the_logs_have_no_number_text_or_secret(deployment: Deployment) -> None:
 
 # The last: they stop what the others need.
 @pytest.mark.usefixtures("sent")
-@pytest.mark.parametrize("service", ["flower", "worker", "sandbox"])
+@pytest.mark.parametrize("service", ["flower", "receipts", "worker", "sandbox"])
 def test_sigterm_stops_a_service_cleanly_and_leaves_nothing_running(
     service: str, deployment: Deployment
 ) -> None:

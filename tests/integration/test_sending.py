@@ -10,13 +10,14 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import pytest
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, select, update
 
 from tests.conftest import free_port
 from tests.ledgers import (
+    LOGIN,
     PROVIDER,
     account,
     ago,
@@ -40,12 +41,13 @@ from tests.sandbox.running import Sandbox
 from worker.clock import elapsed_s
 from worker.errors import TooLate
 from worker.gateways import make_adapter
-from worker.gateways.base import HttpReply, HttpRequest, Outcome, Submission, Verdict
+from worker.gateways.base import Capabilities, HttpReply, HttpRequest, Outcome, Submission, Verdict
 from worker.gateways.cpsms import Cpsms
 from worker.gateways.http import Client
 from worker.ledger import accounts, rates, reports, trouble
 from worker.ledger.campaigns import NewMessage
 from worker.ledger.engine import now_ms, reading, writing
+from worker.ledger.models import CAMPAIGNS
 from worker.ledger.reports import CampaignReport
 from worker.retry import Policy
 from worker.sending.desk import Desk
@@ -103,6 +105,7 @@ def make_desk(engine: Engine, sandbox: Sandbox, redis_url: str, tmp_path: Path) 
             return Desk(
                 engine=engine,
                 owner="test",
+                login=LOGIN,
                 gateway=Gateway(adapter=adapter, client=client or ours, options={}),
                 pool=stack.enter_context(ThreadPoolExecutor(width)),
                 pace=stack.enter_context(pace_of(redis_url, mark_s=(timers or PATIENT).mark_to_write)),
@@ -133,6 +136,7 @@ def make_sqlite_desk(
             return Desk(
                 engine=sqlite_engine,
                 owner="test",
+                login=LOGIN,
                 gateway=Gateway(adapter=adapter, client=client, options={}),
                 pool=stack.enter_context(ThreadPoolExecutor(2)),
                 pace=stack.enter_context(pace_of(redis_url)),
@@ -245,6 +249,97 @@ def test_references_are_long_random_words() -> None:
 
     assert len(references) == 1000
     assert all(len(each) == 20 and each.isalnum() and each.lower() == each for each in references)
+
+
+# --- what some gateways can carry in one request
+
+
+@dataclass(frozen=True, kw_only=True)
+class Various(Cpsms):
+    """A gateway that takes a text for each recipient; what it is given is kept."""
+
+    capabilities: ClassVar[Capabilities] = replace(Cpsms.capabilities, differs=True)
+    built: list[Submission] = field(default_factory=list)
+
+    def build(self, submission: Submission) -> HttpRequest:
+        """Keep it."""
+        self.built.append(submission)
+        return HttpRequest(method="POST", url=self.base_url, headers={}, body=b"{}")
+
+    def read(self, submission: Submission, reply: HttpReply) -> Mapping[str, Outcome]:  # noqa: ARG002 - of the contract
+        """Accept everything."""
+        return dict.fromkeys(submission.recipients, Outcome(verdict=Verdict.ACCEPTED))
+
+
+def various(desk: Desk) -> tuple[Desk, list[Submission]]:
+    adapter = Various(base_url="http://127.0.0.1:9/v2", username="acme", secret="key")
+    gateway = Gateway(adapter=adapter, client=Stubborn(200, b"{}"), options={})
+    return replace(desk, gateway=gateway), adapter.built
+
+
+def test_different_texts_share_a_request_where_the_gateway_can(engine: Engine, make_desk: MakeDesk) -> None:
+    messages = [replace(each, text=f"Hi {n}") for n, each in enumerate(some_messages(3))]
+    desk, built = various(make_desk(width=1))
+
+    n_requests = send_batch(desk, run_campaign(engine, messages=[*messages, *cyrillic_messages()[:1]]))
+
+    numbers = tuple(each.msisdn for each in messages)
+    assert n_requests == 2
+    assert (built[0].recipients, built[0].texts, built[0].text) == (numbers, ("Hi 0", "Hi 1", "Hi 2"), "")
+    assert (built[1].texts, built[1].text) == (None, "Привет 👍")
+    assert states(engine) == ["accepted"] * 4
+    assert_counts(engine)
+
+
+def test_one_text_for_all_is_given_once(engine: Engine, make_desk: MakeDesk) -> None:
+    desk, built = various(make_desk(width=1))
+
+    send_batch(desk, run_campaign(engine, 3))
+
+    assert [(each.text, each.texts) for each in built] == [("Hello", None)]
+
+
+def test_a_group_of_the_gateways_own_is_sent_to_in_a_request_of_its_own(
+    engine: Engine, sandbox: Sandbox, make_desk: MakeDesk
+) -> None:
+    group = sandbox.cpsms("POST", "addgroup", json={"groupName": "club"}).json()["success"]["groupId"]
+    for number in ("4520304001", "4520304002"):
+        sandbox.cpsms("POST", "addcontact", json={"groupId": group, "phoneNumber": number})
+    ours = [replace(each, msisdn=f"group:{group}", region="") for each in some_messages(1)]
+
+    n_requests = send_batch(make_desk(), run_campaign(engine, messages=[*ours, *some_messages(3)[1:]]))
+
+    assert n_requests == 2
+    assert states(engine) == ["accepted"] * 3
+    got = {each["msisdn"] for each in sandbox.accepted()}
+    assert got == {"+4520304001", "+4520304002", *(each.msisdn for each in some_messages(3)[1:])}
+    assert_counts(engine)
+
+
+def test_a_schedule_and_an_address_for_reports_go_with_each_request(
+    engine: Engine, make_desk: MakeDesk
+) -> None:
+    batch_id = run_campaign(engine, 2)
+    with writing(engine) as connection:
+        connection.execute(update(CAMPAIGNS).values(leaves_at=4_102_444_800_000))
+    desk, built = various(make_desk(width=1))
+    gateway = replace(desk.gateway, dlr_url=lambda reference: f"https://sms.example.org/{reference}")
+
+    send_batch(replace(desk, gateway=gateway), batch_id)
+
+    assert [each.leaves_at_s for each in built] == [4_102_444_800.0]
+    assert built[0].dlr_url == f"https://sms.example.org/{built[0].reference}"
+
+
+def test_what_is_late_for_its_time_leaves_at_once(engine: Engine, make_desk: MakeDesk) -> None:
+    batch_id = run_campaign(engine, 2)
+    with writing(engine) as connection:
+        connection.execute(update(CAMPAIGNS).values(leaves_at=ago(1000)))
+    desk, built = various(make_desk(width=1))
+
+    send_batch(desk, batch_id)
+
+    assert [each.leaves_at_s for each in built] == [None]
 
 
 # --- what a gateway may do
@@ -396,6 +491,59 @@ def test_a_campaign_whose_sender_is_refused_is_paused_before_more_of_it_is_refus
         "paused",
         "the gateway refused it with 406: characters of the sender",
     )
+    assert_counts(engine)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wordy(Cpsms):
+    """A gateway that refuses one text."""
+
+    def read(self, submission: Submission, reply: HttpReply) -> Mapping[str, Outcome]:  # noqa: ARG002 - of the contract
+        """Judge by the text."""
+        verdict = Verdict.TEXT if submission.text == "bad" else Verdict.ACCEPTED
+        return dict.fromkeys(submission.recipients, Outcome(verdict=verdict, code="TEXT_LONG"))
+
+
+@pytest.mark.parametrize(
+    ("text", "found", "state"),
+    [
+        (None, ["accepted", "rejected", "accepted"], "done"),
+        ("bad", ["rejected", "queued", "queued"], "paused"),
+    ],
+)
+def test_a_refused_text_pauses_a_campaign_that_has_no_other(
+    engine: Engine, make_desk: MakeDesk, text: str | None, found: list[str], state: str
+) -> None:
+    texts = [text or each for each in ("a", "bad", "c")]
+    batch_id = run_campaign(
+        engine, messages=[replace(each, text=own) for each, own in zip(some_messages(3), texts, strict=True)]
+    )
+    with writing(engine) as connection:
+        connection.execute(update(CAMPAIGNS).values(text=text))
+    adapter = Wordy(base_url="http://127.0.0.1:9/v2", username="acme", secret="key")
+    desk = make_desk(width=1, max_recipients=1)
+
+    send_batch(
+        replace(desk, gateway=Gateway(adapter=adapter, client=Stubborn(200, b"{}"), options={})), batch_id
+    )
+
+    assert (states(engine), report(engine).state) == (found, state)
+    assert_counts(engine)
+
+
+def test_texts_with_a_reserved_mark_are_sent_and_cost_the_others_nothing(
+    engine: Engine, make_desk: MakeDesk
+) -> None:
+    texts = ["Hi Anna", "pay ${sum}", "Hi Bo"]
+    messages = [replace(each, text=own) for each, own in zip(some_messages(3), texts, strict=True)]
+    adapter = make_adapter("smsend", base_url="http://127.0.0.1:9/v1", username="acme", secret="key")
+    client = Stubborn(201, b'{"result": "OK"}')
+    desk = replace(make_desk(width=1), gateway=Gateway(adapter=adapter, client=client, options={}))
+
+    n_requests = send_batch(desk, run_campaign(engine, messages=messages))
+
+    assert (n_requests, states(engine)) == (2, ["accepted"] * 3)
+    assert report(engine).state == "done"
     assert_counts(engine)
 
 
@@ -1065,6 +1213,23 @@ def test_what_was_reserved_of_a_longer_limit_and_did_not_leave_is_there_again(
         send_batch(replace(desk, pace=pace), second)
 
     assert len(gateway.written_s) == 3
+
+
+def test_a_text_that_cannot_be_written_costs_the_others_neither_their_turn_nor_their_departure(
+    engine: Engine, make_desk: MakeDesk
+) -> None:
+    texts = ["Hi Anna", "Hi Bo", "see %SHORT_LINK%"]
+    messages = [replace(each, text=own) for each, own in zip(some_messages(3), texts, strict=True)]
+    adapter = make_adapter("smsend", base_url="http://127.0.0.1:9/v1", username="acme", secret="key")
+    gateway = Gateway(adapter=adapter, client=Stubborn(201, b'{"result": "OK"}'), options={})
+    desk = make_desk(width=1, limits=replace(A_DAY, connections=1))
+    pace = replace(desk.pace, account=uuid.uuid4().hex)  # nothing of it has left
+
+    send_batch(replace(desk, gateway=gateway, pace=pace), run_campaign(engine, messages=messages))
+
+    assert states(engine) == ["accepted", "accepted", "rejected"]
+    assert [row["code"] for row in rows(engine)][2:] == ["cannot_carry"]
+    assert_counts(engine)
 
 
 def test_a_message_that_a_new_rate_never_lets_leave_pauses_its_campaign(

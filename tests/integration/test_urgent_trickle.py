@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 
 from tests.integration.ledger.test_turns import begin
 from tests.integration.test_sending import PATIENT, POLICY
-from tests.ledgers import PROVIDER, batch, do, run_campaign, some_messages
+from tests.ledgers import LOGIN, PROVIDER, batch, do, run_campaign, some_messages
 from tests.paces import pace_of
 from tests.sandbox.running import Sandbox
 from worker.gateways import make_adapter
@@ -46,6 +46,7 @@ def desk_of(  # noqa: PLR0913 - each is one thing that the two differ in, or sha
         yield Desk(
             engine=engine,
             owner="test",
+            login=LOGIN,
             gateway=Gateway(adapter=adapter, client=client, options={}),
             pool=stack.enter_context(started_pool(16, name="test")),
             pace=stack.enter_context(pace_of(redis_url, account=account)),

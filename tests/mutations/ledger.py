@@ -187,8 +187,8 @@ SETTLING = (
         (
             Edit(
                 _ASKING,
-                "SUBMISSIONS.c.id.in_(ids), ~young.exists(), apart)",
-                "SUBMISSIONS.c.id.in_(ids), apart)",
+                "*never_heard_of, ~young.exists(), apart)",
+                "*never_heard_of, apart)",
             ),
         ),
         (f"{_TESTS}/test_asking.py::test_answers_within_the_quarantine_do_not_count",),
@@ -205,8 +205,57 @@ SETTLING = (
     ),
     Protection(
         "never received is proof only beside something that is found",
-        (Edit("worker/upkeep.py", "            if missing and is_proof:\n", "            if missing:\n"),),
+        (Edit("worker/upkeep.py", "in control if heard.get(each.reference)]\n", "in control]\n"),),
         (f"{_UPKEEP}::test_a_log_that_does_not_even_name_what_was_accepted_proves_nothing",),
+    ),
+    Protection(
+        "never received is proof only of what is older than something that is found",
+        (
+            Edit(
+                _ASKING,
+                "    missing = [each for each in missing if each.submission_id < youngest]\n",
+                "",
+            ),
+        ),
+        (
+            f"{_TESTS}/test_asking.py::test_what_is_not_older_than_all_that_is_seen_is_not_proven_missing",
+            f"{_UPKEEP}::test_of_two_that_are_asked_about_at_once_only_the_one_before_an_accepted_one_is_proven_missing",
+        ),
+    ),
+    Protection(
+        "never received is no proof of what another login sent",
+        (
+            Edit(_ASKING, "is_young, may_be_of(login))", "is_young)"),
+            Edit(_ASKING, "SUBMISSIONS.c.login == login, *_is_silent())", "*_is_silent())"),
+        ),
+        (f"{_UPKEEP}::test_what_another_login_took_is_not_proven_missing_by_the_present_one",),
+    ),
+    Protection(
+        "never received is no proof of a request of which the gateway has said a word",
+        (Edit(_ASKING, "SUBMISSIONS.c.login == login, *_is_silent())", "SUBMISSIONS.c.login == login)"),),
+        (
+            f"{_TESTS}/test_asking.py::test_a_request_to_which_the_gateway_gave_an_id_was_received",
+            f"{_TESTS}/test_asking.py::test_a_request_of_which_a_message_is_known_to_be_there_was_received",
+            f"{_UPKEEP}::test_what_the_gateway_has_named_in_part_is_not_proven_missing_when_it_forgets_it",
+        ),
+    ),
+    Protection(
+        "never received is no proof of a request that the gateway has known",
+        (
+            Edit(
+                "worker/upkeep.py",
+                "            asking.note_known(connection, [each.submission_id for each in known])\n",
+                "",
+            ),
+        ),
+        (
+            f"{_UPKEEP}::test_what_the_gateway_has_known_without_a_name_is_not_proven_missing_when_it_forgets_it",
+        ),
+    ),
+    Protection(
+        "never received is no proof of what went to a group",
+        (Edit("worker/hearing.py", " and not any(map(kind_of, each.messages))", ""),),
+        (f"{_UPKEEP}::test_what_went_to_a_group_is_not_proven_missing",),
     ),
     Protection(
         "what may have been accepted is never handed over to the fallback",

@@ -4,10 +4,13 @@ from tests.mutations.tree import Edit, Protection
 
 _RUN = "worker/sending/run.py"
 _RESERVE = "worker/sending/reserve.py"
-_CPSMS = "worker/gateways/cpsms.py"
+_CPSMS = "worker/gateways/cpsms_replies.py"
 _HINTS = "worker/ledger/hints.py"
 _BOOKS = "tests/integration/test_books.py"
 _SENDING = "tests/integration/test_sending.py"
+_TAKING = "tests/integration/test_taking.py"
+_TELLING = "tests/integration/test_telling.py"
+_WISHES = "tests/integration/ledger/test_wishes.py"
 _HTTP = "tests/contract/test_http.py"
 _STEPS = "tests/fault/test_steps.py"
 _KILLS = "tests/fault/test_kills.py"
@@ -66,11 +69,133 @@ WRITING = (
         (
             Edit(
                 "worker/sending/plan.py",
-                "        if row.msisdn in group.numbers:\n",
-                "        if False:\n",
+                "        return row.msisdn not in self.numbers and (",
+                "        return (",
             ),
         ),
         ("tests/unit/sending/test_plan.py::test_a_number_that_comes_again_waits_for_the_next_request",),
+    ),
+    Protection(
+        "a group of the gateway's own is alone in its request",
+        (Edit("worker/sending/plan.py", "room = 1 if kind_of(row.msisdn) else min(", "room = min("),),
+        ("tests/unit/sending/test_plan.py::test_a_group_of_the_gateways_own_is_alone_in_its_request",),
+    ),
+    Protection(
+        "a gateway is noted as told to give back before it is",
+        (
+            Edit(
+                "worker/taking.py",
+                "            claimed = taking.claim(connection, wish)\n",
+                "            claimed = replace(wish, told_at=0)\n",
+            ),
+        ),
+        (f"{_TAKING}::test_whoever_is_killed_while_it_asks_leaves_it_unclear",),
+    ),
+    Protection(
+        "what may have been given back is not called too late",
+        (Edit("worker/ledger/taking.py", " is Taking.TOO_LATE and wish.is_plain:", " is Taking.TOO_LATE:"),),
+        (
+            f"{_TAKING}::test_after_an_unclear_answer_nothing_there_may_mean_that_it_was_given_back",
+            f"{_TAKING}::test_a_request_of_which_nobody_knows_may_still_be_on_its_way",
+        ),
+    ),
+    Protection(
+        "a gateway is not told past the time until which it gives back",
+        (Edit("worker/taking.py", "        if wish.left_ms <= self._ahead_ms:\n", "        if False:\n"),),
+        (
+            f"{_TAKING}::test_a_gateway_with_a_limit_is_not_told_past_it",
+            f"{_TAKING}::test_its_clock_may_be_a_minute_before_ours",
+        ),
+    ),
+    Protection(
+        "a success that came past that time is not believed",
+        (Edit("worker/taking.py", "self._ahead_ms and elapsed_s() >= late_at_s", "False"),),
+        (f"{_TAKING}::test_a_success_that_came_past_the_limit_is_unclear",),
+    ),
+    Protection(
+        "only the login that was given it is told to give it back",
+        (
+            Edit(
+                "worker/ledger/taking.py",
+                "SUBMISSIONS.c.login == login, _is_open()",
+                "_is_open()",
+            ),
+        ),
+        (f"{_TAKING}::test_another_login_is_not_told",),
+    ),
+    Protection(
+        "that nothing is there is not believed long before its time",
+        (
+            Edit(
+                "worker/taking.py",
+                "        if taken is Taking.TOO_LATE and wish.left_ms >",
+                "        if False and wish.left_ms >",
+            ),
+        ),
+        (f"{_WISHES}::test_nothing_there_long_before_the_time_does_not_mean_that_it_is_too_late",),
+    ),
+    Protection(
+        "only who told the gateway last notes what its answer leaves open",
+        (
+            Edit(
+                "worker/ledger/taking.py",
+                "is_last = SUBMISSIONS.c.taking_at == wish.told_at",
+                "is_last = SUBMISSIONS.c.taking_at.is_not(None)",
+            ),
+        ),
+        (
+            f"{_WISHES}::test_nothing_there_may_mean_that_another_has_taken_it_back",
+            f"{_WISHES}::test_who_did_not_reach_the_gateway_does_not_undo_what_another_has_told_it",
+        ),
+    ),
+    Protection(
+        "a wish is claimed as it was read, or not at all",
+        (
+            Edit(
+                "worker/ledger/taking.py",
+                "SUBMISSIONS.c.taking_at.is_not_distinct_from(wish.taking_at)",
+                "SUBMISSIONS.c.reference == wish.reference",
+            ),
+        ),
+        (
+            f"{_WISHES}::test_who_read_a_wish_long_ago_does_not_claim_it",
+            f"{_TAKING}::test_of_two_who_see_the_wish_one_tells_the_gateway",
+        ),
+    ),
+    Protection(
+        "what was given back stays so, however late its acceptance comes",
+        (
+            Edit(
+                "worker/ledger/changes.py",
+                "        is_back = submission_id in given_back\n",
+                "        is_back = False\n",
+            ),
+        ),
+        (f"{_TAKING}::test_an_acceptance_that_comes_late_does_not_bring_it_back",),
+    ),
+    Protection(
+        "an earlier request that may be kept is taken back too",
+        (
+            Edit(
+                "worker/ledger/taking.py",
+                "    if not kept.has_doubts(connection, campaign_ids):\n",
+                "    if True:\n",
+            ),
+        ),
+        (
+            f"{_WISHES}::test_an_earlier_request_that_may_be_kept_is_taken_back_too",
+            f"{_WISHES}::test_what_was_settled_as_failed_may_be_kept",
+        ),
+    ),
+    Protection(
+        "one order tells the gateway of each request once",
+        (Edit("worker/ledger/taking.py", "and_(taking_at < since, ", "and_("),),
+        (f"{_TELLING}::test_each_request_is_told_once_by_one_order_however_unclear_the_answers",),
+    ),
+    Protection(
+        "what is unclear is told less often in time",
+        (Edit("worker/ledger/taking.py", "and_(rest >= again_ms, is_long)", "rest >= again_ms"),),
+        (f"{_WISHES}::test_what_is_unclear_is_told_less_often_in_time_and_more_often_near_the_end",),
     ),
 )
 

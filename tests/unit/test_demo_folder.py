@@ -29,7 +29,7 @@ def test_a_folder_of_a_demo_that_was_killed_before_its_mark_is_made_anew(folder:
 
 
 def test_an_earlier_demo_is_made_anew_with_all_that_it_left(folder: Path) -> None:
-    demo.write_settings(demo.make_folder(folder), "http://127.0.0.1:9")
+    demo.write_settings(demo.make_folder(folder), "http://127.0.0.1:9", gateway="cpsms")
     (folder / "bulksend.db-run").mkdir()
     (folder / "bulksend.db-run" / "redis.log").write_text("")
 

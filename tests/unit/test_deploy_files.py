@@ -105,6 +105,34 @@ def test_redis_keeps_its_file_and_evicts_nothing() -> None:
     assert options == {"--appendonly": "yes", "--appendfsync": "everysec", "--maxmemory-policy": "noeviction"}
 
 
+def test_reports_are_taken_in_where_the_container_is_open(settings: Settings) -> None:
+    (published,) = SERVICES["receipts"]["ports"]
+
+    assert str(settings.receipts.listen) == f"0.0.0.0:{published.rpartition(':')[2]}"
+
+
+def test_without_a_public_address_no_gateway_is_given_one(settings: Settings) -> None:
+    assert settings.receipts.public_url is None
+
+
+def test_the_public_address_of_the_environment_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in environment_of_service("receipts").items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("BULKSEND_RECEIPTS__PUBLIC_URL", "https://sms.example.org")
+
+    receipts = load_settings(DEPLOY / "bulksend.toml").receipts
+
+    assert (receipts.public_url, receipts.listen.port) == ("https://sms.example.org", 8026)
+
+
+def test_what_runs_only_when_it_is_wanted_is_named_in_env_example() -> None:
+    profiles = {profile for service in SERVICES.values() for profile in service.get("profiles", [])}
+    text = (DEPLOY / "env.example").read_text(encoding="utf-8")
+
+    assert profiles == {"sandbox", "receipts"}
+    assert all(profile in text for profile in profiles)
+
+
 # --- bulksend.toml and env.example
 
 
@@ -159,10 +187,11 @@ def test_the_commands_of_the_readme_are_ones_that_bulksend_knows() -> None:
 
 
 def test_the_services_that_the_readme_names_are_in_compose() -> None:
-    stopped = [line.split()[3:] for line in README_LINES if line.startswith("docker compose stop")]
+    stopped = [line.partition(" stop ")[2].split() for line in README_LINES if " stop " in line]
     entered = [line.split()[4:5] for line in README_LINES if line.startswith("docker compose exec -T")]
 
-    assert set(chain(*stopped, *entered)) == {"worker", "flower", "postgres"}
+    assert set(chain(*stopped, *entered)) == {"worker", "receipts", "flower", "postgres"}
+    assert set(chain(*stopped, *entered)) <= set(SERVICES)
 
 
 # --- Dockerfile

@@ -62,6 +62,7 @@ OTHER_CONTENT: Mapping[str, Change] = {
     "another sender": lambda order: replace(order, sender="ACME2"),
     "another provider": lambda order: replace(order, account=account("acme2")),
     "another option": lambda order: replace(order, options={"flash": "true"}),
+    "a time": lambda order: replace(order, leaves_at=4_102_444_800_000),
     "another number": lambda order: with_file(order, FILE.replace("0002", "0003")),
     "another value": lambda order: with_file(order, FILE.replace("Bo", "Cy")),
     "one recipient more": lambda order: with_file(order, FILE + "+4520000003,Cy\n"),
@@ -223,6 +224,79 @@ def test_a_fallback_whose_rate_does_not_hold_a_message_takes_none(order: Order) 
     assert found.no_fallback == (
         "acme-uk cannot take over from acme: its rate is 1/h, and a text needs more parts"
     )
+
+
+# --- what the gateway cannot carry
+
+
+def test_a_text_that_the_gateway_would_change_is_a_refused_row(order: Order) -> None:
+    text = with_file(
+        replace(order, template="{{ text }}"), "msisdn,text\n+4520000001,Hi\n+4520000002,Я\x0cя\n"
+    )
+
+    found = preview(text)
+
+    assert (found.messages, dict(found.reasons)) == (1, {"not_carried": 1})
+    assert found.problems[0].message.startswith("gateway cpsms: the text has U+000C")
+
+
+def test_the_one_text_that_the_gateway_would_change_is_refused_at_once(order: Order) -> None:
+    with pytest.raises(InputError, match=r"U\+000C"):
+        preview(replace(order, template="Я\x0c"))
+
+
+def test_a_time_that_the_gateway_cannot_keep_is_refused_before_the_file_is_read(order: Order) -> None:
+    order.path.unlink()
+    limited = replace(order, options={"reference": "1"}, leaves_at=4_102_444_800_000)
+
+    with pytest.raises(ConfigError, match="option reference is written by Bulksend itself"):
+        preview(limited)
+
+
+# --- groups of the gateway's own
+
+
+WITH_GROUPS = FILE + "group:7,Cy\ngroup:8,Di\ngroup:7,Cy\ncontact:7,Ed\n"
+
+
+def test_a_group_is_one_message_without_a_price(order: Order) -> None:
+    messages: list[NewMessage] = []
+    found = preview(with_file(order, WITH_GROUPS), on_message=lambda message, _: messages.append(message))
+
+    assert (found.rows, found.messages, found.duplicates, found.refused) == (6, 4, 1, 1)
+    assert (found.targets, found.unpriced, found.parts, found.cost.render()) == (2, 2, 4, {"DKK": "0.70"})
+    assert dict(found.reasons) == {"target_unknown": 1}
+    group = next(each for each in messages if each.msisdn == "group:7")
+    assert (group.region, group.price_micros, group.currency) == ("", None, None)
+
+
+def test_a_group_that_the_gateway_cannot_have_is_a_refused_row(order: Order) -> None:
+    found = preview(with_file(order, FILE + "group:club,Cy\n"))
+
+    assert (found.messages, dict(found.reasons)) == (2, {"not_carried": 1})
+
+
+def test_with_a_group_no_fallback_takes_over(order: Order) -> None:
+    found, messages = taking(account("acme-uk", "0.04 GBP"), with_file(order, WITH_GROUPS))
+
+    assert found.no_fallback == (
+        "acme-uk cannot take over from acme: a group is known to its own gateway only"
+    )
+    assert all(each.fallback_micros is None for each in messages if each.msisdn.startswith("group"))
+
+
+def test_what_a_group_costs_is_called_unknown(order: Order) -> None:
+    found = preview(with_file(order, WITH_GROUPS))
+    groups_only = preview(with_file(order, "msisdn,first_name\ngroup:7,Cy\n"))
+
+    unknown = "an unknown price for groups or contacts of the gateway's own"
+    assert most_words(found) == f"0.70 DKK, and {unknown}"
+    assert most_words(groups_only) == unknown
+
+
+def test_a_limit_of_the_cost_cannot_be_kept_with_a_group(order: Order) -> None:
+    with pytest.raises(ConfigError, match="nobody here knows what the 2 groups or contacts"):
+        require_within(preview(with_file(order, WITH_GROUPS)), Decimal(100))
 
 
 # --- what it costs

@@ -42,6 +42,22 @@ def test_providers_of_one_group_are_one_account_whatever_their_logins() -> None:
     assert len(keys(one={"limit_group": "g"}, other={"limit_group": "g", "username": "other"})) == 1
 
 
+@pytest.mark.parametrize(
+    ("other", "n_logins"),
+    [
+        ({"limit_group": "g"}, 1),
+        ({"dialect": {"dlr_codes": 2016}}, 1),
+        ({"base_url": "HTTPS://API.cpsms.dk/v2/"}, 1),
+        ({"base_url": "https://api.cpsms.dk/V2"}, 2),
+        ({"username": "other"}, 2),
+    ],
+)
+def test_a_login_is_gateway_address_and_user_name_and_nothing_else(
+    other: Mapping[str, object], n_logins: int
+) -> None:
+    assert len({account.login for account in accounts(one={}, other=other).values()}) == n_logins
+
+
 def test_the_key_of_an_account_is_a_digest_that_shows_nothing() -> None:
     (key,) = keys(one={})
 

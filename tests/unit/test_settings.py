@@ -1,9 +1,11 @@
+import re
 from pathlib import Path
 
 import pytest
 
 from worker.errors import ConfigError
-from worker.settings import Rate, Settings, Timers, idle_settings, load_settings, rate_text, rates_of
+from worker.gateways import make_adapter
+from worker.settings import Rate, Settings, Timers, load_settings, rate_text, rates_of
 
 ROOT = Path(__file__).parents[2]
 
@@ -296,22 +298,41 @@ def test_the_example_is_sound(tmp_path: Path) -> None:
     assert [provider.gateway for provider in settings.providers.values()] == ["cpsms"]
 
 
-# --- settings without effect
+def test_what_the_example_shows_commented_out_is_sound_too(tmp_path: Path) -> None:
+    example = (ROOT / "producer" / "cli" / "example.toml").read_text(encoding="utf-8")
+    whole = re.sub(r"^# (?=\w+ = |\[)", "", example, flags=re.MULTILINE)
+
+    settings = load(tmp_path, whole)
+
+    (provider,) = settings.providers.values()
+    adapter = make_adapter(provider.gateway, username="acme", secret="-", dialect=provider.dialect)
+    assert (str(settings.receipts.listen), provider.dialect) == ("127.0.0.1:8026", {"dlr_codes": "2016"})
+    assert provider.options.keys() <= adapter.capabilities.options
 
 
-def test_a_setting_without_effect_is_said_when_it_is_set(tmp_path: Path) -> None:
-    (said,) = idle_settings(load(tmp_path, f"{PROVIDER}[receipts]"))
-
-    assert said.startswith("[receipts] has no effect yet")
+# --- where delivery reports come in
 
 
-@pytest.mark.parametrize("written", ['rate = "50/s"', 'unit = "parts"', "connections = 4"])
-def test_of_a_setting_that_works_nothing_is_said(tmp_path: Path, written: str) -> None:
-    assert list(idle_settings(load(tmp_path, PROVIDER + written))) == []
+def test_reports_are_taken_in_on_this_machine_unless_told_otherwise(tmp_path: Path) -> None:
+    receipts = load(tmp_path).receipts
+
+    assert (receipts.listen, receipts.public_url) == (("127.0.0.1", 8026), None)
 
 
-def test_of_settings_that_nobody_set_nothing_is_said(tmp_path: Path) -> None:
-    assert list(idle_settings(load(tmp_path))) == []
+@pytest.mark.parametrize("written", ["https://sms.example.org", "https://sms.example.org/a/"])
+def test_a_public_address_has_no_slash_at_its_end(tmp_path: Path, written: str) -> None:
+    receipts = load(tmp_path, f'[receipts]\npublic_url = "{written}"').receipts
+
+    assert receipts.public_url == written.rstrip("/")
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["sms.example.org", "ftp://x", "https://", "https://a b", "https://x?y", "https://x#y", "https://u@x"],
+)
+def test_a_public_address_is_a_plain_one(tmp_path: Path, written: str) -> None:
+    with pytest.raises(ConfigError, match=r"receipts\.public_url: write where gateways reach this machine"):
+        load(tmp_path, f'[receipts]\npublic_url = "{written}"')
 
 
 def test_settings_do_not_change() -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import ColumnElement, Connection, Select, func, select
 
-from worker.ledger import findings, settling, tally
+from worker.ledger import deliveries, findings, settling, tally
 from worker.ledger.accounts import AccountStanding, standings
 from worker.ledger.engine import now_of
 from worker.ledger.findings import BROKEN, LONG_MS, Finding
@@ -57,6 +57,9 @@ def audit(connection: Connection, *, on_step: Callable[[str], None] = lambda _: 
         walk.findings.extend(_broken(connection, rule))
     on_step("what is unknown")
     walk.take_unknown(settling.ages(connection))
+    n_unread = deliveries.unread(connection, older_than_ms=LONG_MS)
+    if n_unread:
+        walk.findings.append(findings.of_unread_reports(n_unread))
     walk.look_for_workers(tally.last_request_at(connection))
     return walk.result()
 

@@ -34,6 +34,7 @@ class Lease:
     text: str | None
     options: dict[str, object]
     lane: str
+    leaves_at: int | None = None  # epoch milliseconds: the gateway is to keep it until then
 
     @property
     def is_urgent(self) -> bool:
@@ -93,9 +94,10 @@ def lease(connection: Connection, batch_id: int, *, owner: str, lease_ms: int) -
 
 def _with_shared(connection: Connection, taken: RowMapping) -> Lease:
     """Add what all rows of the batch share."""
-    query = select(CAMPAIGNS.c.sender, CAMPAIGNS.c.text, CAMPAIGNS.c.options)
-    sender, body, options = connection.execute(query.where(CAMPAIGNS.c.id == taken["campaign_id"])).one()
-    return Lease(**taken, sender=sender, text=body, options=json.loads(options))
+    names = ("sender", "text", "options", "leaves_at")
+    query = select(*(CAMPAIGNS.c[name] for name in names)).where(CAMPAIGNS.c.id == taken["campaign_id"])
+    shared = connection.execute(query).mappings().one()
+    return Lease(**taken, **{**shared, "options": json.loads(shared["options"])})
 
 
 def release(connection: Connection, held: Lease) -> bool:

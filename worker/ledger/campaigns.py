@@ -27,7 +27,8 @@ class NewCampaign:
     """What is frozen when a campaign is created.
 
     ``fingerprint`` is of every message with its price, ``text`` None where rows change it, ``reading`` what
-    it takes to read the source again in the same way, ``fallback`` a provider that can carry every message.
+    it takes to read the source again in the same way, ``fallback`` a provider that can carry every message,
+    ``leaves_at`` the time until which its gateway is to keep it, in epoch milliseconds.
     """
 
     name: str
@@ -41,6 +42,7 @@ class NewCampaign:
     reading: Mapping[str, object] = field(default_factory=dict)
     fallback: str | None = None
     lane: Lane = Lane.BULK
+    leaves_at: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +101,7 @@ def create(connection: Connection, campaign: NewCampaign) -> Importer:
         "reading": json.dumps(dict(campaign.reading), sort_keys=True),
         "fallback": campaign.fallback,
         "lane": campaign.lane,
+        "leaves_at": campaign.leaves_at,
         "created_at": now_ms(),
         "importing_until": now_ms() + IMPORT_LEASE_MS,
     }

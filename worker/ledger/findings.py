@@ -129,6 +129,13 @@ def of_unknown(provider: str, *, n: int, age_ms: int) -> Finding:
     return note("unknown", words, "`bulksend unknown list` shows them")
 
 
+def of_unread_reports(n: int) -> Finding:
+    """Say that delivery reports were taken in, and nobody reads them."""
+    return note(
+        "unread_reports", f"pushed delivery reports that nobody reads: {n}", "start `bulksend receipts`"
+    )
+
+
 def of_idle_work(provider: str, *, waits_ms: int) -> Finding:
     """Say that messages could leave, if only somebody came for them."""
     words = f"messages of {provider} are due for {age(waits_ms)}, and no worker takes them"

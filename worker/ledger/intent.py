@@ -54,13 +54,14 @@ def fail_late(connection: Connection, held: Lease) -> int:
 
 
 def mark(
-    connection: Connection, held: Lease, intentions: Sequence[Intention], *, lease_ms: int
+    connection: Connection, held: Lease, intentions: Sequence[Intention], *, lease_ms: int, login: str
 ) -> list[Marked] | Stop:
     """Turn rows SUBMITTING with their submissions, where everything that was relied on still holds.
 
     Runs under the shared control lock, so that a pause, cancel, hold or sweep that has returned holds for
     every later mark. Renews the lease. Rows that are no longer queued or due are left out of their request,
-    and a request without rows is dropped. Only what is returned may be written, after the commit.
+    and a request without rows is dropped. Only what is returned may be written, after the commit, and only
+    by that ``login``: no other gateway can say later what became of it.
     """
     control_lock(connection, shared=True)
     if not _renew(connection, held, lease_ms=lease_ms):
@@ -74,7 +75,7 @@ def mark(
     if not kept:
         return []
     now = now_of(connection)
-    numbers = _insert_submissions(connection, held, kept, now=now)
+    numbers = _insert_submissions(connection, held, kept, login=login, now=now)
     _keep_earlier(connection, granted)
     pairs = [(row.id, numbers[each.reference]) for each in kept for row in each.rows]
     _submit(connection, held, pairs, now=now)
@@ -127,12 +128,13 @@ def _lock_rows(connection: Connection, held: Lease, ids: Sequence[int]) -> dict[
 
 
 def _insert_submissions(
-    connection: Connection, held: Lease, kept: Sequence[Intention], *, now: int
+    connection: Connection, held: Lease, kept: Sequence[Intention], *, login: str, now: int
 ) -> dict[str, int]:
     rows = [
         {
             "reference": each.reference,
             "provider": held.provider,
+            "login": login,
             "batch_id": held.batch_id,
             "fence": held.fence,
             "attempt": 1 + max(row.attempts for row in each.rows),

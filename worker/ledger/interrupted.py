@@ -25,7 +25,17 @@ def find(connection: Connection, campaign_id: int) -> NewCampaign:
     row = found.one_or_none()
     if row is None:
         raise _refusal(connection, campaign_id, "finished")
-    names = ("name", "fingerprint", "provider", "sender", "template", "text", "source", "fallback")
+    names = (
+        "name",
+        "fingerprint",
+        "provider",
+        "sender",
+        "template",
+        "text",
+        "source",
+        "fallback",
+        "leaves_at",
+    )
     kept = {name: row[name] for name in names}
     return NewCampaign(
         **kept,

@@ -12,7 +12,7 @@ from worker.errors import InputError
 from worker.ledger import accounts
 from worker.ledger.accounts import AccountStanding
 from worker.ledger.engine import now_ms
-from worker.ledger.models import BATCHES, CAMPAIGNS, LARGEST_ID, MESSAGES
+from worker.ledger.models import BATCHES, CAMPAIGNS, LARGEST_ID, MESSAGES, SUBMISSIONS
 from worker.states import OPEN_STATES, PROVEN, BatchState, CampaignState, Lane, MessageState
 from worker.text.pricing import Totals
 
@@ -42,6 +42,7 @@ class CampaignReport:
     is_interrupted: bool  # it is importing, and nobody imports it (any more)
     lane: Lane
     rate: str | None  # of its provider, in force; empty: no limit; None: nothing is noted
+    leaves_at: int | None = None  # its gateway keeps it until then
     until: int | None = None  # when it goes on, where the reason ends at a known time
 
     @property
@@ -133,6 +134,7 @@ def _reports(connection: Connection, found: Sequence[RowMapping]) -> Iterator[Ca
             is_interrupted=state == CampaignState.IMPORTING and bool(row["is_lease_over"]),
             lane=Lane(row["lane"]),
             rate=standing.rate,
+            leaves_at=row["leaves_at"],
             until=None if own_reason else until,
         )
 
@@ -191,10 +193,20 @@ def codes(connection: Connection, campaign_id: int) -> dict[str, int]:
 
 
 def ended_at(connection: Connection, campaign_id: int) -> int | None:
-    """Return when the last row of a campaign changed."""
-    query = select(func.max(MESSAGES.c.changed_at)).where(MESSAGES.c.campaign_id == campaign_id)
-    found: int | None = connection.scalar(query)
-    return found
+    """Return when the last request of a campaign ended, or the last row that no gateway has changed.
+
+    What arrived, and when, is told long after.
+    """
+    changed = select(func.max(MESSAGES.c.changed_at)).where(
+        MESSAGES.c.campaign_id == campaign_id, MESSAGES.c.state.not_in(sorted(PROVEN))
+    )
+    answered = (
+        select(func.max(SUBMISSIONS.c.ended_at))
+        .join(BATCHES, BATCHES.c.id == SUBMISSIONS.c.batch_id)
+        .where(BATCHES.c.campaign_id == campaign_id)
+    )
+    found = [at for query in (changed, answered) if (at := connection.scalar(query)) is not None]
+    return max(found, default=None)
 
 
 def has_been_worked(connection: Connection, campaign_id: int) -> bool:

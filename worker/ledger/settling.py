@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, Connection, func, select, update
 from worker.errors import InputError
 from worker.ledger import outcomes
 from worker.ledger.engine import now_ms
+from worker.ledger.locks import lock_batch
 from worker.ledger.models import BATCHES, LARGEST_ID, MESSAGES, SUBMISSIONS
 from worker.ledger.reports import stored_id
 from worker.ledger.values import MessageOutcome, SubmissionResult
@@ -33,6 +34,7 @@ class UnknownMessage:
     id: int
     campaign_id: int
     provider: str  # that it was sent through
+    login: str | None  # at its gateway; None: nobody knows
     msisdn: str
     line: int
     since: int
@@ -57,6 +59,7 @@ def unknown(
             age,
             SUBMISSIONS.c.reference,
             SUBMISSIONS.c.provider,
+            SUBMISSIONS.c.login,
             SUBMISSIONS.c.asked_at,
         )
         .select_from(BATCHES)
@@ -123,7 +126,7 @@ def settle(  # noqa: PLR0913 - three ways to say which are meant
     batch_id = connection.scalar(first.where(*is_unknown(campaign_id), *meant))
     if batch_id is None:
         return None
-    outcomes.lock_batch(connection, batch_id)  # what the gateway has said meanwhile counts for more
+    lock_batch(connection, batch_id)  # what the gateway has said meanwhile counts for more
     query = (
         select(MESSAGES.c.id, SUBMISSIONS.c.reference)
         .join(SUBMISSIONS, SUBMISSIONS.c.id == MESSAGES.c.submission_id)

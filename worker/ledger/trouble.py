@@ -212,12 +212,16 @@ def claim_check(connection: Connection, provider: str) -> Check | None:
     return None if is_refused is None else Check(is_refused=bool(is_refused))
 
 
-def note_check(connection: Connection, provider: str, *, trouble: str | None) -> None:
-    """Open the account after a check without trouble, else let it be checked again."""
+def note_check(connection: Connection, provider: str, *, trouble: str | None, least_ms: int = 0) -> None:
+    """Open the account after a check without trouble, else let it be checked again.
+
+    ``least_ms`` is the shortest time between two checks that the gateway bears.
+    """
     control_lock(connection, shared=False)  # first of all: orders lock batches, then the account
     closed = of_provider(provider).where(ACCOUNTS.c.check_at.is_not(None))
     if trouble is not None:
-        connection.execute(closed.values(check_at=now_ms() + ACCOUNTS.c.check_ms))
+        pause_ms = case((ACCOUNTS.c.check_ms < least_ms, least_ms), else_=ACCOUNTS.c.check_ms)
+        connection.execute(closed.values(check_at=now_ms() + pause_ms))
         return
     opened_at = case(
         (ACCOUNTS.c.not_before > now_ms(), ACCOUNTS.c.not_before), else_=now_ms()

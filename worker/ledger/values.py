@@ -73,7 +73,7 @@ class MessageOutcome:
 
 @dataclass(frozen=True, kw_only=True)
 class SubmissionResult:
-    """One submission's end, with its messages.
+    """One submission's end, with its messages; OPEN says nothing of the submission itself.
 
     Named by its reference, which is known before the ledger has answered: a mark whose commit got no answer
     is taken back by it, whether it was made or not.

@@ -57,6 +57,7 @@ class Desk:
 
     engine: Engine
     owner: str
+    login: str  # at the gateway: which of all accounts there can tell what became of a request
     gateway: Gateway
     pool: ThreadPoolExecutor  # as many threads as there are connections, all started
     pace: Pace

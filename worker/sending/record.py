@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from worker import retry
-from worker.errors import NotSent, OutcomeUnknown, TooLate
+from worker.errors import LoginRefused, NotSent, OutcomeUnknown, TooLate
 from worker.gateways.base import Outcome, Verdict
 from worker.ledger.values import DueRow, Marked, MessageOutcome, SubmissionResult
 from worker.states import MessageState, SubmissionOutcome
@@ -22,16 +22,22 @@ _STATES: Mapping[Verdict, MessageState] = {
     Verdict.RECIPIENT: MessageState.REJECTED,
     Verdict.OPTED_OUT: MessageState.SUPPRESSED,
     Verdict.CAMPAIGN: MessageState.REJECTED,
+    Verdict.TEXT: MessageState.REJECTED,
     Verdict.ACCOUNT: MessageState.QUEUED,
     Verdict.RETRY: MessageState.QUEUED,
     Verdict.THROTTLED: MessageState.QUEUED,
+    Verdict.LOGIN: MessageState.QUEUED,
     Verdict.SPLIT: MessageState.QUEUED,
     Verdict.AMBIGUOUS: MessageState.UNKNOWN,
     Verdict.BUG: MessageState.QUEUED,
 }
 
-_UNCOUNTED = frozenset({Verdict.ACCOUNT, Verdict.THROTTLED, Verdict.SPLIT, Verdict.BUG})
+_UNCOUNTED = frozenset({Verdict.ACCOUNT, Verdict.THROTTLED, Verdict.LOGIN, Verdict.SPLIT, Verdict.BUG})
 """A try that the gateway did not judge as such does not count as an attempt."""
+
+_OF_ALL = frozenset({Verdict.CAMPAIGN})
+"""Verdicts that mean every message of a campaign; and those that do where all have one text."""
+_OF_ONE_TEXT = _OF_ALL | {Verdict.TEXT}
 
 _SILENCE = Outcome(verdict=Verdict.AMBIGUOUS, code="not_named")
 
@@ -73,8 +79,8 @@ class Judge:
     policy: retry.Policy
     random: Callable[[], float]
 
-    def ended(self, marked: Marked, reply: Reply) -> Ended:
-        """Judge one request."""
+    def ended(self, marked: Marked, reply: Reply, *, is_one_text: bool = False) -> Ended:
+        """Judge one request; ``is_one_text`` tells that all messages of the campaign have the same text."""
         if isinstance(reply, NotSent):
             hold = None if isinstance(reply, TooLate) else unreachable(reply)
             return Ended(result=not_sent(marked, reply), hold=hold)
@@ -84,7 +90,7 @@ class Judge:
         return Ended(
             result=self._result(marked, reply),
             hold=_hold(reply),
-            refusal=_refusal(reply),
+            refusal=_refusal(reply, of_all=_OF_ONE_TEXT if is_one_text else _OF_ALL),
             has_taken=any(each.verdict is Verdict.ACCEPTED for each in reply.values()),
         )
 
@@ -152,7 +158,12 @@ def not_sent(marked: Marked, reason: NotSent) -> SubmissionResult:
 
 
 def unreachable(reason: NotSent) -> Hold:
-    """Close the account until the gateway can be reached: what refuses connections is tried gently."""
+    """Close the account until the gateway can be reached: what refuses connections is tried gently.
+
+    Where the gateway was reached and does not let the account in, until a check finds it well.
+    """
+    if isinstance(reason, LoginRefused):
+        return Hold(reason=str(reason))
     return Hold(pause_s=reason.retry_after_s, reason=str(reason), is_away=True)
 
 
@@ -179,9 +190,9 @@ def _hold_for(outcome: Outcome) -> Hold | None:
     return None
 
 
-def _refusal(reply: Mapping[str, Outcome]) -> str | None:
+def _refusal(reply: Mapping[str, Outcome], *, of_all: Collection[Verdict]) -> str | None:
     """Say why, when the gateway refused every recipient for what they share: sender, text, parameters."""
     outcomes = list(reply.values())
-    if not outcomes or any(each.verdict is not Verdict.CAMPAIGN for each in outcomes):
+    if not outcomes or any(each.verdict not in of_all for each in outcomes):
         return None
     return f"the gateway refused it with {outcomes[0].code}: {outcomes[0].detail or 'nothing more'}"

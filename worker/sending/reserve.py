@@ -97,8 +97,16 @@ class Reservations:
         if parts_differ(rows):
             raise Unsendable("a text has another number of parts than was previewed")
         most = 1 if self.is_probe else self.desk.max_recipients
-        grain = self.tempo.limits.grain
-        self._planned.extend(group_rows(rows, max_recipients=most, unit=self.desk.unit, grain=grain))
+        has = self.desk.gateway.adapter.capabilities
+        planned = group_rows(
+            rows,
+            max_recipients=most,
+            unit=self.desk.unit,
+            grain=self.tempo.limits.grain,
+            differs=has.differs,
+            reserved=has.reserved,
+        )
+        self._planned.extend(planned)
 
     def _reserve(self, *, n_out: int) -> Reserved | None:
         n_asked = min(len(self._planned), self._most() - n_out, _ASKED_AT_ONCE)

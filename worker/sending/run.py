@@ -165,9 +165,9 @@ class _Work:
                 reply = self.desk.gateway.submit(self.held, marked, before_write=departure.wait)
         except TooLate as reason:
             reply = reason
-        if isinstance(reply, NotSent):
+        if isinstance(reply, NotSent) or departure.left_at_s is None:  # what cannot be written does not leave
             departure.give_back()
-        elif departure.left_at_s is not None:
+        else:
             self.desk.pace.latency.note(elapsed_s() - departure.left_at_s)
         return reply
 
@@ -194,7 +194,9 @@ class _Work:
         """Mark, and tell when the commit was sent: from then on the time to the first byte is short."""
         try:
             with writing(self.desk.engine, wait_s=LOCKED_S) as connection:
-                marked = intent.mark(connection, self.held, intentions, lease_ms=self.lease_ms)
+                marked = intent.mark(
+                    connection, self.held, intentions, lease_ms=self.lease_ms, login=self.desk.login
+                )
                 marked_at = Stamp.now()
         except LedgerUnavailableError as error:
             self._take_back(intentions, reason=str(error))
@@ -258,4 +260,4 @@ class _Work:
         """Judge a request that has ended; of one that is not waited for nobody knows."""
         reply = future.result() if future.done() else OutcomeUnknown("stopped in a hurry")
         marked = self.out.pop(future)
-        return self.desk.judge.ended(marked, reply)
+        return self.desk.judge.ended(marked, reply, is_one_text=self.held.text is not None)

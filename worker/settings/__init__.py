@@ -4,7 +4,6 @@ Only programs read settings; everything else gets values as arguments.
 """
 
 from worker.settings.address import Address
-from worker.settings.idle import idle_settings
 from worker.settings.load import CONFIG_VARIABLE, load_settings
 from worker.settings.rates import Rate, rate_text, rates_of, read_rates
 from worker.settings.secret import read_secret
@@ -20,7 +19,6 @@ __all__ = [
     "Retries",
     "Settings",
     "Timers",
-    "idle_settings",
     "load_settings",
     "rate_text",
     "rates_of",

@@ -7,6 +7,7 @@ import re
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic.fields import FieldInfo
@@ -25,6 +26,7 @@ DEFAULT_FILE = "bulksend.toml"
 _UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0, "day": 86400.0}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|min|h|day)")
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
+_VISIBLE = re.compile(r"[!\"$->@-~]+")  # printable ASCII without what begins a query or a fragment
 
 
 def _seconds(value: object) -> float:
@@ -94,13 +96,25 @@ class Provider(Frozen):
     fallback: str | None = None
     timeout: Annotated[Duration, Field(le=20)] = 10.0
     options: dict[str, str | int | float | bool] = Field(default_factory=dict)
+    dialect: dict[str, str | int | bool] = Field(default_factory=dict)  # how this brand's API differs
+
+
+def _public_url(value: object) -> object:
+    parts = urlsplit(value) if isinstance(value, str) else None
+    is_plain = parts is not None and parts.scheme in {"http", "https"} and parts.hostname
+    if not is_plain or not _VISIBLE.fullmatch(str(value)) or "@" in str(value):
+        msg = 'write where gateways reach this machine, such as "https://sms.example.org"'
+        raise ValueError(msg)
+    return str(value).rstrip("/")
 
 
 class Receipts(Frozen):
     """Where delivery reports come in."""
 
-    listen: str = "127.0.0.1:8026"
-    public_url: str | None = None
+    listen: Annotated[Address, BeforeValidator(read_address)] = Address("127.0.0.1", 8026)
+    public_url: Annotated[str, BeforeValidator(_public_url)] | None = (
+        None  # before a token; no slash at its end
+    )
 
 
 class Timers(Frozen):
@@ -123,6 +137,7 @@ class Timers(Frozen):
     lookup: Duration | None = None  # between two look-ups of an account; default: what the gateway allows
     quarantine: Duration = 900.0  # before an unknown message may be sent again on the gateway's word
     patience: Duration = 259_200.0  # an unknown message is for a person then, and called final
+    follow: Duration = 120.0  # before the gateway is first asked whether an accepted message arrived
     repeat: Duration = 86_400.0  # the same content within so long is a repeat
 
     @model_validator(mode="after")

@@ -22,7 +22,7 @@ from tests.ledgers import (
 )
 from worker.ledger import accounts, settling
 from worker.ledger.audit import Audit, audit
-from worker.ledger.engine import writing
+from worker.ledger.engine import now_of, writing
 from worker.ledger.findings import Finding
 from worker.ledger.tally import snapshot
 from worker.states import MessageState
@@ -242,6 +242,16 @@ def grown_old(engine: Engine) -> None:
     damage(engine, "UPDATE batches SET next_due_at = next_due_at - 121000")
     damage(engine, "UPDATE messages SET due_at = due_at - 121000")
     damage(engine, "UPDATE submissions SET started_at = started_at - 121000")
+
+
+def test_reports_that_nobody_reads_are_noted(engine: Engine) -> None:
+    row = "('acme', {at}, 'GET', '', '', '', {at})"
+    now = do(engine, now_of)
+    columns = "provider, received_at, method, query, content_type, body, due_at"
+    for at in (now - 120_000, now):
+        damage(engine, f"INSERT INTO pushed_reports ({columns}) VALUES {row.format(at=at)}")  # noqa: S608 - of constants
+
+    assert "reads: 1" in notes(engine)["unread_reports"].words
 
 
 def test_due_work_that_nobody_takes_is_noted(engine: Engine) -> None:

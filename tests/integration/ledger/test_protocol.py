@@ -32,6 +32,7 @@ from sqlalchemy import Engine, event, select, update
 
 from tests.ledgers import (
     FALLBACK,
+    LOGIN,
     PROVIDER,
     ago,
     assert_counts,
@@ -62,6 +63,7 @@ from worker.states import PROVEN, MessageState, SubmissionOutcome
 
 M = MessageState
 N_MESSAGES = 4
+YOUNGER = Asked(submission_id=2**62, reference="younger", sent_at=0, messages={})
 QUARANTINE_MS = 900_000
 SIZES = st.sampled_from([[], [1], [2], [1, 1], [1, 3]])  # of the requests that are marked together
 REFUSALS: Sequence[dict[str, Any]] = [
@@ -302,13 +304,21 @@ class Protocol(RuleBasedStateMachine):
                 self.engine,
                 asking.to_ask,
                 PROVIDER,
+                login=LOGIN,
                 settle_ms=0,
                 interval_ms=0,
                 patience_ms=2 * QUARANTINE_MS,
             )
             record(self.engine, *(self.found(each) for each in asked))
             missing = [each for each in asked if each.reference in self.decided and not self.has(each)]
-            do(self.engine, asking.note_missing, missing, quarantine_ms=QUARANTINE_MS)
+            do(
+                self.engine,
+                asking.note_missing,
+                missing,
+                seen=[YOUNGER],
+                login=LOGIN,
+                quarantine_ms=QUARANTINE_MS,
+            )
 
     def has(self, asked: Asked) -> set[int]:
         """Return the messages that the gateway has of a request."""

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Engine, text
 
 from tests.ledgers import (
     FALLBACK,
+    LOGIN,
     PROVIDER,
     SHORT_MS,
     ago,
@@ -103,7 +104,11 @@ def test_a_pause_waits_for_a_mark(engine: Engine) -> None:
     with beside() as call:
         with writing(engine) as connection:
             intent.mark(
-                connection, held, [values.Intention(reference="a", rows=tuple(found))], lease_ms=30_000
+                connection,
+                held,
+                [values.Intention(reference="a", rows=tuple(found))],
+                lease_ms=30_000,
+                login=LOGIN,
             )
             late = call(pause, engine, held.campaign_id)
             has_waited = waits(engine, late)
@@ -169,7 +174,7 @@ def test_an_order_waits_for_a_mark(engine: Engine, order: Callable[[Connection],
 
     with beside() as call:
         with writing(engine) as connection:
-            intent.mark(connection, held, [intention], lease_ms=30_000)
+            intent.mark(connection, held, [intention], lease_ms=30_000, login=LOGIN)
             late = call(do, engine, order)
             has_waited = waits(engine, late)
         late.result()
@@ -371,7 +376,7 @@ def test_a_sweep_waits_for_a_mark_which_renewed_the_lease(engine: Engine) -> Non
 
     with beside() as call, writing(engine) as connection:
         intention = values.Intention(reference="a", rows=tuple(found))
-        marked = intent.mark(connection, held, [intention], lease_ms=30_000)
+        marked = intent.mark(connection, held, [intention], lease_ms=30_000, login=LOGIN)
         late = call(sweep, engine)
         has_waited = waits(engine, late)
         assert within(5, lambda: has_expired(engine))  # as it looks from outside
@@ -389,7 +394,7 @@ def test_marks_of_two_batches_do_not_wait_for_each_other(postgres_engine: Engine
 
     with writing(postgres_engine) as connection:
         intention = values.Intention(reference="a", rows=tuple(due_rows(postgres_engine, first)))
-        intent.mark(connection, first, [intention], lease_ms=30_000)
+        intent.mark(connection, first, [intention], lease_ms=30_000, login=LOGIN)
 
         assert len(mark(postgres_engine, second, rows)) == 1
 

@@ -17,11 +17,15 @@ Read = Callable[..., Recipients]
 @pytest.fixture
 def read(tmp_path: Path) -> Read:
     def write_and_open(
-        content: str | bytes, *, column: str | None = None, region: str | None = "DK"
+        content: str | bytes,
+        *,
+        column: str | None = None,
+        region: str | None = "DK",
+        kinds: frozenset[str] = frozenset(),
     ) -> Recipients:
         path = tmp_path / "people.csv"
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
-        return open_recipients(path, column=column, region=region)
+        return open_recipients(path, column=column, region=region, kinds=kinds)
 
     return write_and_open
 
@@ -283,5 +287,32 @@ def test_a_number_is_new_once() -> None:
     assert [seen.is_new(msisdn) for msisdn in ("+4520304050", "+4520304051", "+4520304050")] == [
         True,
         True,
+        False,
+    ]
+
+
+# --- groups and contacts that a gateway keeps
+
+
+def test_a_group_stands_where_a_number_does(read: Read) -> None:
+    (row,) = rows_of(read("msisdn,name\ngroup:7,Ann\n", kinds=frozenset({"group"})))
+
+    assert (row.msisdn, row.region, row.calling_code, row.values["name"]) == ("group:7", "", 0, "Ann")
+
+
+def test_a_group_that_the_gateway_does_not_keep_is_a_problem(read: Read) -> None:
+    recipients = read("msisdn\ngroup:7\ncontact:7\n20304050\n", kinds=frozenset({"group"}))
+
+    assert found(recipients) == [(2, "group:7"), (3, "target_unknown"), (4, "+4520304050")]
+
+
+def test_a_group_is_seen_twice_as_a_number_is() -> None:
+    seen = Seen()
+
+    assert [seen.is_new(each) for each in ("group:7", "contact:7", "+457", "group:7", "+457")] == [
+        True,
+        True,
+        True,
+        False,
         False,
     ]

@@ -47,9 +47,11 @@ def states(end: Ended) -> list[MessageState]:
         (Verdict.RECIPIENT, MessageState.REJECTED, True, None),
         (Verdict.OPTED_OUT, MessageState.SUPPRESSED, True, None),
         (Verdict.CAMPAIGN, MessageState.REJECTED, True, None),
+        (Verdict.TEXT, MessageState.REJECTED, True, None),
         (Verdict.ACCOUNT, MessageState.QUEUED, False, "closed"),
         (Verdict.RETRY, MessageState.QUEUED, True, None),
         (Verdict.THROTTLED, MessageState.QUEUED, False, "pause"),
+        (Verdict.LOGIN, MessageState.QUEUED, False, None),
         (Verdict.SPLIT, MessageState.QUEUED, False, None),
         (Verdict.AMBIGUOUS, MessageState.UNKNOWN, True, None),
         (Verdict.BUG, MessageState.QUEUED, False, "closed"),
@@ -112,6 +114,31 @@ def test_an_answer_for_nobody_is_unknown() -> None:
 
     assert states(end) == [MessageState.UNKNOWN] * 2
     assert end.result.outcome is SubmissionOutcome.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "is_one_text", "pauses"),
+    [
+        ((Verdict.CAMPAIGN,), False, True),
+        ((Verdict.CAMPAIGN, Verdict.CAMPAIGN), True, True),
+        ((Verdict.CAMPAIGN, Verdict.ACCEPTED), True, False),
+        ((Verdict.TEXT,), False, False),
+        ((Verdict.TEXT, Verdict.CAMPAIGN), False, False),
+        ((Verdict.TEXT,), True, True),
+        ((Verdict.TEXT, Verdict.CAMPAIGN), True, True),
+        ((Verdict.RECIPIENT,), True, False),
+    ],
+)
+def test_a_campaign_is_refused_for_what_all_of_its_messages_share(
+    verdicts: tuple[Verdict, ...], *, is_one_text: bool, pauses: bool
+) -> None:
+    reply = {
+        msisdn: Outcome(verdict=verdict, code="c") for msisdn, verdict in zip(NUMBERS, verdicts, strict=False)
+    }
+
+    end = JUDGE.ended(marked(len(verdicts)), reply, is_one_text=is_one_text)
+
+    assert end.refusal == ("the gateway refused it with c: nothing more" if pauses else None)
 
 
 @pytest.mark.parametrize(("n", "limit"), [(4, 2), (3, 1), (2, 1)])
