@@ -32,7 +32,7 @@ $(VENV)/.dev: $(VENV)/.run requirements-dev.lock
 	@touch $@
 
 demo: $(VENV)/.run ## Send a real file through Redis, a worker and a simulated gateway
-	@$(BIN)/bulksend demo
+	@$(BIN)/bulksend demo $(ARGS)
 
 test: $(VENV)/.dev ## Run the tests, with a selection of the fault tests
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not fault or selected" $(ARGS)

@@ -35,10 +35,10 @@ def parse_command(words: list[str]) -> None:
         click.ClickException: there is no such command, option or value.
     """
     command: click.Command = cli
-    context = click.Context(cli)
+    context = click.Context(cli, **cli.context_settings)  # without these, Click would remember other options
     while isinstance(command, click.Group):
         name, found, words = command.resolve_command(context, words)
         assert name is not None
         assert found is not None
         command = found
-    command.make_context(name, words)
+    command.make_context(name, words, parent=context)

@@ -1,4 +1,4 @@
-"""The processes that a supervisor starts: ``python -m worker celery|tick|flower``; not for people."""
+"""The processes that a supervisor starts: ``python -m worker celery|tick|receipts|flower``; for no person."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _tick() -> None:
     from worker.log import configure_logging  # noqa: PLC0415
     from worker.providers import accounts_of  # noqa: PLC0415
     from worker.settings import load_settings  # noqa: PLC0415
-    from worker.upkeep import start_replay, start_upkeep  # noqa: PLC0415
+    from worker.threads import start_replay, start_upkeep  # noqa: PLC0415
 
     configure_logging()
     settings = load_settings()
@@ -46,7 +46,7 @@ def _tick() -> None:
         signal.signal(number, lambda *_: stop.set())
     engine = open_ledger(settings.ledger)
     accounts = list(accounts_of(settings).values())
-    start_upkeep(accounts, engine=engine, timers=settings.timers, wait=stop.wait)
+    start_upkeep(accounts, engine=engine, timers=settings.timers, broker=settings.broker, wait=stop.wait)
     start_replay(settings, engine=engine, wait=stop.wait)
     if settings.metrics is not None:
         from worker.metrics import Figures, serve  # noqa: PLC0415 - takes a moment to load
@@ -54,6 +54,15 @@ def _tick() -> None:
         serve(settings.metrics, Figures.of(settings, broker=str(settings.broker)))
     dispatcher = Dispatcher.of(settings, engine=engine, broker=str(settings.broker))
     run_tick(dispatcher, list(settings.providers), wait=stop.wait)
+
+
+def _receipts() -> None:
+    from worker.log import configure_logging  # noqa: PLC0415 - as above
+    from worker.receipts.server import serve  # noqa: PLC0415
+    from worker.settings import load_settings  # noqa: PLC0415
+
+    configure_logging()
+    serve(load_settings())
 
 
 def _flower() -> None:
@@ -68,7 +77,7 @@ def main() -> None:
     die_with_parent()
     os.environ.pop("REMAP_SIGTERM", None)  # Celery would take SIGTERM for a signal to stop at once
     try:
-        {"celery": _celery, "tick": _tick, "flower": _flower}[sys.argv[1]]()
+        {"celery": _celery, "tick": _tick, "receipts": _receipts, "flower": _flower}[sys.argv[1]]()
     except BulksendError as error:
         sys.stderr.write(f"Error: {error}\n")
         sys.exit(2)

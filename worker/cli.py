@@ -1,7 +1,8 @@
-"""The roles' commands, mounted by ``producer.cli``: worker, dispatcher, up, flower, sandbox."""
+"""The roles' commands, mounted by ``producer.cli``: worker, dispatcher, receipts, up, flower, sandbox."""
 
 from __future__ import annotations
 
+import json
 import signal
 import sys
 from collections.abc import Sequence
@@ -11,28 +12,31 @@ import click
 
 from worker.broker import check_broker
 from worker.errors import ConfigError
-from worker.ledger.engine import open_ledger
+from worker.ledger.deliveries import receipts_key
+from worker.ledger.engine import open_ledger, reading
 from worker.ledger.schema import prepare
 from worker.log import configure_logging
 from worker.providers import accounts_of, note_rates
+from worker.receipts import address, pushing
 from worker.roles import Role, Supervisor
 from worker.sandbox.__main__ import main as sandbox
-from worker.settings import Settings, idle_settings, load_settings
+from worker.settings import Settings, load_settings
 from worker.station import (
     FLOWER_PORT,
     Presence,
     broker_of,
     flower_role,
+    receipts_role,
     require_port,
     tick_role,
     worker_roles,
 )
-from worker.upkeep import start_replay
+from worker.threads import start_replay
 from worker.waiting import Flag
 
 _PORT = click.IntRange(1, 65535)
 
-__all__ = ["dispatcher", "flower", "sandbox", "up", "worker"]
+__all__ = ["dispatcher", "flower", "receipts", "sandbox", "up", "worker"]
 
 
 @click.command()
@@ -62,6 +66,52 @@ def dispatcher() -> None:
 
 
 @click.command()
+@click.option("--addresses", is_flag=True, help="Show the address of each gateway that pushes; run nothing.")
+@click.option("--json", "as_json", is_flag=True, help="With --addresses: a JSON list on standard output.")
+def receipts(*, addresses: bool, as_json: bool) -> None:
+    """Take the delivery reports in that gateways push.
+
+    A gateway that takes an address with each request is given it. Where its panel asks for one, register what
+    --addresses shows: whoever knows it can report deliveries, so tell it to nobody else.
+    """
+    if as_json and not addresses:
+        raise click.UsageError("--json goes with --addresses")
+    settings = _ready_settings(sends=False)
+    found = _addresses(settings)
+    if addresses:
+        lines = (f"{each['provider']}  {each['address']}" for each in found)
+        click.echo(json.dumps(found) if as_json else "\n".join(lines))
+        return
+    listen = settings.receipts.listen
+    require_port(listen.host, listen.port, advice="write another as `receipts.listen`")
+    _run([receipts_role(settings)], settings)
+
+
+def _addresses(settings: Settings) -> list[dict[str, str]]:
+    """Return where each gateway pushes to.
+
+    Raises:
+        ConfigError: no gateway pushes, or none could reach us.
+    """
+    engine = open_ledger(settings.ledger)
+    with reading(engine) as connection:
+        key = receipts_key(connection)
+    engine.dispose()
+    if not pushing(settings):
+        raise ConfigError("None of the configured gateways pushes delivery reports")
+    if settings.receipts.public_url is None:
+        raise ConfigError(
+            "receipts.public_url is missing: write where gateways reach this machine, "
+            'such as "https://sms.example.org"'
+        )
+    return [
+        {"provider": name, "gateway": settings.providers[name].gateway, "address": place}
+        for name in pushing(settings)
+        if (place := address(settings, key=key, provider=name))
+    ]
+
+
+@click.command()
 @click.option("--address", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", type=_PORT, default=FLOWER_PORT, show_default=True, help="Port to listen on.")
 def flower(address: str, port: int) -> None:
@@ -83,14 +133,23 @@ def flower(address: str, port: int) -> None:
     help="Port of Flower on 127.0.0.1.",
 )
 def up(*, no_flower: bool, flower_port: int) -> None:
-    """Run every role on this machine and stop them together."""
+    """Run every role on this machine and stop them together.
+
+    Delivery reports are taken in where `receipts.public_url` is set and a gateway pushes them.
+    """
     settings = _ready_settings(sends=True)
     _require_metrics_port(settings)
+    listen = settings.receipts.listen
+    takes_reports = settings.receipts.public_url is not None and bool(pushing(settings))
+    if takes_reports:
+        require_port(listen.host, listen.port, advice="write another as `receipts.listen`")
     if not no_flower:
         require_port("127.0.0.1", flower_port, advice="give another --flower-port, or --no-flower")
     with broker_of(settings) as broker:
         _announce(settings)
         roles = list(worker_roles(settings, broker))
+        if takes_reports:
+            roles.append(receipts_role(settings))
         if not no_flower:
             roles.append(flower_role(settings, broker, address="127.0.0.1", port=flower_port))
             click.echo(f"Flower on http://127.0.0.1:{flower_port}", err=True)
@@ -112,8 +171,6 @@ def _ready_settings(*, sends: bool) -> Settings:
     if sends:
         note_rates(engine, accounts)
     engine.dispose()
-    for sentence in idle_settings(settings) if sends else ():
-        click.echo(sentence, err=True)
     return settings
 
 

@@ -17,6 +17,13 @@ from worker.ledger.engine import open_ledger
 
 @click.command()
 @click.option(
+    "--gateway",
+    type=click.Choice(list(demonstration.GATEWAYS)),
+    default=demonstration.USUAL,
+    show_default=True,
+    help="Which of the gateways is simulated and sent through.",
+)
+@click.option(
     "--folder",
     type=click.Path(path_type=Path, file_okay=False),
     default=demonstration.FOLDER,
@@ -24,37 +31,56 @@ from worker.ledger.engine import open_ledger
     help="Where everything of the demo goes.",
 )
 @click.pass_context
-def demo(ctx: click.Context, /, folder: Path) -> None:
+def demo(ctx: click.Context, /, *, gateway: str, folder: Path) -> None:
     """Send a real file through Redis, a worker and a simulated gateway, and check the result.
 
-    Starts everything it needs on this machine, stops it again, and leaves one folder.
+    Starts everything it needs on this machine, stops it again, and leaves one folder. Where the gateway
+    pushes delivery reports, they are taken in too.
     """
     began = time.monotonic()
     place = demonstration.make_folder(folder)
     click.echo(f"Everything of this demo is in {place}")
     with demonstration.simulator(place) as running:
         address = demonstration.address_of(running)
-        click.echo(f"The simulated gateway listens on {address}")
-        demonstration.write_settings(place, address)
-        for words in demonstration.commands():
-            click.secho(f"\n$ bulksend {shlex.join(words)}", bold=True)
-            code = demonstration.run(place, words)
-            if code:
-                ctx.exit(code)
-        same, different = demonstration.compare(open_ledger(f"sqlite:///{place}/bulksend.db"), address)
+        path = demonstration.GATEWAYS[gateway].path
+        click.echo(f"The simulated gateway, {gateway}, listens on {address}{path}")
+        demonstration.write_settings(place, address, gateway=gateway)
+        demonstration.use_environment(place)
+        with demonstration.receiving(place, address, gateway=gateway) as reports_to:
+            if reports_to:
+                click.echo(f"Delivery reports are taken in at {reports_to}")
+            _run_commands(ctx, place, gateway=gateway)
+            engine = open_ledger(f"sqlite:///{place}/bulksend.db")
+            same, different = demonstration.compare(engine, address, gateway=gateway)
+            delivered = demonstration.await_delivered(engine, same) if reports_to else None
+    _require_equal(same, different, delivered=delivered)
+    click.echo(
+        f"\nThe simulator accepted {same} messages; the ledger has the same {same}, number for number,"
+    )
+    told = "" if delivered is None else f" All {delivered} were reported as delivered."
+    click.echo(f"text for text and part for part.{told}")
+    click.echo(f"That took {time.monotonic() - began:.0f} s; nothing runs any more.")
+    click.echo(
+        f"Look around: cd {place} && {_program()} campaign show 1; delete the folder when you are done."
+    )
+
+
+def _run_commands(ctx: click.Context, /, place: Path, *, gateway: str) -> None:
+    """Run what a person would type, each command shown before; end with the code of one that fails."""
+    for words in demonstration.commands(gateway):
+        click.secho(f"\n$ bulksend {shlex.join(words)}", bold=True)
+        code = demonstration.run(place, words)
+        if code:
+            ctx.exit(code)
+
+
+def _require_equal(same: int, different: int, *, delivered: int | None) -> None:
     if different:
         raise LedgerError(
             f"{different} messages stand in the simulator or in the ledger only, {same} in both"
         )
-    click.echo(
-        f"\nThe simulator accepted {same} messages; the ledger has the same {same}, number for number,"
-    )
-    click.echo(
-        f"text for text and part for part. That took {time.monotonic() - began:.0f} s; nothing runs any more."
-    )
-    click.echo(
-        f"Look around: cd {place} && {_program()} campaign show 1; delete the folder when you are done."
-    )
+    if delivered not in {None, same}:
+        raise LedgerError(f"{delivered} of {same} messages were reported as delivered, the others never")
 
 
 def _program() -> str:

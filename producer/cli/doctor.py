@@ -10,7 +10,7 @@ import click
 
 from producer.cli import EXIT_PARTLY
 from producer.cli.output import Meter, echo_json, echo_table
-from producer.reports import provider_facts
+from producer.reports import balance_facts, balance_words, provider_facts
 from worker import doctor as examining
 from worker.doctor import Examination
 from worker.errors import ConfigError
@@ -95,7 +95,7 @@ def _providers(found: Examination) -> Iterator[dict[str, Any]]:
         yield {
             **_provider(name, found.settings, audit),
             "is_well": check.is_well if check else None,
-            "balance": str(check.balance) if check and check.balance is not None else None,
+            **balance_facts(check),
         }
 
 
@@ -140,8 +140,8 @@ def _echo_campaigns(campaigns: list[dict[str, Any]]) -> None:
 def _echo_providers(providers: list[dict[str, Any]]) -> None:
     if not providers:
         return
-    names = ("name", "gateway", "state", "balance")
-    rows = ([*(row[name] for name in names), _counts(row["counts"])] for row in providers)
+    names = ("name", "gateway", "state")
+    rows = ([*(row[name] for name in names), balance_words(row), _counts(row["counts"])] for row in providers)
     echo_table(["provider", "gateway", "state", "balance", "messages by state"], rows)
     click.echo()
 

@@ -17,8 +17,8 @@ from worker.ledger import reports, settling
 from worker.ledger.engine import now_of, reading, writing
 from worker.ledger.findings import age
 from worker.ledger.settling import UnknownMessage
-from worker.providers import accounts_of
-from worker.settings import Settings, load_settings
+from worker.providers import Account, accounts_of
+from worker.settings import load_settings
 from worker.states import MessageState
 
 _RISK = (
@@ -44,21 +44,22 @@ def list_(*, campaign_id: int | None, limit: int, as_json: bool) -> None:
     patience_ms = int(settings.timers.patience * 1000)
     with reading(ready_ledger(settings)) as connection:
         found = settling.unknown(connection, campaign_id=campaign_id, limit=limit, patience_ms=patience_ms)
-    asked = _asked_by_itself(settings)
-    rows = [_facts(each, is_asked=each.provider in asked and not each.is_final) for each in found]
+    accounts = accounts_of(settings)
+    rows = [_facts(each) | _settlers(each, account=accounts.get(each.provider)) for each in found]
     if as_json:
         echo_json(rows)
     else:
         _echo(rows)
 
 
-def _asked_by_itself(settings: Settings) -> set[str]:
-    """Return the providers whose gateway can be asked what became of a request."""
-    accounts = accounts_of(settings)
-    return {name for name, account in accounts.items() if account.capabilities.lookup is not None}
+def _settlers(message: UnknownMessage, *, account: Account | None) -> dict[str, bool]:
+    """Say whether it went to another login than its provider has now, and whether the gateway is asked."""
+    is_elsewhere = account is not None and message.login not in {None, account.login}
+    can_be_asked = account is not None and account.capabilities.lookup is not None and not is_elsewhere
+    return {"elsewhere": is_elsewhere, "asked": can_be_asked and not message.is_final}
 
 
-def _facts(message: UnknownMessage, *, is_asked: bool) -> dict[str, Any]:
+def _facts(message: UnknownMessage) -> dict[str, Any]:
     return {
         "id": message.id,
         "campaign": message.campaign_id,
@@ -72,7 +73,6 @@ def _facts(message: UnknownMessage, *, is_asked: bool) -> dict[str, Any]:
         "code": message.code,
         "detail": message.detail,
         "asked_at": iso(message.asked_at),
-        "asked": is_asked,
     }
 
 
@@ -101,6 +101,8 @@ def _outlook(row: Mapping[str, Any]) -> str:
     """Say who settles a message."""
     if row["final"]:
         return "final: for you"
+    if row["elsewhere"]:
+        return "went to another login: for you"
     return "is asked by itself" if row["asked"] else "cannot be asked: for you"
 
 

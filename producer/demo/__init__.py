@@ -1,13 +1,12 @@
 """The demonstration: the real programs on one machine, in one folder, against the simulator.
 
 It writes settings, starts the simulator, runs the commands that a person would type, and then compares what
-the simulator accepted with what the ledger says.
+the simulator accepted with what the ledger says. Rooms: ``gateways`` says what is sent through each of them,
+``panel`` speaks to the simulator's control, ``reporting`` takes delivery reports in.
 """
 
 from __future__ import annotations
 
-import http.client
-import json
 import os
 import shutil
 import subprocess
@@ -18,37 +17,62 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
+from producer.demo import panel
+from producer.demo.gateways import GATEWAYS, USUAL
+from producer.demo.reporting import await_delivered, free_port, receiving
 from worker.errors import ConfigError
 from worker.ledger import messages
 from worker.ledger.engine import reading
 from worker.roles import Role, Supervisor
+from worker.roles.parent import PARENT
 from worker.settings import CONFIG_VARIABLE
+
+__all__ = [
+    "FOLDER",
+    "GATEWAYS",
+    "PROVIDER",
+    "USUAL",
+    "address_of",
+    "await_delivered",
+    "commands",
+    "compare",
+    "make_folder",
+    "receiving",
+    "run",
+    "simulator",
+    "use_environment",
+    "write_settings",
+]
 
 FOLDER = Path("bulksend-demo")
 PROVIDER = "demo"
-TEXT = (
-    "Hi {{ first_name }}, order {{ order }} is ready in {{ city }}. Please bring {{ amount }} kr. and this "
-    "message. We are open every day from 9 to 20."
-)
 
-_SECRET_VARIABLE = "DEMO_CPSMS_KEY"  # noqa: S105 - the name of a variable
+_SECRET_VARIABLE = "DEMO_KEY"  # noqa: S105 - the name of a variable
 _MARK = "# Written by `bulksend demo`; the folder is made anew each time.\n"
 _READY = "sandbox listening on "
+_BOUND = """
+from worker.roles import die_with_parent
+from {module} import main
+
+die_with_parent()
+main()
+"""  # so that nothing is left running when the demo is killed
 _SETTINGS = """{mark}
 ledger = "sqlite:///bulksend.db"
 
+[receipts]
+listen = "127.0.0.1:{port}"
+public_url = "http://127.0.0.1:{port}"
+
 [providers.{provider}]
-gateway = "cpsms"
-base_url = "{address}/cpsms/v2"
+gateway = "{gateway}"
+base_url = "{address}{path}"
 username = "demo"
 secret = "env:{variable}"
 sender = "DEMO"
 country = "DK"
-price = {{ DK = "0.35 DKK", GB = "0.04 GBP", IT = "0.07 EUR" }}
+price = {price}
 """
-
-Message = tuple[str, str, int]
-"""Number, text and parts."""
 
 
 def make_folder(folder: Path) -> Path:
@@ -91,7 +115,7 @@ def _write_whole(file: Path, text: str) -> None:
 
 def simulator(folder: Path) -> Supervisor:
     """Describe the simulator on a free port of this machine, as a process of its own."""
-    argv = [sys.executable, "-m", "worker.sandbox", "--port", "0"]
+    argv = [*_bound("worker.sandbox.__main__"), "--port", "0"]
     return Supervisor([Role(name="sandbox", argv=argv, log=folder / "sandbox.log", ready=_READY)], grace_s=5)
 
 
@@ -100,29 +124,51 @@ def address_of(running: Supervisor) -> str:
     return running.ready_line("sandbox").removeprefix(_READY).strip()
 
 
-def write_settings(folder: Path, address: str) -> None:
-    """Write a settings file that sends to the simulator."""
-    filled = _SETTINGS.format(mark=_MARK, provider=PROVIDER, address=address, variable=_SECRET_VARIABLE)
+def write_settings(folder: Path, address: str, *, gateway: str) -> None:
+    """Write a settings file that sends to the simulated gateway."""
+    scene = GATEWAYS[gateway]
+    filled = _SETTINGS.format(
+        mark=_MARK,
+        port=free_port(),
+        provider=PROVIDER,
+        gateway=gateway,
+        address=address,
+        path=scene.path,
+        variable=_SECRET_VARIABLE,
+        price=scene.price,
+    )
     _write_whole(folder / "bulksend.toml", filled)
 
 
-def commands() -> Sequence[Sequence[str]]:
+def use_environment(folder: Path) -> None:
+    """Let this process, and what it starts, use the demo's settings whatever the surroundings say."""
+    for name in [name for name in os.environ if name.startswith("BULKSEND_")]:
+        del os.environ[name]
+    os.environ |= {CONFIG_VARIABLE: str(folder / "bulksend.toml"), _SECRET_VARIABLE: "no-secret-in-a-demo"}
+
+
+def commands(gateway: str) -> Sequence[Sequence[str]]:
     """Return what a person would type, one after the other."""
-    order = ["recipients.csv", "--text", TEXT, "--via", PROVIDER]
+    order = ["recipients.csv", "--text", GATEWAYS[gateway].text, "--via", PROVIDER]
     return [["preview", *order], ["send", *order, "--accept-good-rows", "--wait"]]
 
 
 def run(folder: Path, words: Sequence[str]) -> int:
     """Run one command of ours in the folder and return its exit code."""
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("BULKSEND_")}
-    environment |= {CONFIG_VARIABLE: str(folder / "bulksend.toml"), _SECRET_VARIABLE: "no-secret-in-a-demo"}
     done = subprocess.run(  # noqa: S603 - our own program
-        [sys.executable, "-m", "producer.cli", *words], cwd=folder, env=environment, check=False
+        [*_bound("producer.cli"), *words],
+        cwd=folder,
+        env={**os.environ, PARENT: str(os.getpid())},
+        check=False,
     )
     return done.returncode
 
 
-def compare(engine: Engine, address: str) -> tuple[int, int]:
+def _bound(module: str) -> list[str]:
+    return [sys.executable, "-c", _BOUND.format(module=module)]
+
+
+def compare(engine: Engine, address: str, *, gateway: str) -> tuple[int, int]:
     """Compare the simulator's accepted messages with the ledger's, one for one.
 
     Returns:
@@ -130,17 +176,5 @@ def compare(engine: Engine, address: str) -> tuple[int, int]:
     """
     with reading(engine) as connection:
         ours = Counter(messages.accepted(connection))
-    theirs = Counter(_accepted_by(address))
+    theirs = Counter(panel.accepted(address, gateway=gateway))
     return (ours & theirs).total(), (ours - theirs).total() + (theirs - ours).total()
-
-
-def _accepted_by(address: str) -> list[Message]:
-    place = address.removeprefix("http://")
-    connection = http.client.HTTPConnection(place, timeout=10)
-    try:
-        connection.request("GET", "/_sandbox/accepted")
-        lines = connection.getresponse().read().decode("utf-8").splitlines()
-    finally:
-        connection.close()
-    rows = map(json.loads, lines)
-    return [(row["msisdn"], row["text"], row["parts"]) for row in rows]
