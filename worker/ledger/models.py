@@ -6,12 +6,12 @@ text by the other is the classic way to claim nothing.
 
 from __future__ import annotations
 
-import enum
-from typing import Any, ClassVar, cast
+from typing import ClassVar, cast
 
-from sqlalchemy import BigInteger, CheckConstraint, Index, Integer, LargeBinary, Table, Text, text
+from sqlalchemy import BigInteger, Index, LargeBinary, Table, Text
 from sqlmodel import Field, SQLModel
 
+from worker.ledger.columns import instant, key, one_of, refers_to, where
 from worker.states import (
     BatchState,
     CampaignState,
@@ -22,40 +22,8 @@ from worker.states import (
     Taking,
 )
 
-SQLModel.metadata.naming_convention = {
-    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-    "ck": "ck_%(table_name)s_%(constraint_name)s",
-    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-    "pk": "pk_%(table_name)s",
-}
-
 LARGEST_ID = 2**63 - 1
 """A number above it is nobody's id; SQLite's driver would not even take it."""
-
-Key = BigInteger().with_variant(Integer(), "sqlite")  # only INTEGER is a rowid, and so counts by itself
-
-
-def _one_of(column: str, states: type[enum.StrEnum]) -> CheckConstraint:
-    values = ", ".join(f"'{state}'" for state in states)
-    return CheckConstraint(f"{column} IN ({values})", name=column)
-
-
-def _where(condition: str) -> dict[str, Any]:
-    """Limit an index to rows; a query uses it only if it says the same."""
-    return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
-
-
-def _key() -> Any:  # noqa: ANN401 - what Field returns
-    return Field(default=None, primary_key=True, sa_type=Key)
-
-
-def _reference(target: str, **options: Any) -> Any:  # noqa: ANN401 - what Field takes and returns
-    return Field(foreign_key=target, sa_type=BigInteger, **options)
-
-
-def _instant(**options: Any) -> Any:  # noqa: ANN401 - what Field takes and returns
-    return Field(sa_type=BigInteger, **options)
 
 
 class Account(SQLModel, table=True):
@@ -69,23 +37,23 @@ class Account(SQLModel, table=True):
     __tablename__: ClassVar[str] = "accounts"
 
     provider: str = Field(primary_key=True)
-    not_before: int = _instant(default=0)
+    not_before: int = instant(default=0)
     reason: str | None = None  # of the pause or the trouble
     n_ambiguous: int = 0  # answers in a row that could not be read
-    brake_ms: int = _instant(default=0)  # pause of the brake; 0 when it is off
-    trial_batch_id: int | None = _instant(default=None)  # the one batch that a braked account takes
-    check_at: int | None = _instant(default=None)  # when it is to be checked; NULL: it is not in trouble
-    check_ms: int = _instant(default=0)  # between two checks
+    brake_ms: int = instant(default=0)  # pause of the brake; 0 when it is off
+    trial_batch_id: int | None = instant(default=None)  # the one batch that a braked account takes
+    check_at: int | None = instant(default=None)  # when it is to be checked; NULL: it is not in trouble
+    check_ms: int = instant(default=0)  # between two checks
     is_refused: bool = False  # the gateway refused the account: that it answers a check is not enough
-    closed_since: int | None = _instant(default=None)  # the gateway takes nothing; NULL: it does
+    closed_since: int | None = instant(default=None)  # the gateway takes nothing; NULL: it does
     paused_by: str | None = None
     paused_reason: str | None = None
-    asked_at: int = _instant(default=0)  # the last look-up of what became of requests
+    asked_at: int = instant(default=0)  # the last look-up of what became of requests
     account_key: str = ""  # the same for all providers of one account; empty: no worker has told it yet
     rate: str = ""  # of the settings, such as "50/s, 10000/day"; empty: no limit
     ordered_rate: str | None = None  # wins over the settings' rate; NULL: none was ordered
     rate_author: str | None = None  # who ordered it
-    throttled_until: int = _instant(default=0)  # no departure is possible before it
+    throttled_until: int = instant(default=0)  # no departure is possible before it
     throttled_reason: str | None = None
 
 
@@ -94,12 +62,12 @@ class Campaign(SQLModel, table=True):
 
     __tablename__: ClassVar[str] = "campaigns"
     __table_args__ = (
-        _one_of("state", CampaignState),
-        _one_of("lane", Lane),
+        one_of("state", CampaignState),
+        one_of("lane", Lane),
         {"sqlite_autoincrement": True},
     )
 
-    id: int | None = _key()
+    id: int | None = key()
     name: str
     fingerprint: str  # of every message with its price: what was previewed is what is imported
     state: str
@@ -113,16 +81,16 @@ class Campaign(SQLModel, table=True):
     source: str  # name of the file
     reading: str = Field(default="{}", sa_type=Text)  # JSON object: how the file is read, to finish an import
     fallback: str | None = None  # provider that may take over, where it can carry every message
-    created_at: int = _instant()
-    importing_until: int | None = _instant(default=None)  # the importer's lease
-    due_at: int | None = _instant(default=None)
+    created_at: int = instant()
+    importing_until: int | None = instant(default=None)  # the importer's lease
+    due_at: int | None = instant(default=None)
     n_rows: int = 0
     n_duplicates: int = 0
     n_refused: int = 0
     n_skipped: int = 0
     lane: str = Lane.BULK
-    served_at: int = _instant(default=0)  # when it was last its turn
-    leaves_at: int | None = _instant(default=None)  # the gateway keeps it until then; NULL: it leaves at once
+    served_at: int = instant(default=0)  # when it was last its turn
+    leaves_at: int | None = instant(default=None)  # the gateway keeps it until then; NULL: it leaves at once
 
 
 class Claim(SQLModel, table=True):
@@ -131,8 +99,8 @@ class Claim(SQLModel, table=True):
     __tablename__: ClassVar[str] = "claims"
 
     claim: str = Field(primary_key=True)  # "content:" or "key:" and what identifies it
-    campaign_id: int = _reference("campaigns.id", index=True)
-    made_at: int = _instant()
+    campaign_id: int = refers_to("campaigns.id", index=True)
+    made_at: int = instant()
 
 
 class Batch(SQLModel, table=True):
@@ -143,25 +111,25 @@ class Batch(SQLModel, table=True):
 
     __tablename__: ClassVar[str] = "batches"
     __table_args__ = (
-        _one_of("state", BatchState),
-        _one_of("lane", Lane),
+        one_of("state", BatchState),
+        one_of("lane", Lane),
         Index("ix_batches_state_next_due_at", "state", "next_due_at"),
         Index("ix_batches_provider_lane_state_next_due_at", "provider", "lane", "state", "next_due_at"),
-        Index("ix_batches_provider_follow_at", "provider", "follow_at", **_where("follow_at IS NOT NULL")),
+        Index("ix_batches_provider_follow_at", "provider", "follow_at", **where("follow_at IS NOT NULL")),
         {"sqlite_autoincrement": True},
     )
 
-    id: int | None = _key()
-    campaign_id: int = _reference("campaigns.id", index=True)
+    id: int | None = key()
+    campaign_id: int = refers_to("campaigns.id", index=True)
     provider: str
     state: str = BatchState.OPEN
     reason: str | None = None
-    next_due_at: int = _instant()
+    next_due_at: int = instant()
     fence: int = Field(default=0, sa_type=BigInteger)
     owner: str | None = None
-    lease_until: int | None = _instant(default=None)
+    lease_until: int | None = instant(default=None)
     lost_leases: int = 0  # in a row, without progress
-    published_at: int | None = _instant(default=None)
+    published_at: int | None = instant(default=None)
     n_hints: int = 0  # published since the last lease
     queued: int = 0
     submitting: int = 0
@@ -175,7 +143,7 @@ class Batch(SQLModel, table=True):
     failed: int = 0
     cancelled: int = 0
     lane: str = Lane.BULK  # the campaign's
-    follow_at: int | None = _instant(default=None)  # when its gateway is next asked what arrived; NULL: never
+    follow_at: int | None = instant(default=None)  # when its gateway is next asked what arrived; NULL: never
 
 
 class Submission(SQLModel, table=True):
@@ -183,32 +151,32 @@ class Submission(SQLModel, table=True):
 
     __tablename__: ClassVar[str] = "submissions"
     __table_args__ = (
-        _one_of("outcome", SubmissionOutcome),
-        _one_of("taken", Taking),
+        one_of("outcome", SubmissionOutcome),
+        one_of("taken", Taking),
         Index("ix_submissions_provider_started_at", "provider", "started_at"),
-        Index("ix_submissions_provider_ref", "provider_ref", **_where("provider_ref <> reference")),
+        Index("ix_submissions_provider_ref", "provider_ref", **where("provider_ref <> reference")),
         {"sqlite_autoincrement": True},
     )
 
-    id: int | None = _key()
+    id: int | None = key()
     reference: str = Field(unique=True)
     provider: str
     login: str | None = None  # at which gateway, by a digest; NULL: of an older Bulksend, nobody knows
-    batch_id: int = _reference("batches.id", index=True)
+    batch_id: int = refers_to("batches.id", index=True)
     fence: int = Field(sa_type=BigInteger)
     attempt: int  # the highest of its messages
     n_messages: int
     cost: int  # parts, as the throttle counts
-    started_at: int = _instant()  # when it was marked, a moment before it leaves
-    ended_at: int | None = _instant(default=None)
+    started_at: int = instant()  # when it was marked, a moment before it leaves
+    ended_at: int | None = instant(default=None)
     outcome: str = SubmissionOutcome.OPEN
     provider_ref: str | None = None
     code: str | None = None
     detail: str | None = Field(default=None, sa_type=Text)
-    asked_at: int | None = _instant(default=None)  # when the gateway was last asked about it
-    missing_at: int | None = _instant(default=None)  # when it last said, as proof, that it never had it
+    asked_at: int | None = instant(default=None)  # when the gateway was last asked about it
+    missing_at: int | None = instant(default=None)  # when it last said, as proof, that it never had it
     n_missing: int = 0  # how often it said so
-    taking_at: int | None = _instant(default=None)  # when the wish to have it back was last told, or tried
+    taking_at: int | None = instant(default=None)  # when the wish to have it back was last told, or tried
     taken: str | None = None  # what became of that; NULL: it was never told
 
 
@@ -217,14 +185,14 @@ class Message(SQLModel, table=True):
 
     __tablename__: ClassVar[str] = "messages"
     __table_args__ = (
-        _one_of("state", MessageState),
-        Index("ix_messages_in_doubt", "campaign_id", **_where("n_doubts > 0")),
+        one_of("state", MessageState),
+        Index("ix_messages_in_doubt", "campaign_id", **where("n_doubts > 0")),
         {"sqlite_autoincrement": True},
     )
 
-    id: int | None = _key()
-    campaign_id: int = _reference("campaigns.id", index=True)
-    batch_id: int = _reference("batches.id", index=True)
+    id: int | None = key()
+    campaign_id: int = refers_to("campaigns.id", index=True)
+    batch_id: int = refers_to("batches.id", index=True)
     line: int  # of the recipient file
     msisdn: str = Field(index=True)
     region: str
@@ -236,12 +204,12 @@ class Message(SQLModel, table=True):
     fallback_micros: int | None = Field(default=None, sa_type=BigInteger)  # of all parts, at the fallback
     fallback_currency: str | None = None
     state: str = MessageState.QUEUED
-    due_at: int = _instant()
-    leave_by: int | None = _instant(default=None)
-    changed_at: int = _instant()
+    due_at: int = instant()
+    leave_by: int | None = instant(default=None)
+    changed_at: int = instant()
     attempts: int = 0
     group_limit: int | None = None  # most recipients in its next request, after a split
-    submission_id: int | None = _reference("submissions.id", default=None, index=True)
+    submission_id: int | None = refers_to("submissions.id", default=None, index=True)
     provider_ref: str | None = None
     billed_parts: int | None = None  # as the gateway counted
     billed_cost: str | None = None  # exact decimal in the gateway's own unit
@@ -256,8 +224,8 @@ class EarlierSubmission(SQLModel, table=True):
 
     __tablename__: ClassVar[str] = "earlier_submissions"
 
-    message_id: int = _reference("messages.id", primary_key=True)
-    submission_id: int = _reference("submissions.id", primary_key=True, index=True)
+    message_id: int = refers_to("messages.id", primary_key=True)
+    submission_id: int = refers_to("submissions.id", primary_key=True, index=True)
 
 
 class LedgerKey(SQLModel, table=True):
@@ -274,21 +242,21 @@ class PushedReport(SQLModel, table=True):
 
     __tablename__: ClassVar[str] = "pushed_reports"
     __table_args__ = (
-        _one_of("outcome", PushOutcome),
-        Index("ix_pushed_reports_provider_due_at", "provider", "due_at", **_where("due_at IS NOT NULL")),
+        one_of("outcome", PushOutcome),
+        Index("ix_pushed_reports_provider_due_at", "provider", "due_at", **where("due_at IS NOT NULL")),
         {"sqlite_autoincrement": True},
     )
 
-    id: int | None = _key()
+    id: int | None = key()
     provider: str
     reference: str | None = None  # of the submission, as the address had it
-    received_at: int = _instant()
+    received_at: int = instant()
     method: str
     query: str = Field(sa_type=Text)  # raw, percent-encoded
     content_type: str
     body: bytes = Field(sa_type=LargeBinary)
-    due_at: int | None = _instant(default=None)  # when it is to be read; NULL: all is known of it
-    read_at: int | None = _instant(default=None)  # last
+    due_at: int | None = instant(default=None)  # when it is to be read; NULL: all is known of it
+    read_at: int | None = instant(default=None)  # last
     outcome: str | None = None  # of that; NULL: nobody has read it yet
 
 
@@ -297,12 +265,12 @@ class ReportedMessage(SQLModel, table=True):
 
     __tablename__: ClassVar[str] = "reported_messages"
 
-    message_id: int = _reference("messages.id", primary_key=True)
-    push_id: int = _reference("pushed_reports.id", primary_key=True)
+    message_id: int = refers_to("messages.id", primary_key=True)
+    push_id: int = refers_to("pushed_reports.id", primary_key=True)
     state: str
     code: str | None = None  # the gateway's own
     detail: str | None = Field(default=None, sa_type=Text)
-    told_at: int | None = _instant(default=None)  # by the gateway's clock
+    told_at: int | None = instant(default=None)  # by the gateway's clock
 
 
 def _table(model: type[SQLModel]) -> Table:
