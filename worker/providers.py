@@ -71,10 +71,7 @@ class Account:
     @property
     def login_key(self) -> str:
         """Name where the sessions of the login are kept: its dialect says how it logs in; 16 hex digits."""
-        provider = self.provider
-        base_url = provider.base_url or find_gateway(provider.gateway).base_url
-        words = [provider.gateway, base_url.rstrip("/"), provider.username, sorted(provider.dialect.items())]
-        return hashlib.sha256(json.dumps(words).encode()).hexdigest()[:16]
+        return _digest(self.login, json.dumps(sorted(self.provider.dialect.items())))
 
     @property
     def kept_rate(self) -> str:
