@@ -20,7 +20,7 @@ from tests.ledgers import (
     submissions,
 )
 from worker.gateways.base import Capabilities, HttpReply, HttpRequest
-from worker.gateways.cpsms import Cpsms
+from worker.gateways.cpsms.adapter import Cpsms
 from worker.ledger.engine import writing
 from worker.ledger.models import CAMPAIGNS
 from worker.ledger.values import Marked

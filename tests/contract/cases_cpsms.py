@@ -27,7 +27,7 @@ from tests.contract.cases import (
 from tests.contract.cases_cpsms_later import CANCELS, REPORTS, REPORTS_2016
 from tests.contract.cases_cpsms_lookup import ASKS, CHECKS, HEARS, HEARS_2016, logs
 from worker.gateways.base import Lookup
-from worker.gateways.cpsms import Cpsms
+from worker.gateways.cpsms.adapter import Cpsms
 from worker.text import gsm7
 from worker.text.segments import Encoding
 

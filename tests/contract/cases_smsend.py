@@ -32,7 +32,7 @@ from tests.contract.cases import (
 )
 from tests.contract.cases_smsend_calls import ASKS, CANCELS, CHECKS, HEARS, LOGINS, REPORTS, knows
 from worker.gateways.base import HttpReply, Lookup, Verdict
-from worker.gateways.smsend import Smsend
+from worker.gateways.smsend.adapter import Smsend
 from worker.text.segments import Encoding
 
 if TYPE_CHECKING:

@@ -33,7 +33,7 @@ from tests.contract.cases import (
 from tests.contract.cases_textmarketer_later import ASKS, CANCELS, CHECKS, HEARS, knows
 from tests.contract.textmarketer_replies import accepted, errors, response
 from worker.gateways.base import HttpReply, Lookup, Verdict
-from worker.gateways.textmarketer import Textmarketer
+from worker.gateways.textmarketer.adapter import Textmarketer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -35,7 +35,7 @@ from tests.contract.cases_txty_v4_lookup import (
     knows_late,
 )
 from worker.gateways.base import Lookup, Verdict
-from worker.gateways.txty_v4 import TxtyV4
+from worker.gateways.txty_v4.adapter import TxtyV4
 from worker.text.segments import Encoding
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from tests.contract.cases import ANNA, REFERENCE, says, submission
 from tests.contract.cases_smsend import SECRET, URL, fields_of
 from worker.errors import ConfigError
 from worker.gateways.base import Push, Question, Taken
-from worker.gateways.smsend import Smsend
+from worker.gateways.smsend.adapter import Smsend
 
 QUERY = "username=an%26na&password=p4ss%2Fword%2Bof%207%26x"
 SESSION = "7301;Ab12Cd34Ef56"

@@ -2,7 +2,7 @@ import pytest
 
 from tests.contract.cases import PROVIDER_REF, QUESTIONS, REFERENCE
 from worker.errors import ConfigError
-from worker.gateways.textmarketer import Textmarketer
+from worker.gateways.textmarketer.adapter import Textmarketer
 
 ADAPTER = Textmarketer(username="acme", secret="key")
 

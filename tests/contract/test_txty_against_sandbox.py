@@ -18,7 +18,7 @@ from tests.sandbox.txty_client import TxtyV4, receiving
 from worker.clock import Stamp
 from worker.gateways.base import Push, Question, Verdict
 from worker.gateways.http import Client
-from worker.gateways.txty_v4_outbox import FOUND_ALIKE
+from worker.gateways.txty_v4.outbox import FOUND_ALIKE
 from worker.ledger.batches import Lease
 from worker.ledger.values import DueRow, Marked
 from worker.sending.submit import Gateway

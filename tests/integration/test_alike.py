@@ -25,7 +25,7 @@ from tests.ledgers import (
 )
 from tests.sandbox.running import Sandbox
 from worker.gateways.http import Client
-from worker.gateways.txty_v4 import TxtyV4
+from worker.gateways.txty_v4.adapter import TxtyV4
 from worker.sending.submit import Gateway
 from worker.upkeep import Upkeep
 

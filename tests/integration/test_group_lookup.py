@@ -22,7 +22,7 @@ from tests.ledgers import (
     states,
 )
 from tests.sandbox.running import Sandbox
-from worker.gateways.cpsms import Cpsms
+from worker.gateways.cpsms.adapter import Cpsms
 from worker.gateways.http import Client
 from worker.retry import Policy
 from worker.sending.record import Judge

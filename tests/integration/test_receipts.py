@@ -22,7 +22,7 @@ from tests.ledgers import (
     states,
 )
 from worker.gateways.base import Push, Report
-from worker.gateways.cpsms import Cpsms
+from worker.gateways.cpsms.adapter import Cpsms
 from worker.ledger import deliveries, messages
 from worker.ledger.engine import reading, writing
 from worker.ledger.matching import Pushed

@@ -42,7 +42,7 @@ from worker.clock import elapsed_s
 from worker.errors import TooLate
 from worker.gateways import make_adapter
 from worker.gateways.base import Capabilities, HttpReply, HttpRequest, Outcome, Submission, Verdict
-from worker.gateways.cpsms import Cpsms
+from worker.gateways.cpsms.adapter import Cpsms
 from worker.gateways.http import Client
 from worker.ledger import accounts, rates, reports, trouble
 from worker.ledger.campaigns import NewMessage

@@ -45,7 +45,7 @@ from tests.ledgers import (
 )
 from tests.sandbox.running import Sandbox
 from worker.gateways.base import Capabilities
-from worker.gateways.cpsms import Cpsms
+from worker.gateways.cpsms.adapter import Cpsms
 from worker.gateways.http import Client
 from worker.ledger import kept, taking
 from worker.ledger.engine import reading, writing

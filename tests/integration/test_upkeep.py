@@ -35,7 +35,7 @@ from tests.ledgers import (
 )
 from tests.sandbox.running import Sandbox, running_sandbox
 from worker.gateways.base import Capabilities, HttpReply, HttpRequest, Lookup, Outcome, Question
-from worker.gateways.cpsms import Cpsms
+from worker.gateways.cpsms.adapter import Cpsms
 from worker.gateways.http import Client
 from worker.ledger import accounts, trouble
 from worker.ledger.campaigns import NewMessage

@@ -4,7 +4,7 @@ from tests.mutations.tree import Edit, Protection
 
 _RUN = "worker/sending/run.py"
 _RESERVE = "worker/sending/reserve.py"
-_CPSMS = "worker/gateways/cpsms_replies.py"
+_CPSMS = "worker/gateways/cpsms/replies.py"
 _HINTS = "worker/ledger/hints.py"
 _BOOKS = "tests/integration/test_books.py"
 _SENDING = "tests/integration/test_sending.py"

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.sandbox.asgi import ask
 from tests.sandbox.running import Sandbox
 from tests.sandbox.smsend_client import CREDENTIALS, TO, Smsend
-from worker.sandbox.smsend import Smsend as Simulator
+from worker.sandbox.smsend.gateway import Smsend as Simulator
 from worker.waiting import within
 
 OTHER = "+393471234568"

@@ -1,6 +1,6 @@
 """The gateways: a contract, the HTTP door, and one adapter for each kind of API.
 
-A new gateway is one file beside ``cpsms`` and one line in ``GATEWAYS``.
+A new gateway is one room beside ``cpsms`` and one line in ``GATEWAYS``.
 """
 
 from __future__ import annotations
@@ -10,7 +10,11 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
 from worker.errors import ConfigError
-from worker.gateways import cpsms, smsend, textmarketer, txty_v4, txty_v6
+from worker.gateways import txty_v6
+from worker.gateways.cpsms import adapter as cpsms
+from worker.gateways.smsend import adapter as smsend
+from worker.gateways.textmarketer import adapter as textmarketer
+from worker.gateways.txty_v4 import adapter as txty_v4
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

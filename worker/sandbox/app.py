@@ -9,12 +9,12 @@ from starlette.routing import Mount
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from worker.sandbox.control import Control
-from worker.sandbox.cpsms import Cpsms
+from worker.sandbox.cpsms.gateway import Cpsms
 from worker.sandbox.frame import Frame
 from worker.sandbox.gateway import Gateway
-from worker.sandbox.smsend import Smsend
-from worker.sandbox.textmarketer import Textmarketer
-from worker.sandbox.txty_v4 import TxtyV4
+from worker.sandbox.smsend.gateway import Smsend
+from worker.sandbox.textmarketer.gateway import Textmarketer
+from worker.sandbox.txty_v4.gateway import TxtyV4
 from worker.sandbox.txty_v6 import TxtyV6
 
 GATEWAYS: tuple[type[Gateway], ...] = (Cpsms, Smsend, Textmarketer, TxtyV6, TxtyV4)

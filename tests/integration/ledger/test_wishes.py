@@ -40,7 +40,7 @@ from tests.ledgers import (
 )
 from worker.errors import ConfigError, NotSent
 from worker.gateways.base import HttpRequest
-from worker.gateways.cpsms import Cpsms
+from worker.gateways.cpsms.adapter import Cpsms
 from worker.ledger import control, kept, settling, taking
 from worker.ledger.engine import now_of, reading
 from worker.states import MessageState, Taking

@@ -1,0 +1,1 @@
+"""Text Marketer: its adapter, and what the adapter reads and writes."""

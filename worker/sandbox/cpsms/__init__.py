@@ -1,0 +1,1 @@
+"""CPSMS 1.04, simulated after its document."""

@@ -1,0 +1,1 @@
+"""The smSend family (Skebby and its sisters), simulated after its document."""

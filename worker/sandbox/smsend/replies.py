@@ -1,0 +1,72 @@
+"""Answers of the smSend family: refusals, acceptances, the standing of an account, pages, pushed reports."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import quote
+
+from starlette.responses import PlainTextResponse, Response
+
+from worker.sandbox.gateway import JsonReply, RefusalError
+from worker.sandbox.smsend.contacts import page_of
+from worker.sandbox.smsend.knobs import SmsendKnobs
+from worker.sandbox.smsend.request import Asked
+
+_ENDLESS = 9_843  # what an account without end shows
+_INTERNAL_TYPES = ("N", "L", "LL", "EE", "AD")
+_MONEY_PER_CREDIT = 0.05
+_EMAIL = {"bandwidth": 2000.0, "purchased": "2015-01-16", "billing": "EMAILPERHOUR", "expiry": "2016-01-17"}
+
+
+def refusal_reply(error: RefusalError, *, knobs: SmsendKnobs) -> Response:
+    """Return the error in one of the shapes that clients know."""
+    headers = {} if error.retry_after_s is None else {"Retry-After": str(error.retry_after_s)}
+    shape = knobs.error_body
+    if shape == "text":
+        return PlainTextResponse(error.text, status_code=error.status, headers=headers)
+    content: dict[str, object] = {}
+    if shape in {"both", "error_message"}:
+        content |= {"error_code": error.status, "error_message": error.text}
+    if shape != "error_message":
+        content["message" if shape == "message" else "result"] = error.text
+    return JsonReply(content, status_code=error.status, headers=headers)
+
+
+def send_reply(name: str, *, wanted: Asked, left: float, knobs: SmsendKnobs) -> Response:
+    """Return the acceptance of all messages of a call."""
+    parts = sum(message.parts for message in wanted.messages)
+    total = parts if wanted.returns_credits else len(wanted.messages)
+    content: dict[str, object] = {"result": "OK", "order_id": wanted.order_id, "total_sent": total}
+    if wanted.returns_remaining:
+        content["remaining_credits"] = _shown(left)
+    content["internal_order_id"] = f"{wanted.order_id}-int"
+    statuses = {"paramsms": knobs.param_status, "smstogroups": knobs.group_status}
+    return JsonReply(content, status_code=statuses.get(name, 201))
+
+
+def status_reply(given: Mapping[str, str], *, left: float, knobs: SmsendKnobs) -> Response:
+    """Return the standing of an account: each of its types has all that is left."""
+    types = knobs.types if given.get("typeAliases") == "true" else _INTERNAL_TYPES
+    quantity = _shown(left)
+    money = round(quantity * _MONEY_PER_CREDIT, 2) if given.get("getMoney") == "true" else None
+    stocks = [{"type": kind, "quantity": quantity} for kind in types]
+    return JsonReply({"money": money, "sms": stocks, "email": _EMAIL})
+
+
+def _shown(left: float) -> int:
+    return _ENDLESS if left == math.inf else int(left)
+
+
+def page_reply(name: str, *, rows: Sequence[Any], given: Mapping[str, Any], size: int) -> Response:
+    """Return one page of a list; raises RefusalError for a page that is none."""
+    page, size = page_of(given, size=size)
+    listed = rows[(page - 1) * size : page * size]
+    content = {"result": "OK", "total": len(rows), name: listed, "pageNumber": page, "pageSize": size}
+    return JsonReply(content)
+
+
+def push_url(base_url: str, *, date: str, order_id: str, status: str, msisdn: str) -> str:
+    """Return the address that pushes one report."""
+    joint = "&" if "?" in base_url else "?"
+    values = f"delivery_date={date}&order_id={order_id}&status={status}&recipient={quote(msisdn)}"
+    return f"{base_url}{joint}{values}"

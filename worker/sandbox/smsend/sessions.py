@@ -1,0 +1,95 @@
+"""Logins of the smSend family: credentials in, a user key and a session key or an access token out."""
+
+import base64
+import hashlib
+import secrets
+import time
+from urllib.parse import parse_qs
+
+from starlette.datastructures import Headers
+
+from worker.sandbox.gateway import REFUSED_USER, Call, RefusalError
+from worker.sandbox.smsend.knobs import SmsendKnobs
+
+
+def user_name(call: Call, *, knobs: SmsendKnobs) -> str:
+    """Return the user name of the query or of a Basic authentication.
+
+    Raises:
+        RefusalError: a half is missing, or it is the one that is not let in.
+    """
+    query = parse_qs(call.query, keep_blank_values=True)
+    if "username" in query or "password" in query:
+        user, secret = query.get("username", [""])[0], query.get("password", [""])[0]
+    else:
+        user, secret = _basic(call.headers.get("authorization", ""))
+    if not user and not secret:
+        raise RefusalError(400, "username and password are missing", messages=0)
+    if not user or not secret or user == REFUSED_USER:
+        raise RefusalError(knobs.login_error, "Credentials are incorrect", messages=0)
+    return user
+
+
+def _basic(authorization: str) -> tuple[str, str]:
+    scheme, _, encoded = authorization.partition(" ")
+    try:
+        user, _, secret = base64.b64decode(encoded, validate=True).decode().partition(":")
+    except ValueError:  # of base64, or of UTF-8
+        return "", ""
+    return (user, secret) if scheme.lower() == "basic" else ("", "")
+
+
+class Sessions:
+    """Who is logged in."""
+
+    def __init__(self) -> None:
+        self._users: dict[str, str] = {}  # by user key
+        self._sessions: dict[str, tuple[str, float]] = {}  # by session key: user, last call
+        self._tokens: dict[str, str] = {}  # by access token: user
+
+    def login(self, user: str) -> str:
+        """Begin a session: `USER_KEY;SESSION_KEY`."""
+        key = secrets.token_hex(12)
+        self._sessions[key] = (user, time.monotonic())
+        return f"{self._user_key(user)};{key}"
+
+    def token(self, user: str) -> str:
+        """Return the user's access token, always the same: `USER_KEY;ACCESS_TOKEN`."""
+        key = next((key for key, owner in self._tokens.items() if owner == user), None)
+        if key is None:
+            key = secrets.token_hex(16)
+            self._tokens[key] = user
+        return f"{self._user_key(user)};{key}"
+
+    def _user_key(self, user: str) -> str:
+        key = hashlib.sha256(user.encode()).hexdigest()[:10].upper()
+        self._users[key] = user
+        return key
+
+    def user(self, headers: Headers, *, session_s: float, renews: bool = True) -> str:
+        """Return who calls; the session lives on from now unless it is only looked at.
+
+        Raises:
+            RefusalError: 401 for keys that are missing, wrong or old, 404 for a user key that is not known.
+        """
+        owner = self._owner(headers, session_s=session_s, renews=renews)
+        user_key = headers.get("user_key", "")
+        if owner is None or not user_key:
+            raise RefusalError(401, "user_key, Session_key or Access_token are not valid")
+        if user_key not in self._users:
+            raise RefusalError(404, "the user_key was not found")
+        if self._users[user_key] != owner:
+            raise RefusalError(401, "user_key, Session_key or Access_token are not valid")
+        return owner
+
+    def _owner(self, headers: Headers, *, session_s: float, renews: bool) -> str | None:
+        if "access_token" in headers:
+            return self._tokens.get(headers["access_token"])
+        key, now_s = headers.get("session_key", ""), time.monotonic()
+        user, called_s = self._sessions.get(key, (None, 0.0))
+        if user is None or now_s - called_s > session_s:
+            self._sessions.pop(key, None)
+            return None
+        if renews:
+            self._sessions[key] = (user, now_s)
+        return user

@@ -1,0 +1,1 @@
+"""Text Marketer, simulated after its document."""

@@ -1,0 +1,1 @@
+"""Txty v4, simulated after its document."""
