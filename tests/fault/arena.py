@@ -255,7 +255,7 @@ class Arena:
         """Look on for so long."""
         within(seconds, lambda: not self._look(), every_s=0.2)
 
-    def converges(self, is_told: Callable[[], bool]) -> bool:
+    def converges(self, is_told: Callable[[], bool], *, see_to: Callable[[], None]) -> bool:
         """Wait until nothing is queued or under way, the ledger is told all, and that stays so for a while.
 
         A process that was stopped may still report what it knows, and free messages that were UNKNOWN.
@@ -264,6 +264,7 @@ class Arena:
 
         def is_lasting() -> bool:
             nonlocal so_since_s
+            see_to()
             if not (self.is_done() and is_told()):
                 so_since_s = None
             elif so_since_s is None:
