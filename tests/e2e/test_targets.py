@@ -1,37 +1,117 @@
-"""Recipients that are groups of the gateway's own, and options that are not the person's to give."""
+"""Recipients that are groups or contacts of the gateway's own; options that are not a person's to give."""
 
-import json
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import pytest
 
+from tests.e2e.gateways import configure, stats, texts
 from tests.e2e.place import Place
 from tests.e2e.warm import Warm
 from tests.sandbox.running import Sandbox
+from tests.sandbox.smsend_client import Smsend
+from tests.sandbox.txty_client import TxtyV4
 
-ORDER = ("members.csv", "--text", "See you at 9", "--via", "acme")
+MEMBERS = ("+4520304001", "+4520304002")
+NUMBER, TEXT = "+4520304050", "See you at 9"
+ORDER = ("members.csv", "--text", TEXT, "--via", "acme")
 
 
-def make_group(gateway: Sandbox, *numbers: str) -> str:
-    """Make a group at the simulator and return its number."""
+@dataclass(frozen=True, kw_only=True)
+class Book:
+    """The address book of a gateway: how a target comes into it, and whom a message to it reaches."""
+
+    name: str  # of the gateway
+    make: Callable[[Sandbox], str]  # returns the target as a file names it
+    reaches: tuple[str, ...]
+
+
+def group_of_smsend(gateway: Sandbox) -> str:
+    Smsend(gateway).group("friends of the club", *MEMBERS)
+    return "group:friends of the club"
+
+
+def contact_of_txty_v4(gateway: Sandbox) -> str:
+    made = TxtyV4(gateway).do("contact/create", fullname="Ann", msisdn=MEMBERS[0])
+    return f"contact:{made['contact']['controlcontact']}"
+
+
+def group_of_txty_v4(gateway: Sandbox) -> str:
+    txty = TxtyV4(gateway)
+    txty.do("group/create", name="club")
+    group = txty.do("view/groups")["groups"][0]["controlgroup"]
+    for msisdn in MEMBERS:
+        contact = txty.do("contact/create", fullname="Ann", msisdn=msisdn)["contact"]["controlcontact"]
+        txty.do("contact/addgroup", contact=contact, group=group)
+    return f"group:{group}"
+
+
+def group_of_cpsms(gateway: Sandbox) -> str:
     group = gateway.cpsms("POST", "addgroup", json={"groupName": "club"}).json()["success"]["groupId"]
-    for number in numbers:
-        gateway.cpsms("POST", "addcontact", json={"groupId": group, "phoneNumber": number})
-    return str(group)
+    for msisdn in MEMBERS:
+        gateway.cpsms("POST", "addcontact", json={"groupId": group, "phoneNumber": msisdn[1:]})
+    return f"group:{group}"
 
 
-def test_a_group_is_sent_to_by_the_gateway(place: Place, gateway: Sandbox, warm: Warm) -> None:
-    group = make_group(gateway, "4520304001", "4520304002")
-    place.write("members.csv", f"msisdn\n20304050\ngroup:{group}\n")
+BOOKS = {
+    "cpsms-group": Book(name="cpsms", make=group_of_cpsms, reaches=MEMBERS),
+    "smsend-group": Book(name="smsend", make=group_of_smsend, reaches=MEMBERS),
+    "txty_v4-group": Book(name="txty_v4", make=group_of_txty_v4, reaches=MEMBERS),
+    "txty_v4-contact": Book(name="txty_v4", make=contact_of_txty_v4, reaches=MEMBERS[:1]),
+}
 
+
+@pytest.mark.parametrize("book", BOOKS.values(), ids=BOOKS)
+def test_the_gateway_sends_to_whom_it_keeps(place: Place, gateway: Sandbox, warm: Warm, book: Book) -> None:
+    configure(place, book.name, price='"0.35 DKK"')
+    target = book.make(gateway)
+    place.write("members.csv", f"msisdn\n{NUMBER}\n{target}\n")
+
+    refused = warm.run(place, "send", *ORDER)
     done = place.run("send", *ORDER, "--yes", "--wait", "--json")
 
-    assert (done.json["messages"], done.json["targets"], done.json["cost"]) == (2, 1, {"DKK": "0.35"})
-    assert {each["msisdn"] for each in gateway.accepted()} == {"+4520304050", "+4520304001", "+4520304002"}
+    assert (refused.code, done.json["messages"], done.json["targets"]) == (1, 2, 1)
+    assert done.json["cost"] == {"DKK": "0.35"}
+    assert texts(gateway) == {(msisdn, TEXT): 1 for msisdn in (NUMBER, *book.reaches)}
+    assert stats(gateway, book.name)["sends"] == 2
     assert place.counts() == {"accepted": 2}
-    shown = warm.run(place, "message", "show", f"group:{group}")
-    assert shown.code == 0
-    assert f"group:{group}" in shown.out
-    assert json.loads(warm.run(place, "doctor", "--json").out)
+    assert target in warm.run(place, "message", "show", target).out
+    assert warm.run(place, "doctor", "--json").code == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "target"), [("cpsms", "group:99"), ("smsend", "group:nobody"), ("txty_v4", "group:99")]
+)
+def test_a_group_that_is_not_there_is_refused_and_costs_the_others_nothing(
+    place: Place, gateway: Sandbox, name: str, target: str
+) -> None:
+    configure(place, name)
+    place.write("members.csv", f"msisdn\n{target}\n{NUMBER}\n")
+
+    done = place.run("send", *ORDER, "--yes", "--wait", "--json", code=3)
+
+    assert done.json["targets"] == 1
+    assert place.counts() == {"accepted": 1, "rejected": 1}
+    assert texts(gateway) == {(NUMBER, TEXT): 1}
+
+
+@pytest.mark.parametrize(
+    ("name", "target", "takes"),
+    [
+        ("smsend", "contact:7", "numbers and group:ID"),
+        ("textmarketer", "group:7", "numbers"),
+        ("txty_v6", "group:7", "numbers"),
+    ],
+)
+def test_what_a_gateway_cannot_be_sent_to_is_a_refused_row(
+    lone_place: Place, warm: Warm, name: str, target: str, takes: str
+) -> None:
+    configure(lone_place, name)
+    lone_place.write("members.csv", f"msisdn\n{NUMBER}\n{target}\n")
+
+    found = warm.run(lone_place, "preview", *ORDER)
+
+    assert f"cannot be sent to by this gateway: it takes {takes}" in found.err
 
 
 @pytest.fixture
