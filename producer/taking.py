@@ -195,6 +195,7 @@ def _taker(
         adapter=adapter,
         client=client,
         again_s=rest_s(settings.timers.check, timeout_s=account.provider.timeout),
+        quarantine_s=settings.timers.quarantine,
     )
     if not taker.is_able:
         silent[name] = "its gateway gives nothing back"

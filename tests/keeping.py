@@ -74,7 +74,14 @@ class Keeping(Cpsms):
     capabilities: ClassVar[Capabilities] = replace(Cpsms.capabilities, cancel_ahead_s=None)
 
 
-def taker(engine: Engine, client: object, *, again_s: float = REST_S, kind: type[Cpsms] = Cpsms) -> Taker:
+def taker(
+    engine: Engine,
+    client: object,
+    *,
+    again_s: float = REST_S,
+    quarantine_s: float = 900.0,
+    kind: type[Cpsms] = Cpsms,
+) -> Taker:
     """Make a taker that never connects by itself."""
     adapter = kind(base_url="http://127.0.0.1:9/v2", username="acme", secret="key")
     return Taker(
@@ -84,6 +91,7 @@ def taker(engine: Engine, client: object, *, again_s: float = REST_S, kind: type
         adapter=adapter,
         client=client,  # type: ignore[arg-type]
         again_s=again_s,
+        quarantine_s=quarantine_s,
     )
 
 

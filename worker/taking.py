@@ -68,6 +68,7 @@ class Taker:
     adapter: Adapter
     client: Carrier
     again_s: float  # before the gateway is told once more of what is unclear
+    quarantine_s: float  # in which a request of which nobody knows may still be on its way
 
     @property
     def is_able(self) -> bool:
@@ -138,9 +139,16 @@ class Taker:
             return Taking.UNCLEAR
         if taken is Taking.BACK and self._ahead_ms and elapsed_s() >= late_at_s:
             return Taking.UNCLEAR  # it may have been too late when the gateway read it
+        if taken is Taking.BACK and not self._is_past_doubt(wish):
+            return Taking.UNCLEAR  # the request may come after the wish
         if taken is Taking.TOO_LATE and wish.left_ms > self._ahead_ms + 1000 * _CLOCKS_APART_S:
             return Taking.UNCLEAR  # it cannot be; perhaps the gateway does not see the request yet
         return taken
+
+    def _is_past_doubt(self, wish: Wish) -> bool:
+        """Say whether a gateway that says it gave a request back had it, or never gets it any more."""
+        is_over = wish.age_ms >= 1000 * self.quarantine_s
+        return wish.is_there or is_over or not self.adapter.capabilities.cancels_blindly
 
     def _note(self, wish: Wish, taken: Taking) -> int:
         with writing(self.engine) as connection:

@@ -239,6 +239,7 @@ class Upkeep:
             adapter=self.adapter,
             client=self.client,
             again_s=rest_s(self.timers.check, timeout_s=self.timeout_s),
+            quarantine_s=self.timers.quarantine,
         )
         n_back = 0
         ends_s = elapsed_s() + _TAKING_S

@@ -237,6 +237,14 @@ def test_what_is_kept_is_taken_back_up_to_ten_minutes_ahead(line: Line, minutes:
     assert line.sandbox.stats()["cancelled"] == (2 if minutes > 10 else 0)
 
 
+def test_it_may_say_that_it_took_back_what_it_has_not_got(line: Line) -> None:
+    line.set_faults(delete_nothing=200)
+    request = line.adapter.cancel(reference=REFERENCE, provider_ref=None)
+
+    assert line.adapter.read_cancel(line.call(request)) is Taken.BACK
+    assert line.adapter.capabilities.cancels_blindly
+
+
 @pytest.mark.parametrize("generation", ["2016", "2017"])
 def test_taking_back_is_read_in_both_generations(line: Line, generation: str) -> None:
     line.set_faults(generation=generation)

@@ -204,7 +204,7 @@ def test_what_nobody_knew_is_settled_when_it_is_given_back(engine: Engine) -> No
     schedule(engine)
     cancel(engine, 1)
 
-    assert all_steps(taker(engine, Answering([OBEYS]))) == [2]
+    assert all_steps(taker(engine, Answering([OBEYS]), quarantine_s=0)) == [2]
     assert states(engine) == ["cancelled"] * 2
     assert [row["n_doubts"] for row in rows(engine)] == [0, 0]
     assert [each["outcome"] for each in submissions(engine)] == ["answered"]
@@ -221,6 +221,61 @@ def test_a_request_of_which_nobody_knows_may_still_be_on_its_way(engine: Engine)
     all_steps(taker(engine, Answering([TOO_LATE])))
 
     assert (states(engine), takings(engine)) == (["unknown"] * 2, ["unclear"])
+
+
+# --- a gateway that may say that it gave back what it has not got
+
+
+class Seeing(Cpsms):
+    """A gateway that says so only of what it has."""
+
+    capabilities: ClassVar[Capabilities] = replace(Cpsms.capabilities, cancels_blindly=False)
+
+
+def nobody_knows(engine: Engine) -> Marked:
+    """Hand a campaign over in one request, of which nobody knows whether it came; cancel the campaign."""
+    held = lease(engine, run_campaign(engine, 2))
+    (marked,) = mark(engine, held)
+    record(engine, unclear(marked))
+    release(engine, held)
+    schedule(engine)
+    cancel(engine, 1)
+    return marked
+
+
+def test_of_a_request_of_which_nobody_knows_its_success_is_not_believed_at_once(engine: Engine) -> None:
+    nobody_knows(engine)
+
+    assert all_steps(taker(engine, Answering([OBEYS]))) == [0]
+    assert (states(engine), takings(engine)) == (["unknown"] * 2, ["unclear"])
+    assert_counts(engine)
+
+
+@pytest.mark.parametrize(("age_s", "is_believed"), [(898, False), (901, True)])
+def test_it_is_believed_when_the_request_cannot_be_on_its_way_any_more(
+    engine: Engine, age_s: int, *, is_believed: bool
+) -> None:
+    nobody_knows(engine)
+    change_submissions(engine, ended_at=ago(1000 * age_s))
+
+    assert all_steps(taker(engine, Answering([OBEYS]))) == [2 if is_believed else 0]
+
+
+def test_it_is_believed_when_the_gateway_has_told_that_the_request_is_there(engine: Engine) -> None:
+    marked = nobody_knows(engine)
+    first = all_steps(taker(engine, Answering([OBEYS])))
+    record(engine, result(marked, MessageState.ACCEPTED))
+    change_submissions(engine, taking_at=ago(int(1000 * REST_S)))
+
+    assert first == [0]
+    assert all_steps(taker(engine, Answering([OBEYS]))) == [2]
+    assert states(engine) == ["cancelled"] * 2
+
+
+def test_a_gateway_that_says_so_only_of_what_it_has_is_believed_at_once(engine: Engine) -> None:
+    nobody_knows(engine)
+
+    assert all_steps(taker(engine, Answering([OBEYS]), kind=Seeing)) == [2]
 
 
 # --- what is nearer than its gateway gives anything back
@@ -327,7 +382,7 @@ def test_an_acceptance_that_comes_late_does_not_bring_it_back(engine: Engine) ->
     release(engine, held)
     schedule(engine)
     cancel(engine, 1)
-    all_steps(taker(engine, Answering([OBEYS])))
+    all_steps(taker(engine, Answering([OBEYS]), quarantine_s=0))
     schedule(engine, ahead_ms=-1000)
 
     assert record(engine, result(marked, MessageState.ACCEPTED)) == 0
@@ -385,9 +440,8 @@ def client() -> Iterator[Client]:
         yield client
 
 
-def test_upkeep_takes_back_from_the_gateway_what_was_handed_over(
-    engine: Engine, sandbox: Sandbox, client: Client
-) -> None:
+def hand_in(engine: Engine, sandbox: Sandbox, client: Client) -> Upkeep:
+    """Send a campaign, in one request, to be kept; cancel it, and return who takes it back."""
     batch_id = run_campaign(engine, 3)
     schedule(engine)
     held = lease(engine, batch_id)
@@ -396,14 +450,33 @@ def test_upkeep_takes_back_from_the_gateway_what_was_handed_over(
     gateway = Gateway(adapter=adapter, client=client, options={})
     record(engine, JUDGE.ended(marked, gateway.submit(held, marked, before_write=lambda: None)).result)
     release(engine, held)
-    accepted = states(engine)
-    cancel(engine, 1)
-
-    upkeep = Upkeep(
+    return Upkeep(
         provider=PROVIDER, login=LOGIN, engine=engine, adapter=adapter, client=client, timers=Timers()
     )
+
+
+def test_upkeep_takes_back_from_the_gateway_what_was_handed_over(
+    engine: Engine, sandbox: Sandbox, client: Client
+) -> None:
+    upkeep = hand_in(engine, sandbox, client)
+    accepted = states(engine)
+    cancel(engine, 1)
 
     assert upkeep.take_back() == 3
     assert (accepted, states(engine)) == (["accepted"] * 3, ["cancelled"] * 3)
     assert sandbox.stats()["cancelled"] == 3
     assert_counts(engine)
+
+
+def test_a_request_that_the_gateway_takes_after_it_was_told_is_not_called_cancelled(
+    engine: Engine, sandbox: Sandbox, client: Client
+) -> None:
+    sandbox.set_faults(latency_ms=3000, delete_nothing=200)
+    upkeep = hand_in(engine, sandbox, client)
+    cancel(engine, 1)
+    n_back = upkeep.take_back()
+    n_before = sandbox.stats()["accepted"]
+
+    assert within(10, lambda: sandbox.stats()["accepted"] == 3)
+    assert (n_before, n_back) == (0, 0)
+    assert (states(engine), takings(engine)) == (["unknown"] * 3, ["unclear"])

@@ -113,6 +113,14 @@ WRITING = (
         (f"{_TAKING}::test_a_success_that_came_past_the_limit_is_unclear",),
     ),
     Protection(
+        "a success is not believed of a request that may still be on its way",
+        (Edit("worker/taking.py", "is Taking.BACK and not self._is_past_doubt(wish)", "is None"),),
+        (
+            f"{_TAKING}::test_of_a_request_of_which_nobody_knows_its_success_is_not_believed_at_once",
+            f"{_TAKING}::test_a_request_that_the_gateway_takes_after_it_was_told_is_not_called_cancelled",
+        ),
+    ),
+    Protection(
         "only the login that was given it is told to give it back",
         (
             Edit(

@@ -65,6 +65,7 @@ class Capabilities:
     targets: frozenset[str] = frozenset()  # what it keeps itself and can be sent to: "group", "contact"
     schedules: bool = False  # it can keep a message until a time
     cancel_ahead_s: float | None = None  # a kept message can be taken back so long before; None: never
+    cancels_blindly: bool = False  # it may say that it took back what it has not got, or not yet
     pushes: bool = False  # it calls an address of ours with delivery reports
     lookup: Lookup | None = None  # None: it cannot be asked
     check_interval_s: float = 0.0  # the least time between two checks of one account, in the whole system

@@ -35,6 +35,7 @@ class Wish:
     taken: str | None  # what is known so far
     taking_at: int | None  # when the gateway was last told so far
     left_ms: int  # until it leaves
+    age_ms: int  # since its outcome
     told_at: int | None = None  # when it is told by us
 
     @property
@@ -43,7 +44,12 @@ class Wish:
 
         It does not where an earlier call may have been obeyed, or the request itself may still be on its way.
         """
-        return self.taken is None and self.outcome == SubmissionOutcome.ANSWERED
+        return self.taken is None and self.is_there
+
+    @property
+    def is_there(self) -> bool:
+        """Whether the gateway is known to have the request."""
+        return self.outcome == SubmissionOutcome.ANSWERED
 
 
 def next_wish(  # noqa: PLR0913 - whom it concerns, and when
@@ -95,11 +101,16 @@ def next_wish(  # noqa: PLR0913 - whom it concerns, and when
     return None if found is None else Wish(**found)
 
 
-def _wishes() -> Select[tuple[int, str, str | None, str, str | None, int | None, int]]:
+def _wishes() -> Select[tuple[int, str, str | None, str, str | None, int | None, int, int]]:
     names = ("reference", "provider_ref", "outcome", "taken", "taking_at")
     columns = [SUBMISSIONS.c[name] for name in names]
     return (
-        select(SUBMISSIONS.c.id.label("submission_id"), *columns, _left_ms().label("left_ms"))
+        select(
+            SUBMISSIONS.c.id.label("submission_id"),
+            *columns,
+            _left_ms().label("left_ms"),
+            _age_ms().label("age_ms"),
+        )
         .join(BATCHES, BATCHES.c.id == SUBMISSIONS.c.batch_id)
         .join(CAMPAIGNS, CAMPAIGNS.c.id == BATCHES.c.campaign_id)
     )
@@ -107,6 +118,10 @@ def _wishes() -> Select[tuple[int, str, str | None, str, str | None, int | None,
 
 def _left_ms() -> ColumnElement[int]:
     return CAMPAIGNS.c.leaves_at - now_ms()
+
+
+def _age_ms() -> ColumnElement[int]:
+    return now_ms() - func.coalesce(SUBMISSIONS.c.ended_at, SUBMISSIONS.c.started_at)
 
 
 def _is_kept() -> Select[int]:
@@ -124,8 +139,7 @@ def _is_open() -> ColumnElement[bool]:
 def _is_rested(again_ms: int, *, ahead_ms: int) -> ColumnElement[bool]:
     """Say, as SQL, that the gateway may be told again: in time less often, and more often near its end."""
     rest = now_ms() - SUBMISSIONS.c.taking_at
-    age = now_ms() - func.coalesce(SUBMISSIONS.c.ended_at, SUBMISSIONS.c.started_at)
-    is_long = or_(rest * _SLOWER >= age, rest * _SLOWER >= _left_ms() - ahead_ms, rest >= _SLOWEST_MS)
+    is_long = or_(rest * _SLOWER >= _age_ms(), rest * _SLOWER >= _left_ms() - ahead_ms, rest >= _SLOWEST_MS)
     return or_(SUBMISSIONS.c.taking_at.is_(None), and_(rest >= again_ms, is_long))
 
 

@@ -166,7 +166,7 @@ def test_an_earlier_request_that_may_be_kept_is_taken_back_too(engine: Engine) -
     cancel(engine, 1)
     gateway = Answering([OBEYS, OBEYS])
 
-    assert sorted(all_steps(taker(engine, gateway))) == [0, 1]
+    assert sorted(all_steps(taker(engine, gateway, quarantine_s=0))) == [0, 1]
     asked = {request.url.rpartition("/")[2] for request in gateway.asked}
     assert asked == {each["reference"] for each in submissions(engine)}
     assert (states(engine), takings(engine)) == (["cancelled"], ["back"] * 2)
@@ -179,7 +179,7 @@ def test_what_was_settled_as_failed_may_be_kept(engine: Engine) -> None:
     schedule(engine)
     cancel(engine, 1)
 
-    assert all_steps(taker(engine, Answering([OBEYS]))) == [0]
+    assert all_steps(taker(engine, Answering([OBEYS]), quarantine_s=0)) == [0]
     assert (states(engine), takings(engine)) == (["failed"], ["back"])
 
 
@@ -189,7 +189,7 @@ def test_what_was_to_be_sent_again_and_was_cancelled_instead_may_be_kept(engine:
     schedule(engine)
     cancel_all(engine)
 
-    assert all_steps(taker(engine, Answering([OBEYS]))) == [0]
+    assert all_steps(taker(engine, Answering([OBEYS]), quarantine_s=0)) == [0]
     assert (states(engine), takings(engine)) == (["cancelled"], ["back"])
 
 

@@ -53,6 +53,7 @@ class Cpsms:
         targets=frozenset({"group"}),
         schedules=True,
         cancel_ahead_s=600.0,
+        cancels_blindly=True,  # assumed: what it answers where there is nothing to delete is not documented
         pushes=True,
         lookup=Lookup(interval_s=120.0, most_references=None, is_proof=False, tells_delivery=True),
     )
