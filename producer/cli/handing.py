@@ -7,6 +7,7 @@ import time
 
 from producer.cli.times import is_over, time_words
 from producer.preview import Order, Preview
+from worker.ledger.kept import Late
 from worker.ledger.reports import CampaignReport
 from worker.states import CampaignState, MessageState
 from worker.taking import ahead_s
@@ -56,7 +57,16 @@ def late_words(report: CampaignReport) -> str | None:
     n_queued = report.counts[MessageState.QUEUED]
     if not n_queued or report.leaves_at is None or not is_over(report.leaves_at):
         return None
-    return f"They were to leave at {time_words(report.leaves_at)}: {n_queued} messages are queued and late"
+    return _late_words(report.leaves_at, n=n_queued)
+
+
+def late_words_of(late: Late) -> str:
+    """Say what leaves late as soon as its provider is open."""
+    return _late_words(late.since, n=late.n)
+
+
+def _late_words(leaves_at: int, *, n: int) -> str:
+    return f"They were to leave at {time_words(leaves_at)}: {n} messages are queued and late"
 
 
 def kept_words(report: CampaignReport) -> str | None:

@@ -7,8 +7,9 @@ from typing import Any
 
 import click
 
+from producer.cli.handing import late_words_of
 from producer.cli.opening import ready_ledger
-from producer.cli.output import echo_json, echo_table
+from producer.cli.output import ask, echo_json, echo_table
 from producer.cli.rate import rate
 from producer.cli.speed import connection_words, rate_words
 from producer.cli.standing import balance, check
@@ -120,12 +121,22 @@ def pause(name: str, *, reason: str) -> None:
 
 @provider.command()
 @click.argument("name")
-def resume(name: str) -> None:
-    """Open a provider again, whatever closed it: a pause, trouble, or answers that could not be read."""
+@click.option("--yes", is_flag=True, help="Answer the question with yes.")
+def resume(name: str, *, yes: bool) -> None:
+    """Open a provider again, whatever closed it: a pause, trouble, or answers that could not be read.
+
+    What its gateway was to keep until a time that is over leaves then, late: only after a yes.
+    """
     settings = load_settings()
     engine = ready_ledger(settings)
+    with reading(engine) as connection:
+        standings = accounts.standings(connection)
+        late = kept.late_for(connection, name)
+    _require_known(name, settings, standings)
+    if late and name in standings and standings[name].state != "open":
+        click.echo(late_words_of(late), err=True)
+        ask("Send them now?", yes=yes)
     with writing(engine) as connection:
-        _require_known(name, settings, accounts.standings(connection))
         accounts.resume_account(connection, name)
     click.echo(f"Provider {name} goes on", err=True)
 

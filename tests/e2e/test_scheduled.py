@@ -1,5 +1,6 @@
 """A schedule that is handed to the gateway, and taken back."""
 
+import json
 import os
 import re
 import threading
@@ -126,6 +127,45 @@ def test_what_is_late_goes_on_after_a_pause_only_after_a_yes(place: Place, warm:
     assert (refused.code, between, resumed.code) == (1, "paused", 0)
     assert "They were to leave at 1970-01-01 00:00:01 UTC: 1 messages are queued and late" in refused.err
     assert place.report().state == "running"
+
+
+def make_late(place: Place) -> None:
+    """Let the time of the campaign be over, and a message of it still be queued."""
+    queue_one_again(place)
+    with writing(place.engine) as connection:
+        connection.execute(update(CAMPAIGNS).values(leaves_at=1_000))
+
+
+def test_what_is_late_goes_on_with_its_provider_only_after_a_yes(place: Place, warm: Warm) -> None:
+    send(place, minutes=30)
+    make_late(place)
+    warm.run(place, "provider", "pause", "acme")
+
+    refused = warm.run(place, "provider", "resume", "acme")
+    (between,) = json.loads(warm.run(place, "provider", "list", "--json").out)
+    resumed = warm.run(place, "provider", "resume", "acme", "--yes")
+    (after,) = json.loads(warm.run(place, "provider", "list", "--json").out)
+    again = warm.run(place, "provider", "resume", "acme")  # it is open: nobody is asked
+
+    assert (refused.code, between["state"]) == (1, "paused")
+    assert (resumed.code, after["state"], again.code) == (0, "open", 0)
+    assert "They were to leave at 1970-01-01 00:00:01 UTC: 1 messages are queued and late" in refused.err
+    assert "--yes" in refused.err
+
+
+@pytest.mark.parametrize("values", [{"state": "paused"}, {"leaves_at": 10**13}, {"leaves_at": None}])
+def test_a_provider_goes_on_unasked_where_that_makes_nothing_late(
+    place: Place, warm: Warm, values: dict[str, object]
+) -> None:
+    send(place, minutes=30)
+    make_late(place)
+    with writing(place.engine) as connection:
+        connection.execute(update(CAMPAIGNS).values(values))
+    warm.run(place, "provider", "pause", "acme")
+
+    resumed = warm.run(place, "provider", "resume", "acme")
+
+    assert (resumed.code, resumed.err) == (0, "Provider acme goes on\n")
 
 
 def test_what_cannot_be_taken_back_any_more_is_said_before(place: Place, warm: Warm) -> None:

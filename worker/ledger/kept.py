@@ -21,7 +21,7 @@ from worker.ledger.engine import now_ms, now_once
 from worker.ledger.models import BATCHES, CAMPAIGNS, EARLIER_SUBMISSIONS, MESSAGES, SUBMISSIONS
 from worker.ledger.reports import stored_id
 from worker.ledger.settling import RESENT, SETTLED
-from worker.states import PROVEN, CampaignState, MessageState, SubmissionOutcome, Taking
+from worker.states import PROVEN, BatchState, CampaignState, MessageState, SubmissionOutcome, Taking
 
 STATES = (MessageState.ACCEPTED, MessageState.UNKNOWN)
 """A message in one of these is kept by its gateway, or may be."""
@@ -193,3 +193,23 @@ def kept_by(connection: Connection, provider: str) -> int:
         .where(CAMPAIGNS.c.state != CampaignState.CANCELLED)
     )
     return int(connection.execute(query).scalar_one())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Late:
+    """Messages that a gateway was to keep until a time which is over, and that it has not been given."""
+
+    n: int
+    since: int  # the earliest of their times, epoch milliseconds
+
+
+def late_for(connection: Connection, provider: str) -> Late | None:
+    """Return what is late and leaves as soon as a provider is open; None when nothing does."""
+    query = (
+        select(func.coalesce(func.sum(BATCHES.c.queued), 0), func.min(CAMPAIGNS.c.leaves_at))
+        .join(CAMPAIGNS, CAMPAIGNS.c.id == BATCHES.c.campaign_id)
+        .where(BATCHES.c.provider == provider, BATCHES.c.queued > 0, BATCHES.c.state != BatchState.HELD)
+        .where(CAMPAIGNS.c.state == CampaignState.RUNNING, CAMPAIGNS.c.leaves_at <= now_once())
+    )
+    n, since = connection.execute(query).one()
+    return Late(n=int(n), since=since) if n else None
