@@ -17,8 +17,9 @@ from worker.ledger.accounts import AccountStanding
 from worker.ledger.campaigns import NewMessage
 from worker.ledger.reports import CampaignReport
 from worker.providers import Account
-from worker.providers import Standing as GatewayStanding
 from worker.settings import Provider, Settings, rate_text
+from worker.standing import Standing as GatewayStanding
+from worker.standing import tells_balance
 from worker.states import OPEN_STATES, MessageState
 from worker.text.pricing import Price
 from worker.throttle.call import Standing
@@ -183,7 +184,7 @@ def standing_facts(account: Account, standing: GatewayStanding) -> dict[str, Any
         "is_well": standing.is_well,
         "login": standing.is_let_in,
         **balance_facts(standing),
-        "tells_balance": account.tells_balance,
+        "tells_balance": tells_balance(account),
         "abilities": list(standing.abilities),
         "reason": standing.reason,
     }

@@ -17,7 +17,6 @@ from worker.broker import check_broker, redis_address
 from worker.embedded.server import OLDEST
 from worker.errors import ConfigError, LedgerError
 from worker.folder import folder_of
-from worker.gateways.base import Standing
 from worker.ledger.audit import STEPS as AUDIT_STEPS
 from worker.ledger.audit import Audit, audit
 from worker.ledger.engine import open_ledger, reading
@@ -26,6 +25,7 @@ from worker.ledger.schema import SCHEMA, version
 from worker.ledger.tally import snapshot
 from worker.providers import accounts_of
 from worker.settings import Settings
+from worker.standing import Standing, check_standing
 from worker.states import MessageState
 
 OnStep = Callable[[str], None]
@@ -212,7 +212,7 @@ def _look_at_providers(
     for name, account in accounts.items():
         on_step(f"gateway of {name}")
         try:
-            standing = account.check_standing()
+            standing = check_standing(account)
         except ConfigError as error:
             findings.append(problem("secret", str(error), "workers do not start without it"))
             continue

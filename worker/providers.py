@@ -7,17 +7,16 @@ import itertools
 import json
 import os
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
 
 from sqlalchemy import Engine
 
-from worker.errors import ConfigError, LoginRefused, NotSent, OutcomeUnknown
+from worker.errors import ConfigError
 from worker.gateways import find_gateway, make_adapter
-from worker.gateways.base import Adapter, Capabilities, HttpReply, Standing
+from worker.gateways.base import Adapter, Capabilities
 from worker.gateways.http import Client
 from worker.gateways.session import Carrier, SessionClient
 from worker.gateways.tokens import MemoryStore, TokenStore
@@ -29,19 +28,7 @@ from worker.text.pricing import PriceTable
 from worker.throttle.limits import Limit, Limits
 from worker.trial import Trial
 
-__all__ = [
-    "Account",
-    "Standing",
-    "account_named",
-    "accounts_of",
-    "children_of",
-    "note_rates",
-    "standing_of",
-]
-
 T = TypeVar("T")
-
-_KEPT_OUT = frozenset({401, 403})  # what a gateway answers a wrong login with, if it uses statuses for that
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,26 +96,6 @@ class Account:
         if adapter.login is None:
             return adapter, client
         return adapter, SessionClient(client, login=adapter.login, store=store or MemoryStore())
-
-    def check_standing(self, *, store: TokenStore | None = None) -> Standing:
-        """Ask the gateway whether login, address and credit are in order; sends nothing.
-
-        Args:
-            store: as for ``open``; without one it is seen that the gateway can be logged in to now.
-
-        Raises:
-            ConfigError: as ``open``.
-        """
-        adapter, client = self.open(connections=1, store=store)
-        try:
-            return standing_of(adapter, client)
-        finally:
-            client.close()
-
-    @property
-    def tells_balance(self) -> bool:
-        """Whether the gateway has a call that would tell it."""
-        return self.reader().check() is not None
 
     def reader(self) -> Adapter:
         """Make an adapter that has no secret: it reads what the gateway pushes, or builds on trial."""
@@ -237,29 +204,6 @@ def children_of(settings: Settings) -> int:
     provider alone keep all cores busy.
     """
     return len(settings.providers) + (os.cpu_count() or 1)
-
-
-def standing_of(adapter: Adapter, client: Carrier) -> Standing:
-    """Check an account with a read-only call; where the gateway has none, that it can be reached must do."""
-    request = adapter.check()
-    try:
-        if request is not None:
-            return _read(adapter, client.exchange(request))
-        with ThreadPoolExecutor(1) as pool:
-            client.open(adapter.base_url, n=1, pool=pool)
-    except (NotSent, OutcomeUnknown) as error:
-        is_let_in = False if isinstance(error, LoginRefused) else None
-        return Standing(
-            is_well=False, is_answered=False, is_let_in=is_let_in, reason=str(error), balance=None
-        )
-    return Standing(is_well=True, reason=None, balance=None)
-
-
-def _read(adapter: Adapter, reply: HttpReply) -> Standing:
-    standing = adapter.read_check(reply)
-    if standing.is_answered:
-        return replace(standing, is_let_in=True)
-    return replace(standing, is_let_in=False if reply.status in _KEPT_OUT else None)
 
 
 def _checked(key: str, check: Callable[[], T]) -> T:

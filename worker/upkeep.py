@@ -23,8 +23,8 @@ from worker.hearing import Ear, Heard
 from worker.ledger import asking, following, outcomes, trouble
 from worker.ledger.asking import Asked
 from worker.ledger.engine import LedgerUnavailableError, reading, writing
-from worker.providers import standing_of
 from worker.settings import Timers
+from worker.standing import standing_of
 from worker.taking import Taker, rest_s
 from worker.waiting import within
 

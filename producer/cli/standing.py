@@ -15,8 +15,9 @@ from producer.reports import balance_facts, balance_words, standing_facts
 from worker.errors import ConfigError
 from worker.ledger import trouble
 from worker.ledger.engine import writing
-from worker.providers import Account, Standing, account_named, accounts_of
+from worker.providers import Account, account_named, accounts_of
 from worker.settings import Settings, load_settings
+from worker.standing import Standing, check_standing, tells_balance
 
 _LOGIN_WORDS = {True: "taken", False: "refused", None: "not known"}
 _NOT_TOLD = "this gateway does not tell it"
@@ -78,7 +79,7 @@ def _asked(settings: Settings, name: str | None) -> list[Account]:
 
 def _standing(account: Account) -> Standing:
     try:
-        return account.check_standing()
+        return check_standing(account)
     except ConfigError as error:
         return Standing(is_well=False, is_answered=False, reason=str(error), balance=None)
 
@@ -114,7 +115,7 @@ def _well(row: Mapping[str, Any]) -> str:
 
 def _balance(account: Account) -> dict[str, Any]:
     """Ask for what is left, where there is a call that tells it."""
-    tells, standing = account.tells_balance, _UNASKED
+    tells, standing = tells_balance(account), _UNASKED
     if tells:
         standing = _standing(account)
     return {
