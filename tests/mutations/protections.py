@@ -1,6 +1,6 @@
 """All protections, in the order in which the README of the tests shows them."""
 
-from tests.mutations import ledger, pacing, sending
+from tests.mutations import gateways, hearing, ledger, pacing, sending
 
 PROTECTIONS = (
     *ledger.MARKS,
@@ -8,7 +8,12 @@ PROTECTIONS = (
     *ledger.BATCHES,
     *ledger.OUTCOMES,
     *sending.ANSWERS,
+    *gateways.REFUSALS,
+    *gateways.SESSIONS,
+    *gateways.SECRETS,
     *ledger.SETTLING,
+    *hearing.LOOKUPS,
+    *hearing.RECEIPTS,
     *sending.HINTS,
     *pacing.PACING,
 )
