@@ -1,7 +1,6 @@
-"""One gateway of several in an end to end test: its settings, and its simulator's counts and knobs."""
+"""Settings for one gateway of several, in an end to end test."""
 
 from collections import Counter
-from typing import Any
 
 from tests.contract.lines import PREFIXES
 from tests.e2e.place import Place
@@ -20,22 +19,12 @@ connections = 4
 """
 
 
-def configure(place: Place, name: str, **more: object) -> None:
-    """Let the provider acme be this gateway; more keys, such as a number, are added."""
+def configure(place: Place, name: str, *, gateway: Sandbox | None = None, **more: object) -> None:
+    """Let the provider acme be this gateway, and its simulator be controlled; ``more`` keys are added."""
     section = SECTION.format(name=name, url=f"{place.gateway}{PREFIXES[name]}")
     place.write("bulksend.toml", section + "".join(f"{key} = {value}\n" for key, value in more.items()))
-
-
-def set_knobs(gateway: Sandbox, name: str, **knobs: object) -> None:
-    """Set faults and knobs of this gateway."""
-    url = f"{gateway.url}/_sandbox/faults"
-    gateway.session.post(url, json={name: knobs}, timeout=5).raise_for_status()
-
-
-def stats(gateway: Sandbox, name: str) -> dict[str, Any]:
-    """Return its counts."""
-    found: dict[str, Any] = gateway.session.get(f"{gateway.url}/_sandbox/stats", timeout=5).json()[name]
-    return found
+    if gateway is not None:
+        gateway.name = name
 
 
 def texts(gateway: Sandbox) -> Counter[tuple[str, str]]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.e2e.gateways import configure, set_knobs, stats, texts
+from tests.e2e.gateways import configure, texts
 from tests.e2e.place import Place
 from tests.e2e.warm import Warm
 from tests.sandbox.running import Sandbox
@@ -16,34 +16,34 @@ ORDER = ("send", "members.csv", "--text", "Hi {{ first_name }}", "--via", "acme"
     [("smsend", 1), ("cpsms", N), ("textmarketer", N), ("txty_v4", N), ("txty_v6", N)],
 )
 def test_everybody_gets_his_own_text(place: Place, gateway: Sandbox, name: str, n_requests: int) -> None:
-    configure(place, name)
+    configure(place, name, gateway=gateway)
     place.write_numbers("members.csv", N)
 
     place.run(*ORDER)
 
     assert place.counts() == {"accepted": N}
     assert texts(gateway) == {(f"+45{20000000 + i}", f"Hi Ann {i}"): 1 for i in range(N)}
-    assert stats(gateway, name)["sends"] == n_requests
+    assert gateway.stats()["sends"] == n_requests
 
 
 def test_a_request_of_different_texts_is_as_long_as_the_settings_allow(
     place: Place, gateway: Sandbox
 ) -> None:
-    configure(place, "smsend", max_recipients=10)
+    configure(place, "smsend", gateway=gateway, max_recipients=10)
     place.write_numbers("members.csv", N)
 
     place.run(*ORDER)
 
     assert place.counts() == {"accepted": N}
-    assert stats(gateway, "smsend")["sends"] == 3
+    assert gateway.stats()["sends"] == 3
 
 
 def test_one_bad_number_costs_the_others_of_its_request_nothing(
     place: Place, gateway: Sandbox, warm: Warm
 ) -> None:
-    configure(place, "smsend")
+    configure(place, "smsend", gateway=gateway)
     place.write_numbers("members.csv", N)
-    set_knobs(gateway, "smsend", refuse_numbers=["20000007"])
+    gateway.set_faults(refuse_numbers=["20000007"])
 
     place.run(*ORDER, code=3)
 
@@ -56,8 +56,8 @@ def test_one_bad_number_costs_the_others_of_its_request_nothing(
 def test_what_looks_like_a_placeholder_of_the_gateway_arrives_as_it_was_written(
     place: Place, gateway: Sandbox, *, expands: bool
 ) -> None:
-    configure(place, "smsend")
-    set_knobs(gateway, "smsend", expands_values=expands)
+    configure(place, "smsend", gateway=gateway)
+    gateway.set_faults(expands_values=expands)
     place.write("members.csv", "msisdn,first_name\n+4520000001,Ann\n+4520000002,${text}\n+4520000003,Bo\n")
 
     place.run(*ORDER)
@@ -67,4 +67,4 @@ def test_what_looks_like_a_placeholder_of_the_gateway_arrives_as_it_was_written(
         ("+4520000002", "Hi ${text}"): 1,
         ("+4520000003", "Hi Bo"): 1,
     }
-    assert stats(gateway, "smsend")["sends"] == 2
+    assert gateway.stats()["sends"] == 2

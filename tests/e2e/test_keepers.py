@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.e2e.gateways import configure, set_knobs, stats
+from tests.e2e.gateways import configure
 from tests.e2e.place import Done, Place
 from tests.e2e.warm import Warm
 from tests.sandbox.running import Sandbox
@@ -55,9 +55,9 @@ KEEPERS = (
 def keeper(request: pytest.FixtureRequest, place: Place, gateway: Sandbox) -> Keeper:
     """Give each of them, configured as the one provider, with a file to send."""
     keeper: Keeper = request.param
-    configure(place, keeper.name)
+    configure(place, keeper.name, gateway=gateway)
     if keeper.name == "smsend":
-        set_knobs(gateway, "smsend", zone="UTC")
+        gateway.set_faults(zone="UTC")
     place.write_numbers("members.csv", N)
     return keeper
 
@@ -82,7 +82,7 @@ def test_it_keeps_what_a_cancel_takes_back_or_says_that_it_cannot(
 
     cancelled, again = cancel(place, warm), cancel(place, warm)
 
-    assert stats(gateway, keeper.name)["sends"] == keeper.n_requests
+    assert gateway.stats()["sends"] == keeper.n_requests
     assert kept_until == {at}
     assert cancelled.code == again.code == (0 if keeper.gives_back else 3)
     words = (
@@ -93,7 +93,7 @@ def test_it_keeps_what_a_cancel_takes_back_or_says_that_it_cannot(
     assert words in cancelled.err
     assert words in again.err
     assert place.counts() == {"cancelled" if keeper.gives_back else "accepted": N}
-    assert stats(gateway, keeper.name).get("cancelled", 0) == (N if keeper.gives_back else 0)
+    assert gateway.stats().get("cancelled", 0) == (N if keeper.gives_back else 0)
     assert warm.run(place, "doctor", "--json").code == 0
 
 

@@ -1,23 +1,19 @@
 """A gateway that is logged in to: sessions that end in the middle of a campaign, and a wrong password."""
 
-import re
 import signal
-from collections import Counter
 from contextlib import ExitStack
 
 import pytest
 from sqlalchemy import select
 
-from tests.e2e.place import DEADLINE_S, SECRET, Place, Started, simulator_accepted
+from tests.e2e.logins import current_session, ends, n_logins
+from tests.e2e.place import DEADLINE_S, SECRET, Place, simulator_accepted
 from tests.e2e.warm import Warm
 from tests.sandbox.running import Sandbox
 from tests.secrets_in import everything_in
 from worker.ledger import accounts
 from worker.ledger.engine import reading
 from worker.ledger.models import MESSAGES
-from worker.providers import accounts_of
-from worker.sessions import store_of
-from worker.settings import load_settings
 from worker.waiting import within
 
 N = 120
@@ -43,42 +39,19 @@ unit = "messages"
 ORDER = ("send", "members.csv", "--text", "Hi {{ first_name }}", "--via", "acme")
 
 
+@pytest.fixture
+def gateway(gateway: Sandbox) -> Sandbox:
+    gateway.name = "smsend"
+    return gateway
+
+
 def configure(place: Place, *, broker: str, username: str = "acme") -> None:
     place.write("bulksend.toml", SETTINGS.format(broker=broker, gateway=place.gateway, username=username))
-
-
-def set_faults(gateway: Sandbox, **faults: object) -> None:
-    answer = gateway.session.post(f"{gateway.url}/_sandbox/faults", json={"smsend": faults}, timeout=5)
-    answer.raise_for_status()
-
-
-def stats(gateway: Sandbox) -> Counter[str]:
-    return Counter(gateway.session.get(f"{gateway.url}/_sandbox/stats", timeout=5).json()["smsend"])
-
-
-def is_alive(gateway: Sandbox, session: str) -> bool:
-    """Ask the simulator, which does not make it live longer."""
-    user_key, _, key = session.partition(";")
-    url = f"{gateway.url}/smsend/API/v1.0/REST/checksession"
-    keys = {"user_key": user_key, "Session_key": key}
-    return gateway.session.get(url, headers=keys, timeout=5).text == "true"
-
-
-def n_logins(*workers: Started) -> int:
-    return sum(len(re.findall(r'"event": "logged in"', worker.said)) for worker in workers)
 
 
 def most_attempts(place: Place) -> int:
     with reading(place.engine) as connection:
         return max(map(int, connection.scalars(select(MESSAGES.c.attempts))))
-
-
-def current_session(place: Place, monkeypatch: pytest.MonkeyPatch) -> str | None:
-    """Return the session that the workers share; only who has the secret can read it."""
-    monkeypatch.setenv("ACME_KEY", SECRET)
-    settings = load_settings(place.folder / "bulksend.toml")
-    store = store_of(accounts_of(settings)["acme"], broker=settings.broker)
-    return store.get() if store else None
 
 
 def state(place: Place) -> tuple[str, str | None]:
@@ -94,7 +67,7 @@ def on_disk(place: Place) -> bytes:
 
 
 def test_a_session_that_ends_in_the_middle_costs_nothing_and_is_begun_again_once(
-    place: Place, gateway: Sandbox, warm: Warm, empty_redis_url: str, monkeypatch: pytest.MonkeyPatch
+    place: Place, gateway: Sandbox, warm: Warm, empty_redis_url: str
 ) -> None:
     configure(place, broker=empty_redis_url)
     place.write_numbers("members.csv", N)
@@ -102,16 +75,14 @@ def test_a_session_that_ends_in_the_middle_costs_nothing_and_is_begun_again_once
         workers = [stack.enter_context(place.started("worker", *options)) for options in ([], ["--no-tick"])]
         assert all(worker.says("Running") for worker in workers)
         warm.run(place, *ORDER)
-        assert within(DEADLINE_S, lambda: stats(gateway)["accepted"] >= N // 4, every_s=0.05)
-        first = current_session(place, monkeypatch) or ""
+        assert within(DEADLINE_S, lambda: gateway.stats()["accepted"] >= N // 4, every_s=0.05)
+        first = current_session(place)
         warm.run(place, "provider", "pause", "acme")
-        set_faults(gateway, session_s=0.2)
-        is_over = within(DEADLINE_S, lambda: not is_alive(gateway, first), every_s=0.05)
-        set_faults(gateway, session_s=300)
-        at_the_end = stats(gateway)
+        is_over = ends(gateway, first)
+        at_the_end = gateway.stats()
         warm.run(place, "provider", "resume", "acme")
         is_done = within(DEADLINE_S, lambda: place.report().is_done, every_s=0.1)
-        second = current_session(place, monkeypatch) or ""
+        second = current_session(place)
         visible = everything_in(empty_redis_url)
         for worker in workers:
             worker.signal(signal.SIGTERM)
@@ -122,10 +93,10 @@ def test_a_session_that_ends_in_the_middle_costs_nothing_and_is_begun_again_once
     assert is_done, said
     assert codes == [0, 0]
     assert at_the_end["accepted"] < N
-    assert stats(gateway)["refused"] > at_the_end["refused"]
+    assert gateway.stats()["refused"] > at_the_end["refused"]
     assert n_logins(*workers) == 2
     assert place.counts() == {"accepted": N}
-    assert (stats(gateway)["accepted"], stats(gateway)["unique"]) == (N, N)
+    assert (gateway.stats()["accepted"], gateway.stats()["unique"]) == (N, N)
     assert place.ledger_accepted() == simulator_accepted(gateway)
     assert most_attempts(place) == 1
     for secret in (SECRET, first.partition(";")[2], second.partition(";")[2]):
@@ -158,7 +129,7 @@ def test_with_a_wrong_password_all_wait_and_leave_once_when_it_is_right(
     assert counts == {"queued": N}
     assert SECRET not in wrong
     assert place.counts() == {"accepted": N}
-    assert (stats(gateway)["accepted"], stats(gateway)["unique"]) == (N, N)
+    assert (gateway.stats()["accepted"], gateway.stats()["unique"]) == (N, N)
     assert most_attempts(place) == 1
 
 
@@ -167,14 +138,14 @@ def test_a_gateway_that_refuses_every_session_is_trouble_and_is_mended_by_a_chec
 ) -> None:
     configure(place, broker=empty_redis_url)
     place.write_numbers("members.csv", N)
-    set_faults(gateway, session_s=0)
+    gateway.set_faults(session_s=0)
 
     with place.started("worker") as worker:
         assert worker.says("Running")
         warm.run(place, *ORDER)
         is_held = within(DEADLINE_S, lambda: "refuses its new session" in str(state(place)[1]), every_s=0.1)
-        n_accepted = stats(gateway)["accepted"]
-        set_faults(gateway, session_s=300)
+        n_accepted = gateway.stats()["accepted"]
+        gateway.set_faults(session_s=300)
         is_done = within(DEADLINE_S, lambda: place.report().is_done, every_s=0.1)
         worker.signal(signal.SIGTERM)
         worker.wait()
@@ -183,5 +154,5 @@ def test_a_gateway_that_refuses_every_session_is_trouble_and_is_mended_by_a_chec
     assert n_accepted == 0
     assert is_done, worker.said
     assert place.counts() == {"accepted": N}
-    assert (stats(gateway)["accepted"], stats(gateway)["unique"]) == (N, N)
+    assert (gateway.stats()["accepted"], gateway.stats()["unique"]) == (N, N)
     assert most_attempts(place) == 1

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.e2e.gateways import configure, stats, texts
+from tests.e2e.gateways import configure, texts
 from tests.e2e.place import Place
 from tests.e2e.warm import Warm
 from tests.sandbox.running import Sandbox
@@ -63,7 +63,7 @@ BOOKS = {
 
 @pytest.mark.parametrize("book", BOOKS.values(), ids=BOOKS)
 def test_the_gateway_sends_to_whom_it_keeps(place: Place, gateway: Sandbox, warm: Warm, book: Book) -> None:
-    configure(place, book.name, price='"0.35 DKK"')
+    configure(place, book.name, gateway=gateway, price='"0.35 DKK"')
     target = book.make(gateway)
     place.write("members.csv", f"msisdn\n{NUMBER}\n{target}\n")
 
@@ -73,7 +73,7 @@ def test_the_gateway_sends_to_whom_it_keeps(place: Place, gateway: Sandbox, warm
     assert (refused.code, done.json["messages"], done.json["targets"]) == (1, 2, 1)
     assert done.json["cost"] == {"DKK": "0.35"}
     assert texts(gateway) == {(msisdn, TEXT): 1 for msisdn in (NUMBER, *book.reaches)}
-    assert stats(gateway, book.name)["sends"] == 2
+    assert gateway.stats()["sends"] == 2
     assert place.counts() == {"accepted": 2}
     assert target in warm.run(place, "message", "show", target).out
     assert warm.run(place, "doctor", "--json").code == 0
@@ -85,7 +85,7 @@ def test_the_gateway_sends_to_whom_it_keeps(place: Place, gateway: Sandbox, warm
 def test_a_group_that_is_not_there_is_refused_and_costs_the_others_nothing(
     place: Place, gateway: Sandbox, name: str, target: str
 ) -> None:
-    configure(place, name)
+    configure(place, name, gateway=gateway)
     place.write("members.csv", f"msisdn\n{target}\n{NUMBER}\n")
 
     done = place.run("send", *ORDER, "--yes", "--wait", "--json", code=3)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psutil
 
+from tests.contract.lines import PREFIXES
 from tests.e2e.place import ROOT, Done, Place, Started
 from tests.e2e.warm import Warm
 from tests.fault import books
@@ -52,8 +53,8 @@ SETTINGS = """ledger = "{ledger}"
 broker = "{broker}"
 {timers}
 [providers.acme]
-gateway = "cpsms"
-base_url = "{gateway}/cpsms/v2"
+gateway = "{name}"
+base_url = "{gateway}{prefix}"
 username = "acme"
 secret = "env:ACME_KEY"
 sender = "ACME"
@@ -62,6 +63,7 @@ price = "0.35 DKK"
 timeout = "2s"
 connections = {connections}
 max_recipients = {group}
+{more}
 """
 
 
@@ -89,15 +91,20 @@ class Arena:
         self.configure()
         gateway.set_faults(getlog_interval_s=1)
 
-    def configure(self, *, base_url: str | None = None, timers: str = SHORT) -> None:
-        """Write the settings."""
+    def configure(
+        self, *, base_url: str | None = None, timers: str = SHORT, group: int = GROUP, more: str = ""
+    ) -> None:
+        """Write the settings, for the gateway whose faults are set."""
         text = SETTINGS.format(
             ledger=self.ledger,
             broker=self.broker.url,
             timers=timers,
+            name=self.gateway.name,
             gateway=base_url or self.gateway.url,
+            prefix=PREFIXES[self.gateway.name],
             connections=CONNECTIONS,
-            group=GROUP,
+            group=group,
+            more=more,
         )
         self.place.write("bulksend.toml", text)
 

@@ -18,8 +18,9 @@ _HEAD = """# Fault tests
 
 Written by `make test-faults`, which runs all of them; `make test` runs a selection. Each run starts real
 processes: the simulator, a Redis, SQLite or a Postgres of its own, workers. It sends two campaigns at once,
-one whose requests carry one recipient and one whose requests carry 200, lets the fault befall them, and waits
-until nothing is queued or under way: with nobody's help, except that a person finishes an interrupted import.
+one whose requests carry one recipient and one whose requests carry 200 (with CPSMS; where it is smSend or
+Txty v4, other numbers), lets the fault befall them, and waits until nothing is queued or under way: with
+nobody's help, except that a person finishes an interrupted import.
 Then the ledger is compared with what the simulator counted:
 
 - no number and text was accepted twice; every message is accepted, in the ledger as at the simulator, or

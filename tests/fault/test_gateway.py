@@ -23,7 +23,7 @@ AMBIGUOUS = (
 def left(arena: Arena) -> dict[str, int]:
     """Return how many times each fault has not happened yet."""
     answer = arena.gateway.session.get(f"{arena.gateway.url}/_sandbox/faults", timeout=5)
-    faults: dict[str, int] = answer.json()["cpsms"]
+    faults: dict[str, int] = answer.json()[arena.gateway.name]
     return faults
 
 

@@ -13,10 +13,11 @@ READY = "sandbox listening on "
 
 
 class Sandbox:
-    """A running simulator: its address, its control, and calls to the CPSMS gateway in it."""
+    """A running simulator: its address, the control of one gateway in it, and calls to CPSMS."""
 
     def __init__(self, url: str, *, process: subprocess.Popen[str]) -> None:
         self.url = url
+        self.name = "cpsms"  # the gateway that faults, knobs and counts are of
         self.process = process
         self.session = requests.Session()
         self.session.trust_env = False
@@ -45,13 +46,13 @@ class Sandbox:
         return self.cpsms("POST", "send", json={"to": to, "message": "Hello", "from": "ACME", **fields})
 
     def set_faults(self, **faults: object) -> None:
-        """Set faults of CPSMS."""
-        answer = self.session.post(f"{self.url}/_sandbox/faults", json={"cpsms": faults}, timeout=5)
+        """Set faults and knobs of the gateway."""
+        answer = self.session.post(f"{self.url}/_sandbox/faults", json={self.name: faults}, timeout=5)
         answer.raise_for_status()
 
     def stats(self) -> dict[str, Any]:
-        """Return the counts of CPSMS."""
-        stats: dict[str, Any] = self.session.get(f"{self.url}/_sandbox/stats", timeout=5).json()["cpsms"]
+        """Return the counts of the gateway."""
+        stats: dict[str, Any] = self.session.get(f"{self.url}/_sandbox/stats", timeout=5).json()[self.name]
         return stats
 
     def accepted(self) -> list[dict[str, Any]]:
