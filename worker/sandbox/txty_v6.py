@@ -3,7 +3,6 @@
 Source: the vendor's documentation of 2021-10-14; what no document says is a knob.
 """
 
-import base64
 import re
 import time
 import uuid
@@ -16,6 +15,7 @@ from pydantic import Field
 from starlette.responses import Response
 
 from worker.sandbox import txty
+from worker.sandbox.basic import basic_login
 from worker.sandbox.credit import Credit
 from worker.sandbox.endings import fate_of
 from worker.sandbox.gateway import REFUSED_USER, Call, Gateway, JsonReply, RefusalError
@@ -106,7 +106,7 @@ class TxtyV6(Gateway):
     def _user(self, call: Call, *, given: Mapping[str, str]) -> str:
         user, secret = given.get("username", ""), given.get("token", "")
         if self.knobs.login == "basic" or not ((user and secret) or self.knobs.login == "query"):
-            user, secret = _basic(call.headers.get("authorization", ""))
+            user, secret = basic_login(call.headers.get("authorization", ""))
         if not user or not secret or user == REFUSED_USER:
             raise TxtyError("BAD_REQUEST", "authentication is missing or invalid", status=401)
         return user
@@ -190,12 +190,3 @@ def _scheduled(value: str, *, knobs: TxtyV6Knobs) -> str:
     if knobs.refuse_past and at_s < time.time():
         raise TxtyError("SCHEDULED_INVALID", "the time has passed")
     return written
-
-
-def _basic(authorization: str) -> tuple[str, str]:
-    scheme, _, encoded = authorization.partition(" ")
-    try:
-        user, _, secret = base64.b64decode(encoded, validate=True).decode().partition(":")
-    except ValueError:  # of base64, or of UTF-8
-        return "", ""
-    return (user, secret) if scheme.lower() == "basic" else ("", "")

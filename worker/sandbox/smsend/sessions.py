@@ -1,6 +1,5 @@
 """Logins of the smSend family: credentials in, a user key and a session key or an access token out."""
 
-import base64
 import hashlib
 import secrets
 import time
@@ -8,6 +7,7 @@ from urllib.parse import parse_qs
 
 from starlette.datastructures import Headers
 
+from worker.sandbox.basic import basic_login
 from worker.sandbox.gateway import REFUSED_USER, Call, RefusalError
 from worker.sandbox.smsend.knobs import SmsendKnobs
 
@@ -22,21 +22,12 @@ def user_name(call: Call, *, knobs: SmsendKnobs) -> str:
     if "username" in query or "password" in query:
         user, secret = query.get("username", [""])[0], query.get("password", [""])[0]
     else:
-        user, secret = _basic(call.headers.get("authorization", ""))
+        user, secret = basic_login(call.headers.get("authorization", ""))
     if not user and not secret:
         raise RefusalError(400, "username and password are missing", messages=0)
     if not user or not secret or user == REFUSED_USER:
         raise RefusalError(knobs.login_error, "Credentials are incorrect", messages=0)
     return user
-
-
-def _basic(authorization: str) -> tuple[str, str]:
-    scheme, _, encoded = authorization.partition(" ")
-    try:
-        user, _, secret = base64.b64decode(encoded, validate=True).decode().partition(":")
-    except ValueError:  # of base64, or of UTF-8
-        return "", ""
-    return (user, secret) if scheme.lower() == "basic" else ("", "")
 
 
 class Sessions:
