@@ -1,28 +1,40 @@
 """How fast the simulator answers: its requests per second beside a bare handler on the same server.
 
-One client keeps a few connections busy, without a library; both servers are asked in turns, the same request
+A second handler beside it is what one would write: a route of Starlette that returns a `JSONResponse`.
+
+One client keeps a few connections busy, without a library; all servers are asked in turns, the same requests
 of one recipient. The processor time that a server needs for a request is told as well: it is less noisy.
 """
 
 from __future__ import annotations
 
 import contextlib
+import itertools
+import json
 import os
 import selectors
 import socket
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from starlette.types import Receive, Scope, Send
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tests.bench.processes import running
-from tests.bench.sandbox_requests import REQUESTS
+from tests.bench.sandbox_requests import requests_of
 from worker.roles import die_with_parent
 from worker.sandbox.app import GATEWAYS
 from worker.sandbox.server import serve
 
+SIMULATOR = ("worker.sandbox", "--port", "0")
+BARE = ("tests.bench.sandbox_speed", "bare")
+ROUTE = ("tests.bench.sandbox_speed", "route")
 READY = "sandbox listening on http://127.0.0.1:"
 LEAST = 0.5
 CONNECTIONS = 8
@@ -40,16 +52,22 @@ class Speed:
 
 @dataclass(frozen=True, kw_only=True)
 class Beside:
-    """A simulated gateway beside the bare handler."""
+    """A simulated gateway beside the bare handler and the route."""
 
     gateway: str
     simulated: Speed
     bare: Speed
+    route: Speed
 
     @property
     def share(self) -> float:
         """What the simulator reaches of the bare handler."""
         return self.simulated.per_second / self.bare.per_second
+
+    @property
+    def share_of_route(self) -> float:
+        """What the simulator reaches of the route."""
+        return self.simulated.per_second / self.route.per_second
 
     @property
     def is_good(self) -> bool:
@@ -58,15 +76,20 @@ class Beside:
 
 
 def compare(*, seconds: float) -> Iterator[Beside]:
-    """Measure each gateway for so long, both servers in turns."""
+    """Measure each gateway for so long, all servers in turns."""
     for gateway in GATEWAYS:
-        with _served(is_bare=False) as simulator, _served(is_bare=True) as bare:
-            request = REQUESTS[gateway.name](simulator.port)
-            speeds: dict[_Server, list[Speed]] = {simulator: [], bare: []}
+        with _served(SIMULATOR) as simulator, _served(BARE) as bare, _served(ROUTE) as route:
+            requests = requests_of(gateway.name, port=simulator.port)
+            speeds: dict[_Server, list[Speed]] = {simulator: [], bare: [], route: []}
             for _ in range(ROUNDS):
                 for server, found in speeds.items():
-                    found.append(_speed(server, request, seconds=seconds / ROUNDS / 2))
-        yield Beside(gateway=gateway.name, simulated=_best(speeds[simulator]), bare=_best(speeds[bare]))
+                    found.append(_speed(server, requests, seconds=seconds / ROUNDS / len(speeds)))
+        yield Beside(
+            gateway=gateway.name,
+            simulated=_best(speeds[simulator]),
+            bare=_best(speeds[bare]),
+            route=_best(speeds[route]),
+        )
 
 
 def _best(speeds: list[Speed]) -> Speed:
@@ -94,8 +117,7 @@ class _Server:
 
 
 @contextlib.contextmanager
-def _served(*, is_bare: bool) -> Iterator[_Server]:
-    command = ["tests.bench.sandbox_speed"] if is_bare else ["worker.sandbox", "--port", "0"]
+def _served(command: tuple[str, ...]) -> Iterator[_Server]:
     with running("-m", *command) as process:
         assert process.stdout is not None
         ready = process.stdout.readline()
@@ -103,20 +125,21 @@ def _served(*, is_bare: bool) -> Iterator[_Server]:
         yield _Server(port=int(ready.removeprefix(READY)), pid=process.pid)
 
 
-def _speed(server: _Server, request: bytes, *, seconds: float) -> Speed:
+def _speed(server: _Server, requests: Sequence[bytes], *, seconds: float) -> Speed:
     """Ask over and over on each connection, one answer after the other."""
+    coming = itertools.cycle(requests)
     with contextlib.ExitStack() as stack:
         selector = stack.enter_context(selectors.DefaultSelector())
         for _ in range(CONNECTIONS):
             client = stack.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=5))
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             selector.register(client, selectors.EVENT_READ, client)
-            client.sendall(request)
+            client.sendall(next(coming))
         began_s, began_cpu_s, answers = time.monotonic(), server.cpu_s(), 0
         while time.monotonic() < began_s + seconds:
             for key, _ in selector.select():
                 _check(key.data)
-                key.data.sendall(request)
+                key.data.sendall(next(coming))
                 answers += 1
         took_s = time.monotonic() - began_s
     return Speed(per_second=answers / took_s, cpu_us=1e6 * (server.cpu_s() - began_cpu_s) / answers)
@@ -133,9 +156,10 @@ def _check(client: socket.socket) -> None:
         body += client.recv(1 << 16)
 
 
-# --- the bare handler
+# --- the handlers beside it
 
-_ANSWER = b'{"success":[{"to":"4520304050","cost":1,"smsAmount":1}]}'
+_CONTENT = {"success": [{"to": "4520304050", "cost": 1, "smsAmount": 1}]}
+_ANSWER = json.dumps(_CONTENT).encode()
 _HEADERS = [(b"content-type", b"application/json"), (b"content-length", str(len(_ANSWER)).encode())]
 
 
@@ -147,6 +171,17 @@ async def bare(_scope: Scope, receive: Receive, send: Send) -> None:
     await send({"type": "http.response.body", "body": _ANSWER})
 
 
+async def route(request: Request) -> JSONResponse:
+    """Do the same as one would write it."""
+    await request.body()
+    return JSONResponse(_CONTENT)
+
+
+HANDLERS: dict[str, ASGIApp] = {
+    "bare": bare,
+    "route": Starlette(routes=[Route("/{path:path}", route, methods=["GET", "POST"])]),
+}
+
 if __name__ == "__main__":
     die_with_parent()
-    serve(bare, host="127.0.0.1", port=0)
+    serve(HANDLERS[sys.argv[1]], host="127.0.0.1", port=0)

@@ -116,8 +116,11 @@ def beside(found: Sequence[Beside], *, about: str) -> list[str]:
         "requests/s",
         "bare handler",
         "share",
+        "route",
+        "share",
         "processor time (µs)",
         "bare handler",
+        "route",
         "verdict",
     )
     rows = (
@@ -126,8 +129,11 @@ def beside(found: Sequence[Beside], *, about: str) -> list[str]:
             f"{each.simulated.per_second:.0f}",
             f"{each.bare.per_second:.0f}",
             f"{each.share:.0%}",
+            f"{each.route.per_second:.0f}",
+            f"{each.share_of_route:.0%}",
             f"{each.simulated.cpu_us:.0f}",
             f"{each.bare.cpu_us:.0f}",
+            f"{each.route.cpu_us:.0f}",
             "good" if each.is_good else "NOT GOOD",
         )
         for each in found
