@@ -85,6 +85,7 @@ def test_settings_are_told_in_words_or_digits(txty: TxtyV6, value: str, *, shown
         ({"msisdn": "+4520304050"}, "MSISDN_ALPHA"),
         ({"msisdn": "1" * 16}, "MSISDN_LONG"),
         ({"msisdn": "0"}, "MSISDN_INVALID"),
+        ({"msisdn": "0452030405"}, "MSISDN_INVALID"),  # a zero before what would be a number
         ({"msisdn": "45123"}, "MSISDN_INVALID"),
         ({"msisdn": "4599990001"}, "MSISDN_INVALID"),
         ({"msisdn": "4599990003"}, "CANNOT_AFFORD"),

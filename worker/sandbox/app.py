@@ -3,6 +3,9 @@
 It finds the gateway itself, since a router with its middleware would take longer than the gateway.
 """
 
+import functools
+from collections.abc import Awaitable
+
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.routing import Mount
@@ -15,7 +18,7 @@ from worker.sandbox.gateway import Gateway
 from worker.sandbox.smsend.gateway import Smsend
 from worker.sandbox.textmarketer.gateway import Textmarketer
 from worker.sandbox.txty_v4.gateway import TxtyV4
-from worker.sandbox.txty_v6 import TxtyV6
+from worker.sandbox.txty_v6.gateway import TxtyV6
 
 GATEWAYS: tuple[type[Gateway], ...] = (Cpsms, Smsend, Textmarketer, TxtyV6, TxtyV4)
 CONTROL = "/_sandbox"
@@ -32,13 +35,14 @@ def make_app() -> ASGIApp:
 class _Places:
     def __init__(self, apps: dict[bytes, ASGIApp]) -> None:
         self._apps = apps
+        self._at = functools.lru_cache(maxsize=256)(self._find)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        path: bytes = scope["raw_path"]
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        return self._at(scope["raw_path"])(scope, receive, send)
+
+    def _find(self, path: bytes) -> ASGIApp:
         for prefix, app in self._apps.items():
             if path.startswith(prefix) and path[len(prefix) :][:1] in b"/":  # of a slash, or the end
-                await app(scope, receive, send)
-                return
+                return app
         places = ", ".join(prefix.decode() for prefix in self._apps)
-        answer = JSONResponse({"error": f"there is nothing here; the places are {places}"}, status_code=404)
-        await answer(scope, receive, send)
+        return JSONResponse({"error": f"there is nothing here; the places are {places}"}, status_code=404)

@@ -1,13 +1,13 @@
 """What one gateway accepted, kept as the JSON lines in which it is shown, and what it counted."""
 
-import time
 import zlib
 from collections.abc import Iterator
 from itertools import chain
-from json.encoder import encode_basestring_ascii as _string
 from typing import Any
 
-_CHUNK_BYTES = 1 << 16
+from worker.sandbox.wire import now, quoted
+
+_CHUNK_LINES = 512
 _FAST = 1  # the level of zlib: some microseconds a message
 
 
@@ -24,9 +24,9 @@ class Book:
         self.counts |= dict.fromkeys(("refused", "violations", "cancelled", "at_once", "at_once_most"), 0)
         self.duplicates = {"reference": 0, "text": 0}
         self.receipts = {"pushed": 0, "failed": 0, "ignored": 0}
-        self._name = f'"gateway": {_string(gateway)}, '
+        self._name = f'"gateway": {quoted(gateway)}, '
         self._full: list[bytes] = []
-        self._tail = bytearray()
+        self._tail: list[str] = []
         self._references: set[int] = set()
         self._texts: set[int] = set()
 
@@ -36,24 +36,31 @@ class Book:
         Returns:
             its place among the `lines`, from 0.
         """
-        self._tail += (
-            f'{{"time": {time.time()!r}, {self._name}"msisdn": {_string(msisdn)}, "text": {_string(text)}, '
-            f'"sender": {_string(sender)}, "reference": {_string(reference)}, "parts": {parts}}}\n'
-        ).encode("ascii")
-        if len(self._tail) >= _CHUNK_BYTES:
-            self._full.append(zlib.compress(self._tail, level=_FAST))
+        self._tail.append(
+            f'{{"time": {now()}, {self._name}"msisdn": "{msisdn}", "text": {quoted(text)}, '
+            f'"sender": {quoted(sender)}, "reference": {quoted(reference)}, "parts": {parts}}}\n'
+        )
+        if len(self._tail) >= _CHUNK_LINES:
+            self._full.append(zlib.compress(self._written_tail(), level=_FAST))
             self._tail.clear()
-        self.counts["accepted"] += 1
-        self.counts["parts"] += parts
-        self._count_duplicate(msisdn, text=text, reference=reference)
-        return self.counts["accepted"] - 1
-
-    def _count_duplicate(self, msisdn: str, *, text: str, reference: str) -> None:
+        counts = self.counts
         if reference:
-            self.duplicates["reference"] += _seen(self._references, key=hash((msisdn, reference)))
-        again = _seen(self._texts, key=hash((msisdn, text)))
-        self.duplicates["text"] += again
-        self.counts["unique"] += not again
+            key = hash((msisdn, reference))
+            if key in self._references:
+                self.duplicates["reference"] += 1
+            self._references.add(key)
+        key = hash((msisdn, text))
+        if key in self._texts:
+            self.duplicates["text"] += 1
+        else:
+            self._texts.add(key)
+            counts["unique"] += 1
+        counts["parts"] += parts
+        counts["accepted"] += 1
+        return counts["accepted"] - 1
+
+    def _written_tail(self) -> bytes:
+        return "".join(self._tail).encode("ascii")
 
     def stats(self) -> dict[str, Any]:
         """Return the counts as `GET /_sandbox/stats` shows them."""
@@ -61,14 +68,8 @@ class Book:
 
     def chunks(self) -> Iterator[bytes]:
         """Give what is accepted by now as JSON lines, many at a time; another thread may walk them."""
-        return chain(map(zlib.decompress, list(self._full)), [bytes(self._tail)])
+        return chain(map(zlib.decompress, list(self._full)), [self._written_tail()])
 
     def lines(self) -> Iterator[bytes]:
         """Give the same one by one, oldest first."""
         return (line for chunk in self.chunks() for line in chunk.splitlines())
-
-
-def _seen(keys: set[int], *, key: int) -> bool:
-    before = len(keys)
-    keys.add(key)
-    return len(keys) == before

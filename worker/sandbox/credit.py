@@ -19,7 +19,7 @@ class Credit:
         if knobs.out_of_credit:
             return 0.0
         has = knobs.credits.get(user, math.inf if knobs.credit is None else knobs.credit)
-        return max(0.0, has - self.spent(user))
+        return has if has == math.inf else max(0.0, has - self.spent(user))
 
     def spent(self, user: str) -> float:
         """Return what the account spent by now."""

@@ -20,7 +20,7 @@ Refusal = Literal["number", "stopped", "credit"]
 
 MARK = "999900"
 _RANKS: list[State] = ["buffered", "abandoned", "failed", "delivered"]
-_DIGITS = 2
+_ENDING = len(MARK) + 2
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,9 +76,9 @@ FATES: Mapping[str, Fate] = {
 
 def fate_of(msisdn: str) -> Fate | None:
     """Return what the number chooses, nothing for an ordinary one."""
-    if msisdn[-len(MARK) - _DIGITS : -_DIGITS] != MARK:
+    if MARK not in msisdn or msisdn[-_ENDING:-2] != MARK:
         return None
-    return FATES.get(msisdn[-_DIGITS:])
+    return FATES.get(msisdn[-2:])
 
 
 def refusal_of(msisdn: str, *, knobs: Knobs) -> Refusal | None:

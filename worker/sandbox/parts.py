@@ -20,6 +20,11 @@ def only_gsm(text: str) -> str:
     return text if _SHORT_GSM.fullmatch(text) else _NOT_GSM.sub("", text)
 
 
+def is_short(text: str) -> bool:
+    """Say whether it is one part of GSM characters beyond doubt; if not, it may still be."""
+    return _SHORT_GSM.fullmatch(text) is not None
+
+
 def count_parts(text: str, *, is_unicode: bool) -> int:
     """Count the parts of a text sent as 16-bit units, or as GSM septets (then GSM only, not empty)."""
     if (_SHORT_UNICODE if is_unicode else _SHORT_GSM).fullmatch(text):

@@ -1,5 +1,6 @@
 """The process: one bound socket, uvicorn on it, a line when ready, a clean stop."""
 
+import gc
 import logging
 import signal
 import socket
@@ -23,6 +24,7 @@ def serve(app: ASGIApp, *, host: str, port: int) -> None:
     config = uvicorn.Config(
         app,
         http=_Protocol,
+        interface="asgi3",  # it cannot be told from a plain function that returns a coroutine
         ws="none",
         loop="asyncio",
         lifespan="off",
@@ -36,6 +38,8 @@ def serve(app: ASGIApp, *, host: str, port: int) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _stop)  # uvicorn raises the signal once more when it has stopped
     with bound(host, port=port) as listener:
+        gc.collect()
+        gc.freeze()  # modules and models live as long as the process; looking through them would stop it
         click.echo(f"sandbox listening on http://{host}:{listener.getsockname()[1]}")
         server.run(sockets=[listener])
 

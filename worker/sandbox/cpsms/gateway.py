@@ -6,24 +6,24 @@ Source: the vendor's documentation of 2016 and the shapes of later clients; what
 import asyncio
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import partial
 from itertools import accumulate
 from typing import Any, ClassVar
 
 from starlette.responses import Response
 
-from worker.sandbox.cpsms.contacts import CALLS as CONTACT_CALLS
 from worker.sandbox.cpsms.contacts import Contacts
 from worker.sandbox.cpsms.knobs import CpsmsKnobs, points
 from worker.sandbox.cpsms.log import log
+from worker.sandbox.cpsms.paths import is_known, names_of
 from worker.sandbox.cpsms.replies import credit, item, refusal_reply, send_reply
 from worker.sandbox.cpsms.request import (
     NO_CREDIT,
     Submission,
+    listed,
     number_fault,
     parameters,
-    recipients,
     submission,
     user_name,
 )
@@ -36,17 +36,6 @@ from worker.sandbox.scheduled import Scheduled, Waiting
 
 _CANCEL_AHEAD_S = 600
 _SENDS = frozenset({"send", "sendgroup", "simplesend"})
-# Calls that read their parameters from the path, in this order, when there is no JSON.
-_PATHS: Mapping[tuple[str, str], tuple[str, ...]] = {
-    ("POST", "send"): (),
-    ("POST", "sendgroup"): (),
-    ("GET", "simplesend"): ("to", "message", "from"),
-    ("GET", "creditvalue"): (),
-    ("POST", "creditvalue"): (),  # so in the vendor's example for the shell
-    ("GET", "getlog"): ("fromDate", "toDate", "to"),
-    ("DELETE", "deletesms"): ("reference",),
-    **CONTACT_CALLS,
-}
 
 
 class Cpsms(Gateway):
@@ -73,20 +62,28 @@ class Cpsms(Gateway):
 
     def sends(self, call: Call) -> bool:
         """Say whether the call is one of the three that send."""
-        return call.path[0] in _SENDS and (call.method, call.path[0]) in _PATHS
+        return call.path[0] in _SENDS and is_known(call)
 
     def messages(self, call: Call) -> int:
         """Count the numbers that the call names, good or bad."""
         try:
-            return len(recipients(self._given(call)))
+            return len(listed(self._given(call)))
         except RefusalError:
             return 0
 
-    async def answer(self, call: Call) -> Response:
-        """Do what the call asks."""
+    def send(self, call: Call) -> Response:
+        """Send what the call asks."""
         try:
-            user = user_name(call.headers.get("authorization", ""))
-            return await self._do(call.path[0], user=user, given=self._given(call))
+            user, given = self._entered(call)
+            return self._send(user, given=given)
+        except RefusalError as error:
+            return self.refusal(error)
+
+    async def answer(self, call: Call) -> Response:
+        """Do what any other call asks."""
+        try:
+            user, given = self._entered(call)
+            return await self._do(call.path[0], user=user, given=given)
         except RefusalError as error:
             return self.refusal(error)
 
@@ -95,11 +92,14 @@ class Cpsms(Gateway):
         self.book.counts["refused"] += error.messages
         return refusal_reply(error, knobs=self.knobs)
 
-    async def _do(self, name: str, *, user: str, given: dict[str, Any]) -> Response:
+    def _entered(self, call: Call) -> tuple[str, dict[str, Any]]:
+        """Return the user name and the parameters."""
+        user, given = user_name(call.header(b"authorization") or ""), self._given(call)
         if self.knobs.refuse_ip:
             raise RefusalError(403, "the address is not allowed")
-        if name in _SENDS:
-            return self._send(user, given=given)
+        return user, given
+
+    async def _do(self, name: str, *, user: str, given: dict[str, Any]) -> Response:
         if name == "creditvalue":
             left = self._credit.left(user, knobs=self.knobs)
             return JsonReply({"credit": credit(left, knobs=self.knobs)})
@@ -111,12 +111,13 @@ class Cpsms(Gateway):
 
     def _given(self, call: Call) -> dict[str, Any]:
         """Return the parameters, with the numbers of the group where one is named."""
-        if not call.notes:
-            given = parameters(call, names=_path_names(call))
+        given: dict[str, Any] | None = call.notes
+        if given is None:
+            given = parameters(call, names=names_of(call))
             if "to_group" in given:
                 given["to"] = self._contacts.numbers(given["to_group"])
-            call.notes.update(given)
-        return call.notes
+            call.notes = given
+        return given
 
     # --- send
 
@@ -134,7 +135,8 @@ class Cpsms(Gateway):
         if paid:
             self.keep_rate(user, messages=len(paid), parts=len(paid) * asked.parts)
         accepted = [self._accept(number, user=user, asked=asked) for number in paid]
-        refused += [(number, NO_CREDIT) for number in good[len(paid) :]]
+        if len(paid) < len(good):
+            refused += [(number, NO_CREDIT) for number in good[len(paid) :]]
         self.book.counts["refused"] += len(refused)
         return send_reply(accepted, refused=refused, knobs=self.knobs)
 
@@ -164,7 +166,7 @@ class Cpsms(Gateway):
         )
         cost = points(number, parts=asked.parts)
         self._credit.take(user, cost)
-        if asked.send_at_s > time.time():
+        if asked.send_at_s and asked.send_at_s > time.time():
             waiting = Waiting(place=place, leaves_at_s=asked.send_at_s, cost=cost)
             self._scheduled.add((user, asked.reference), waiting=waiting)
         if asked.dlr_url:
@@ -199,10 +201,10 @@ class Cpsms(Gateway):
         rows = log(given, book=self.book, scheduled=self._scheduled, knobs=knobs)
         self._logged_at_s[user] = now_s
         # Row by row in a thread: a long log must not stop the sends.
-        listed = await asyncio.to_thread(_listed, rows)
-        if listed == b"[]" and knobs.getlog_nothing == 409:  # noqa: PLR2004 - the HTTP status
+        shown = await asyncio.to_thread(_shown, rows)
+        if shown == b"[]" and knobs.getlog_nothing == 409:  # noqa: PLR2004 - the HTTP status
             raise RefusalError(409, "there is nothing to show", messages=0)
-        return Response(listed, media_type="application/json")
+        return Response(shown, media_type="application/json")
 
     def _delete(self, user: str, *, reference: str) -> Response:
         if not reference:
@@ -216,13 +218,5 @@ class Cpsms(Gateway):
         return JsonReply({name: f"SMS with reference {reference} deleted"})
 
 
-def _path_names(call: Call) -> tuple[str, ...]:
-    names = _PATHS.get((call.method, call.path[0]))
-    if names is None:
-        raise RefusalError(404, "the method is unknown")
-    # getlog/<to> has one segment, and then it is the last of its names
-    return names[-1:] if call.path[0] == "getlog" and len(call.path) == 2 else names  # noqa: PLR2004 - two segments
-
-
-def _listed(rows: Iterator[bytes]) -> bytes:
+def _shown(rows: Iterator[bytes]) -> bytes:
     return b"[" + b",".join(rows) + b"]"

@@ -12,24 +12,25 @@ from urllib.parse import parse_qsl
 from worker.sandbox.cpsms.knobs import CpsmsKnobs
 from worker.sandbox.endings import Refusal, refusal_of
 from worker.sandbox.gateway import REFUSED_USER, Call, RefusalError
-from worker.sandbox.parts import count_parts, only_gsm
+from worker.sandbox.parts import count_parts, is_short, only_gsm
+from worker.sandbox.wire import decoded
 
-_decode = json.JSONDecoder().decode  # json.loads would guess the encoding of each body
 _MAX_PARTS = 10
 _MAX_REFERENCE = 32
 _SENDER = re.compile(r"\+?[0-9]{1,15}|[0-9A-Za-z .&_-]{1,11}")
 _OLD_SENDER = re.compile(r"\+?[0-9]{1,20}|[0-9A-Za-z .&_-]{1,11}")  # as documented in 2016
 _NUMBER = re.compile(r"[1-9][0-9]{0,14}")
+# Those of the countries whose plans know few lengths (as the ITU lists them), and those of all others.
+_FITTING = re.compile(
+    "1[0-9]{10}|3[34][0-9]{9}|44[0-9]{9,10}|4[57][0-9]{8}|46[0-9]{7,10}|(?!1|3[34]|4[4-7])[1-9][0-9]{6,14}"
+)
 NO_CREDIT = (402, "not enough points")
 _REFUSALS: Mapping[Refusal, tuple[int, str]] = {
     "number": (400, "the number is refused"),
     "stopped": (400, "the number has opted out"),  # CPSMS documents no stop list
     "credit": NO_CREDIT,
 }
-_SHORTEST = 7  # digits, for all other countries
 _MAX_TIME_DIGITS = 11  # a time with more is in other units than seconds
-# Lengths after the country code, where a plan knows few of them (the national plans listed by the ITU).
-_LENGTHS = {"1": {10}, "33": {9}, "34": {9}, "44": {9, 10}, "45": {8}, "46": {7, 8, 9, 10}, "47": {8}}
 
 
 @dataclass(kw_only=True, slots=True, eq=False)  # as quick to make as a `Call`
@@ -72,14 +73,16 @@ def parameters(call: Call, *, names: tuple[str, ...]) -> dict[str, Any]:
         given = _json(call.body)
     else:
         given = dict(zip(names, call.path[1:], strict=False)) | dict(parse_qsl(call.query))
-    return {name: value for name, value in given.items() if value not in ("", None)}
+    if "" in given.values() or None in given.values():
+        return {name: value for name, value in given.items() if value not in ("", None)}
+    return given
 
 
 def _json(body: bytes) -> dict[str, Any]:
     try:
         given = json.loads(body.decode("latin-1")) if b"8859" in body else {}
         if str(given.get("encoding", "")).upper() != "ISO-8859-1":
-            given = _decode(body.decode())
+            given = decoded(body.decode())
     except (ValueError, AttributeError, RecursionError):
         given = None
     if not isinstance(given, dict):
@@ -93,7 +96,7 @@ def submission(given: dict[str, Any], *, knobs: CpsmsKnobs) -> Submission:
     Raises:
         RefusalError: a parameter is missing or beyond its limit.
     """
-    numbers = recipients(given)
+    numbers = [str(number).removeprefix("+") for number in listed(given)]
     if not numbers and "to_group" in given:
         raise RefusalError(409, "the group is empty", messages=0)
     if not numbers:
@@ -104,18 +107,16 @@ def submission(given: dict[str, Any], *, knobs: CpsmsKnobs) -> Submission:
         raise RefusalError(error.status, error.text, messages=len(numbers)) from None
 
 
-def recipients(given: dict[str, Any]) -> list[str]:
-    """Return the numbers of the parameters as they are, without the plus."""
+def listed(given: dict[str, Any]) -> list[Any]:
+    """Return the numbers of the parameters as they are."""
     to = given.get("to", [])
-    return [str(number).removeprefix("+") for number in (to if isinstance(to, list) else [to])]
+    return to if isinstance(to, list) else [to]
 
 
 def _checked(given: dict[str, Any], *, numbers: list[str], knobs: CpsmsKnobs) -> Submission:
     if len(numbers) > knobs.max_recipients:
         raise RefusalError(400, "there are too many recipients")
-    is_unicode = str(given.get("format", "GSM")).upper() == "UNICODE"
-    text = str(given.get("message", ""))
-    text = text if is_unicode else only_gsm(text)
+    text, parts = _text(given)
     sender = str(given.get("from", knobs.default_sender))
     reference = str(given.get("reference", ""))
     if not text or not sender:
@@ -124,7 +125,6 @@ def _checked(given: dict[str, Any], *, numbers: list[str], knobs: CpsmsKnobs) ->
         raise RefusalError(406, "the sender has characters or a length that are not allowed")
     if len(reference) > _MAX_REFERENCE:
         raise RefusalError(400, "the reference is too long")
-    parts = count_parts(text, is_unicode=is_unicode)
     if parts > _MAX_PARTS:
         raise RefusalError(400, "the message is too long")
     return Submission(
@@ -134,8 +134,19 @@ def _checked(given: dict[str, Any], *, numbers: list[str], knobs: CpsmsKnobs) ->
         reference=reference,
         parts=parts,
         dlr_url=str(given.get("dlr_url", "")),
-        send_at_s=unix_seconds(given.get("timestamp", 0)),
+        send_at_s=unix_seconds(given["timestamp"]) if "timestamp" in given else 0,
     )
+
+
+def _text(given: dict[str, Any]) -> tuple[str, int]:
+    """Return the text that arrives, and its parts; an empty one has none."""
+    text = str(given.get("message", ""))
+    is_unicode = "format" in given and str(given["format"]).upper() == "UNICODE"
+    if not is_unicode:
+        if is_short(text):
+            return text, 1
+        text = only_gsm(text)
+    return text, count_parts(text, is_unicode=is_unicode) if text else 0
 
 
 def unix_seconds(value: object) -> int:
@@ -152,16 +163,8 @@ def unix_seconds(value: object) -> int:
 
 def number_fault(number: str, *, knobs: CpsmsKnobs) -> tuple[int, str] | None:
     """Return with which code and text the number (without plus) is refused; nothing: it is not."""
-    if not _NUMBER.fullmatch(number):
-        return 400, "the number is not valid"
-    if not _fits_country(number):
-        return 400, "number length does not fit the country"
+    if not _FITTING.fullmatch(number):
+        is_number = _NUMBER.fullmatch(number)
+        return 400, "number length does not fit the country" if is_number else "the number is not valid"
     refusal = refusal_of(number, knobs=knobs)
     return _REFUSALS[refusal] if refusal else None
-
-
-def _fits_country(number: str) -> bool:
-    for country in (number[:1], number[:2]):
-        if country in _LENGTHS:
-            return len(number) - len(country) in _LENGTHS[country]
-    return len(number) >= _SHORTEST

@@ -24,7 +24,7 @@ from worker.sandbox.smsend.request import Asked, asked, given_by, rows_of
 from worker.sandbox.smsend.sessions import Sessions, user_name
 from worker.sandbox.smsend.time import written, zone_of
 
-_SENDS = frozenset({"sms", "paramsms", "smstogroups"})
+_SENDS = frozenset({("sms",), ("paramsms",), ("smstogroups",)})
 _HISTORY_SIZE = 10
 
 
@@ -52,22 +52,29 @@ class Smsend(Gateway):
 
     def sends(self, call: Call) -> bool:
         """Say whether the call is one of the three that send."""
-        return call.method == "POST" and len(call.path) == 1 and call.path[0] in _SENDS
+        return call.method == "POST" and call.path in _SENDS
 
     def messages(self, call: Call) -> int:
         """Count the recipients that the call names, good or bad."""
         try:
-            return len(self._rows(call))
+            return len(self._read(call)[1])
         except RefusalError:
             return 0
 
+    def send(self, call: Call) -> Response:
+        """Send what the call asks."""
+        try:
+            user = self._sessions.user(call, session_s=self.knobs.session_s)
+            return self._send(call, user=user)
+        except RefusalError as error:
+            return self.refusal(error)
+
     async def answer(self, call: Call) -> Response:
-        """Do what the call asks."""
+        """Do what any other call asks."""
         try:
             if call.method == "GET" and call.path in {("login",), ("token",), ("checksession",)}:
                 return self._enter(call)
-            user = self._sessions.user(call.headers, session_s=self.knobs.session_s)
-            return self._send(call, user=user) if self.sends(call) else self._do(call, user=user)
+            return self._do(call, user=self._sessions.user(call, session_s=self.knobs.session_s))
         except RefusalError as error:
             return self.refusal(error)
 
@@ -84,52 +91,52 @@ class Smsend(Gateway):
         return PlainTextResponse(begin(user))
 
     def _check_session(self, call: Call) -> Response:
-        if "user_key" not in call.headers:
+        if call.header(b"user_key") is None:
             raise RefusalError(404, "user_key, Session_key or Access_token are not provided", messages=0)
         try:
-            self._sessions.user(call.headers, session_s=self.knobs.session_s, renews=False)
+            self._sessions.user(call, session_s=self.knobs.session_s, renews=False)
         except RefusalError:
             return PlainTextResponse("false")
         return PlainTextResponse("true")
 
     # --- send
 
-    def _rows(self, call: Call) -> list[dict[str, Any]]:
-        """Return the recipients of a call that sends, with what else it says in its notes."""
-        if not call.notes:
+    def _read(self, call: Call) -> tuple[dict[str, Any], list[Any]]:
+        """Return the fields of a call that sends, and its recipients."""
+        read: tuple[dict[str, Any], list[Any]] | None = call.notes
+        if read is None:
             given = given_by(call.body)
             if call.path[0] == "smstogroups":
                 given["recipient"] = self._contacts.numbers(given.get("recipient"))
-            is_parametric = call.path[0] == "paramsms"
-            rows = rows_of(given, is_parametric=is_parametric, knobs=self.knobs)
-            call.notes.update(given=given, rows=rows, is_parametric=is_parametric)
-        rows = call.notes["rows"]
-        return rows if isinstance(rows, list) else []
+            rows = rows_of(given, is_parametric=call.path[0] == "paramsms", knobs=self.knobs)
+            read = call.notes = given, rows
+        return read
 
     def _send(self, call: Call, *, user: str) -> Response:
-        rows = self._rows(call)
-        wanted = asked(**call.notes, knobs=self.knobs)
-        n_parts = sum(message.parts for message in wanted.messages)
+        given, rows = self._read(call)
+        try:
+            wanted = asked(given, rows=rows, is_parametric=call.path[0] == "paramsms", knobs=self.knobs)
+        except RefusalError as error:
+            raise RefusalError(error.status, error.text, messages=len(rows)) from None
+        n_parts = sum([parts for _text, parts in wanted.texts])
         if self.knobs.duplicate_order == "refuse" and self._orders.has(user, wanted.order_id):
             raise RefusalError(400, "the order_id is already in use", messages=len(rows))
         if n_parts > self._credit.left(user, knobs=self.knobs):
             raise RefusalError(400, "not enough credit", messages=len(rows))
-        self.keep_rate(user, messages=len(wanted.messages), parts=n_parts)
-        self.book.counts["refused"] += len(rows) - len(wanted.messages)
-        order = self._accept(wanted, user=user, n_parts=n_parts)
-        if not all(fate.is_named for fate in filter(None, map(fate_of, order.numbers))):
-            raise RefusalError(500, "server fault, try later", messages=0)  # it answers for all or for none
-        left = self._credit.left(user, knobs=self.knobs)
-        return send_reply(call.path[0], wanted=wanted, left=left, knobs=self.knobs)
+        self.keep_rate(user, messages=len(wanted.numbers), parts=n_parts)
+        self.book.counts["refused"] += len(rows) - len(wanted.numbers)
+        self._accept(wanted, user=user, n_parts=n_parts)
+        for msisdn in wanted.numbers:
+            fate = fate_of(msisdn)
+            if fate and not fate.is_named:  # it answers for all or for none
+                raise RefusalError(500, "server fault, try later", messages=0)
+        left = self._credit.left(user, knobs=self.knobs) if wanted.returns_remaining else 0.0
+        return send_reply(call.path[0], wanted=wanted, parts=n_parts, left=left, knobs=self.knobs)
 
-    def _accept(self, wanted: Asked, *, user: str, n_parts: int) -> Order:
-        for message in wanted.messages:
+    def _accept(self, wanted: Asked, *, user: str, n_parts: int) -> None:
+        for msisdn, (text, parts) in zip(wanted.numbers, wanted.texts, strict=True):
             self.book.accept(
-                msisdn=message.msisdn,
-                text=message.text,
-                sender=wanted.sender,
-                reference=wanted.order_id,
-                parts=message.parts,
+                msisdn=msisdn, text=text, sender=wanted.sender, reference=wanted.order_id, parts=parts
             )
         self._credit.take(user, n_parts)
         order = Order(
@@ -137,7 +144,7 @@ class Smsend(Gateway):
             user=user,
             message_type=wanted.message_type,
             sender=wanted.sender,
-            numbers=[message.msisdn for message in wanted.messages],
+            numbers=wanted.numbers,
             cost=n_parts,
             created_s=time.time(),
             leaves_at_s=wanted.send_at_s,
@@ -146,7 +153,6 @@ class Smsend(Gateway):
         if self.knobs.push_url and order.message_type not in self.knobs.no_report:
             for msisdn in order.numbers:
                 self._report(msisdn, order=order)
-        return order
 
     def _report(self, msisdn: str, *, order: Order) -> None:
         knobs = self.knobs

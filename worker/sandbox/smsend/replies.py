@@ -7,10 +7,11 @@ from urllib.parse import quote
 
 from starlette.responses import PlainTextResponse, Response
 
-from worker.sandbox.gateway import JsonReply, RefusalError
+from worker.sandbox.gateway import JsonReply, RefusalError, WrittenReply
 from worker.sandbox.smsend.contacts import page_of
 from worker.sandbox.smsend.knobs import SmsendKnobs
 from worker.sandbox.smsend.request import Asked
+from worker.sandbox.wire import quoted
 
 _ENDLESS = 9_843  # what an account without end shows
 _INTERNAL_TYPES = ("N", "L", "LL", "EE", "AD")
@@ -32,16 +33,16 @@ def refusal_reply(error: RefusalError, *, knobs: SmsendKnobs) -> Response:
     return JsonReply(content, status_code=error.status, headers=headers)
 
 
-def send_reply(name: str, *, wanted: Asked, left: float, knobs: SmsendKnobs) -> Response:
-    """Return the acceptance of all messages of a call."""
-    parts = sum(message.parts for message in wanted.messages)
-    total = parts if wanted.returns_credits else len(wanted.messages)
-    content: dict[str, object] = {"result": "OK", "order_id": wanted.order_id, "total_sent": total}
-    if wanted.returns_remaining:
-        content["remaining_credits"] = _shown(left)
-    content["internal_order_id"] = f"{wanted.order_id}-int"
-    statuses = {"paramsms": knobs.param_status, "smstogroups": knobs.group_status}
-    return JsonReply(content, status_code=statuses.get(name, 201))
+def send_reply(name: str, *, wanted: Asked, parts: int, left: float, knobs: SmsendKnobs) -> Response:
+    """Return the acceptance of all messages of a call, of so many parts: JSON by hand, as of each send."""
+    total = parts if wanted.returns_credits else len(wanted.numbers)
+    remaining = f'"remaining_credits":{_shown(left)},' if wanted.returns_remaining else ""
+    order_id = quoted(wanted.order_id)
+    ids = f'"order_id":{order_id},"total_sent":{total},{remaining}"internal_order_id":{order_id[:-1]}-int"'
+    status = 201
+    if name != "sms":
+        status = knobs.param_status if name == "paramsms" else knobs.group_status
+    return WrittenReply(f'{{"result":"OK",{ids}}}', status_code=status)
 
 
 def status_reply(given: Mapping[str, str], *, left: float, knobs: SmsendKnobs) -> Response:

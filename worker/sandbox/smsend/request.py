@@ -3,7 +3,6 @@
 import json
 import re
 import time
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +12,9 @@ from worker.sandbox.gateway import RefusalError
 from worker.sandbox.smsend.knobs import SmsendKnobs
 from worker.sandbox.smsend.text import Limits, flag, rendered, with_links
 from worker.sandbox.smsend.time import unix_s, zone_of
+from worker.sandbox.wire import decoded, new_guid
 
+_TIME = "scheduled_delivery_time"
 _ORDER_ID = re.compile(r"[A-Za-z0-9_.-]{1,32}")
 _SENDER = re.compile(r"\+?[0-9]{1,16}|[ -~]{1,11}")
 _NUMBER = re.compile(r"(\+|00)?([1-9][0-9]{6,14})", re.ASCII)
@@ -24,23 +25,26 @@ _REFUSALS = {
 }
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Message:
-    """What reaches one handset."""
-
-    msisdn: str
-    text: str
-    parts: int
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(kw_only=True, slots=True, eq=False)  # as quick to make as a `Call`
 class Asked:
-    """One request to send; without the recipients that it allows to be bad."""
+    """One request to send; without the recipients that it allows to be bad.
+
+    Attributes:
+        order_id: given, or made here.
+        message_type: one of the account's.
+        sender: may be empty.
+        numbers: E.164 with plus.
+        texts: what reaches the handset of each number, and its parts.
+        send_at_s: when it leaves, Unix seconds.
+        returns_credits: whether the answer counts parts, not messages.
+        returns_remaining: whether it tells what is left.
+    """
 
     order_id: str
     message_type: str
     sender: str
-    messages: list[Message]
+    numbers: list[str]
+    texts: list[tuple[str, int]]
     send_at_s: float
     returns_credits: bool
     returns_remaining: bool
@@ -53,25 +57,33 @@ def given_by(body: bytes) -> dict[str, Any]:
         RefusalError: it is none.
     """
     try:
-        given = json.loads(body)
+        # json.loads would guess the encoding of each body, which can be another with a NUL or a BOM only.
+        is_utf_8 = body.startswith(b"{") and b"\0" not in body
+        given = decoded(body.decode("utf-8", "surrogatepass")) if is_utf_8 else json.loads(body)
     except (ValueError, RecursionError):
         given = None
     if not isinstance(given, dict):
         raise RefusalError(400, "the body is not a JSON object")
-    return {name: value for name, value in given.items() if value is not None}
+    if None in given.values():
+        return {name: value for name, value in given.items() if value is not None}
+    return given
 
 
-def rows_of(given: Mapping[str, Any], *, is_parametric: bool, knobs: SmsendKnobs) -> list[dict[str, Any]]:
-    """Return the recipients, each with its parameters, good or bad.
+def rows_of(given: Mapping[str, Any], *, is_parametric: bool, knobs: SmsendKnobs) -> list[Any]:
+    """Return the recipients, good or bad: the number alone, or with its parameters where there are some.
 
     Raises:
         RefusalError: they are not the list, or the map, that is documented.
     """
-    if not is_parametric:
-        listed = given.get("recipient")
-        if not isinstance(listed, list) or not listed:
-            raise RefusalError(400, "recipient must be a list of recipients")
-        return [{"recipient": number} for number in listed]
+    if is_parametric:
+        return _parametric_rows(given, knobs=knobs)
+    listed = given.get("recipient")
+    if not isinstance(listed, list) or not listed:
+        raise RefusalError(400, "recipient must be a list of recipients")
+    return listed
+
+
+def _parametric_rows(given: Mapping[str, Any], *, knobs: SmsendKnobs) -> list[dict[str, Any]]:
     rows = given.get("recipients")
     if isinstance(rows, dict):
         rows = list(rows.values())
@@ -82,49 +94,42 @@ def rows_of(given: Mapping[str, Any], *, is_parametric: bool, knobs: SmsendKnobs
     return rows
 
 
-def asked(
-    given: Mapping[str, Any], *, rows: list[dict[str, Any]], is_parametric: bool, knobs: SmsendKnobs
-) -> Asked:
-    """Return what the fields ask to send; only a parametric message has parameters.
+def asked(given: Mapping[str, Any], *, rows: list[Any], is_parametric: bool, knobs: SmsendKnobs) -> Asked:
+    """Return what the call asks to send; only a parametric message has parameters.
 
     Raises:
         RefusalError: a field is missing or beyond its limit, or a recipient is bad.
     """
     if len(rows) > knobs.max_recipients:
-        raise RefusalError(400, "there are too many recipients", messages=len(rows))
-    try:
-        return _asked(given, rows=rows, is_parametric=is_parametric, knobs=knobs)
-    except RefusalError as error:
-        raise RefusalError(error.status, error.text, messages=len(rows)) from None
-
-
-def _asked(
-    given: Mapping[str, Any], *, rows: list[dict[str, Any]], is_parametric: bool, knobs: SmsendKnobs
-) -> Asked:
+        raise RefusalError(400, "there are too many recipients")
     kind = str(given.get("message_type", ""))
     if kind not in knobs.types:
         raise RefusalError(400, f"message_type must be one of {', '.join(knobs.types)}")
     zone = zone_of(given.get("scheduled_delivery_timezone"), default=knobs.zone)
-    time_name = "scheduled_delivery_time"
-    good = _good(rows, given=given, knobs=knobs)
+    numbers, rows = _good(rows, given=given, is_parametric=is_parametric, knobs=knobs)
     message, limits = with_links(given), Limits.of(given, kind=kind, knobs=knobs)
+    order_id, sender = _order_id(given), _sender(given, kind=kind, knobs=knobs)
+    if is_parametric:
+        texts = [limits.fitted(rendered(message, row=row, knobs=knobs)) for row in rows]
+    else:
+        texts = [limits.fitted(message)] * len(numbers)
+    at_s = unix_s(given[_TIME], zone=zone, name=_TIME) if _TIME in given else 0.0
     return Asked(
-        order_id=_order_id(given),
+        order_id=order_id,
         message_type=kind,
-        sender=_sender(given, kind=kind, knobs=knobs),
-        messages=_parametric(message, rows=good, limits=limits, knobs=knobs)
-        if is_parametric
-        else _plain(message, rows=good, limits=limits),
-        send_at_s=max(unix_s(given.get(time_name), zone=zone, name=time_name), time.time()),
-        returns_credits=flag(given, "returnCredits"),
-        returns_remaining=flag(given, "returnRemaining"),
+        sender=sender,
+        numbers=numbers,
+        texts=texts,
+        send_at_s=max(at_s, time.time()),
+        returns_credits="returnCredits" in given and flag(given, "returnCredits"),
+        returns_remaining="returnRemaining" in given and flag(given, "returnRemaining"),
     )
 
 
 def _order_id(given: Mapping[str, Any]) -> str:
     order_id = str(given.get("order_id", ""))
     if not order_id:
-        return str(uuid.uuid4())
+        return new_guid()
     if not _ORDER_ID.fullmatch(order_id):
         raise RefusalError(400, "order_id has more than 32 characters, or one that is not allowed")
     return order_id
@@ -142,33 +147,20 @@ def _sender(given: Mapping[str, Any], *, kind: str, knobs: SmsendKnobs) -> str:
 
 
 def _good(
-    rows: list[dict[str, Any]], *, given: Mapping[str, Any], knobs: SmsendKnobs
-) -> list[tuple[str, dict[str, Any]]]:
-    allows_bad = flag(given, "allowInvalidRecipients")
-    good = []
+    rows: list[Any], *, given: Mapping[str, Any], is_parametric: bool, knobs: SmsendKnobs
+) -> tuple[list[str], list[Any]]:
+    """Return the good numbers, and their rows."""
+    allows_bad = "allowInvalidRecipients" in given and flag(given, "allowInvalidRecipients")
+    numbers, good = [], []
     for row in rows:
-        found = _NUMBER.fullmatch(str(row.get("recipient", "")).strip())
-        msisdn = f"+{found[2]}" if found and (found[1] or not knobs.needs_plus) else ""
+        found = _NUMBER.fullmatch(str(row.get("recipient", "") if is_parametric else row).strip())
+        msisdn = f"+{found[2]}" if found and (not knobs.needs_plus or found[1]) else ""
         refusal = refusal_of(msisdn, knobs=knobs) if msisdn else "number"
         if refusal is None:
-            good.append((msisdn, row))
+            numbers.append(msisdn)
+            good.append(row)
         elif refusal == "credit" or not allows_bad:
             raise RefusalError(400, _REFUSALS[refusal])
     if not good:
         raise RefusalError(400, "there are no valid recipients")
-    return good
-
-
-def _plain(message: str, *, rows: list[tuple[str, dict[str, Any]]], limits: Limits) -> list[Message]:
-    text, parts = limits.fitted(message)
-    return [Message(msisdn=msisdn, text=text, parts=parts) for msisdn, _row in rows]
-
-
-def _parametric(
-    message: str, *, rows: list[tuple[str, dict[str, Any]]], limits: Limits, knobs: SmsendKnobs
-) -> list[Message]:
-    messages = []
-    for msisdn, row in rows:
-        text, parts = limits.fitted(rendered(message, row=row, knobs=knobs))
-        messages.append(Message(msisdn=msisdn, text=text, parts=parts))
-    return messages
+    return numbers, good

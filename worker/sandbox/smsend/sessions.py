@@ -5,8 +5,6 @@ import secrets
 import time
 from urllib.parse import parse_qs
 
-from starlette.datastructures import Headers
-
 from worker.sandbox.basic import basic_login
 from worker.sandbox.gateway import REFUSED_USER, Call, RefusalError
 from worker.sandbox.smsend.knobs import SmsendKnobs
@@ -22,7 +20,7 @@ def user_name(call: Call, *, knobs: SmsendKnobs) -> str:
     if "username" in query or "password" in query:
         user, secret = query.get("username", [""])[0], query.get("password", [""])[0]
     else:
-        user, secret = basic_login(call.headers.get("authorization", ""))
+        user, secret = basic_login(call.header(b"authorization") or "")
     if not user and not secret:
         raise RefusalError(400, "username and password are missing", messages=0)
     if not user or not secret or user == REFUSED_USER:
@@ -57,14 +55,14 @@ class Sessions:
         self._users[key] = user
         return key
 
-    def user(self, headers: Headers, *, session_s: float, renews: bool = True) -> str:
+    def user(self, call: Call, *, session_s: float, renews: bool = True) -> str:
         """Return who calls; the session lives on from now unless it is only looked at.
 
         Raises:
             RefusalError: 401 for keys that are missing, wrong or old, 404 for a user key that is not known.
         """
-        owner = self._owner(headers, session_s=session_s, renews=renews)
-        user_key = headers.get("user_key", "")
+        owner = self._owner(call, session_s=session_s, renews=renews)
+        user_key = call.header(b"user_key")
         if owner is None or not user_key:
             raise RefusalError(401, "user_key, Session_key or Access_token are not valid")
         if user_key not in self._users:
@@ -73,10 +71,11 @@ class Sessions:
             raise RefusalError(401, "user_key, Session_key or Access_token are not valid")
         return owner
 
-    def _owner(self, headers: Headers, *, session_s: float, renews: bool) -> str | None:
-        if "access_token" in headers:
-            return self._tokens.get(headers["access_token"])
-        key, now_s = headers.get("session_key", ""), time.monotonic()
+    def _owner(self, call: Call, *, session_s: float, renews: bool) -> str | None:
+        token = call.header(b"access_token")
+        if token is not None:
+            return self._tokens.get(token)
+        key, now_s = call.header(b"session_key") or "", time.monotonic()
         user, called_s = self._sessions.get(key, (None, 0.0))
         if user is None or now_s - called_s > session_s:
             self._sessions.pop(key, None)

@@ -1,22 +1,25 @@
 """How the smSend family makes a text: parameters, links, the limits of a type, and what it cuts off."""
 
 import bisect
+import functools
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from worker.sandbox.gateway import RefusalError
-from worker.sandbox.parts import count_parts, only_gsm
+from worker.sandbox.parts import count_parts, is_short, only_gsm
 from worker.sandbox.smsend.knobs import SmsendKnobs
 
 _PLACEHOLDER = re.compile(r"\$\{([A-Za-z0-9]+)\}")
 _LINKS = {"short_link_url": r"%SHORT_LINK%", "id_landing": r"%PAGESLINK_*%", "richsms_url": r"%RICHURL_*%"}
+_LINK_NAMES = frozenset(_LINKS)
 _LINK = "https://smsl.test/4x7Qa"
 _LONGEST = {"gsm": 1000, "ucs2": 450}  # by encoding
 _LOW_QUALITY = 160
 _MOST_FRAGMENTS = 7
 _MOST_DIGITS = 9
+_LIMITING = {"encoding", "max_fragments", "truncate"}
 _FLAGS = {"true": True, "false": False}
 
 
@@ -26,9 +29,9 @@ def flag(given: Mapping[str, Any], name: str, *, default: bool = False) -> bool:
     Raises:
         RefusalError: it is neither.
     """
-    value = given.get(name, "")
-    if value == "":
+    if name not in given or given[name] == "":
         return default
+    value = given[name]
     found = _FLAGS.get(str(value).lower())
     if found is None:
         raise RefusalError(400, f"{name} must be true or false")
@@ -40,6 +43,8 @@ def with_links(given: Mapping[str, Any]) -> str:
     message = given.get("message")
     if not isinstance(message, str) or not message:
         raise RefusalError(400, "message is missing")
+    if _LINK_NAMES.isdisjoint(given):
+        return message
     for name, pattern in _LINKS.items():
         if given.get(name):
             message = re.sub(pattern, _LINK, message)
@@ -70,22 +75,24 @@ class Limits:
     @classmethod
     def of(cls, given: Mapping[str, Any], *, kind: str, knobs: SmsendKnobs) -> "Limits":
         """Return what the fields say; raises RefusalError for one that says nothing."""
+        is_low = kind in knobs.low_quality
+        if _LIMITING.isdisjoint(given):
+            return _usual(is_low, knobs.truncates)
         encoding = str(given.get("encoding") or "gsm").lower()
         if encoding not in _LONGEST:
             raise RefusalError(400, "encoding must be gsm or ucs2")
-        fragments = str(given.get("max_fragments", _MOST_FRAGMENTS))
-        if not fragments.isdecimal() or len(fragments) > _MOST_DIGITS or int(fragments) < 1:
-            raise RefusalError(400, "max_fragments must be a number above 0")
         longest = _LONGEST[encoding]
         return cls(
             is_unicode=encoding == "ucs2",
-            longest=min(longest, _LOW_QUALITY) if kind in knobs.low_quality else longest,
-            fragments=int(fragments),
+            longest=min(longest, _LOW_QUALITY) if is_low else longest,
+            fragments=_fragments(given["max_fragments"]) if "max_fragments" in given else _MOST_FRAGMENTS,
             truncates=flag(given, "truncate", default=knobs.truncates),
         )
 
     def fitted(self, text: str) -> tuple[str, int]:
         """Return the text as it reaches the handset, and its parts; raises RefusalError if it cannot."""
+        if not self.is_unicode and is_short(text):
+            return text, 1
         text = text if self.is_unicode else only_gsm(text)
         if not text:
             raise RefusalError(400, "message is empty")
@@ -102,3 +109,17 @@ class Limits:
             key=lambda length: count_parts(text[:length], is_unicode=self.is_unicode),
         )
         return text[:fitting], self.fragments
+
+
+@functools.lru_cache(maxsize=4)
+def _usual(is_low: bool, truncates: bool, /) -> Limits:  # noqa: FBT001 - keywords would make the cache slower
+    """Return the limits of a request that says nothing of them."""
+    longest = _LOW_QUALITY if is_low else _LONGEST["gsm"]
+    return Limits(is_unicode=False, longest=longest, fragments=_MOST_FRAGMENTS, truncates=truncates)
+
+
+def _fragments(value: object) -> int:
+    digits = str(value)
+    if not digits.isdecimal() or len(digits) > _MOST_DIGITS or int(digits) < 1:
+        raise RefusalError(400, "max_fragments must be a number above 0")
+    return int(digits)

@@ -1,5 +1,6 @@
 """Times as the smSend family reads and writes them."""
 
+import functools
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -21,9 +22,12 @@ def zone_of(name: object, *, default: str) -> ZoneInfo:
         RefusalError: there is none.
     """
     try:
-        return ZoneInfo(str(name or default))
+        return _zone(str(name or default))
     except (ValueError, OSError, LookupError):
         raise RefusalError(400, "the time zone is not valid") from None
+
+
+_zone = functools.lru_cache(maxsize=64)(ZoneInfo)
 
 
 def unix_s(value: object, *, zone: ZoneInfo, name: str) -> float:
@@ -34,7 +38,9 @@ def unix_s(value: object, *, zone: ZoneInfo, name: str) -> float:
     Raises:
         RefusalError: it is in none of the formats.
     """
-    word = str(value or "").replace("\u202f", " ").strip()
+    if not value:
+        return 0.0
+    word = str(value).replace("\u202f", " ").strip()
     if not word:
         return 0.0
     try:

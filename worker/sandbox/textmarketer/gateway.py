@@ -4,6 +4,7 @@ Source: the vendor's documentation (DTDs 1.6) and its PHP and Java clients; what
 """
 
 import asyncio
+import functools
 import re
 import time
 from collections.abc import Mapping
@@ -22,6 +23,7 @@ from worker.sandbox.textmarketer.request import FaultError, Login, login, parame
 from worker.sandbox.textmarketer.sms import NO_CREDIT, Sms, number_fault, recipients, sms
 from worker.sandbox.textmarketer.xml import doctype, document, dtd, element, elements, reply, sent
 
+_PREFIX = "/textmarketer/services/rest"
 _HOST = re.compile(r"[0-9A-Za-z.\-:\[\]]+", re.ASCII)
 _METHODS: Mapping[str, tuple[str, ...]] = {
     "sms": ("POST", "DELETE"),
@@ -39,7 +41,7 @@ class Textmarketer(Gateway):
     """Text Marketer; Basic authentication or parameters, forms in, XML out."""
 
     name: ClassVar[str] = "textmarketer"
-    prefix: ClassVar[str] = "/textmarketer/services/rest"
+    prefix: ClassVar[str] = _PREFIX
     make_knobs: ClassVar[type[Knobs]] = TextmarketerKnobs
     knobs: TextmarketerKnobs
 
@@ -51,7 +53,6 @@ class Textmarketer(Gateway):
         self._scheduled = Scheduled()
         self._requests = Requests()
         self._last_scheduled_id = 100
-        self._read: tuple[Call | None, dict[str, str]] = None, {}
 
     def sends(self, call: Call) -> bool:
         """Say whether the call is ``POST sms``."""
@@ -59,11 +60,21 @@ class Textmarketer(Gateway):
 
     def messages(self, call: Call) -> int:
         """Count the numbers that the call names, good or bad."""
-        return len(recipients(self._parameters(call)))
+        return len(recipients(parameters(call)))
+
+    def send(self, call: Call) -> Response:
+        """Send what the call asks."""
+        system = _system(call.header(b"host") or "")
+        try:
+            who, given = self._entered(call)
+            content = self._send(who.user, given=given)
+        except RefusalError as error:
+            return self._refusal(error, system=system)
+        return reply(document(content, doctype=self._doctype("sms_post", system=system)))
 
     async def answer(self, call: Call) -> Response:
-        """Do what the call asks."""
-        system = self._system(call)
+        """Do what any other call asks."""
+        system = _system(call.header(b"host") or "")
         try:
             if call.path[0] == "DTD":
                 return self._dtd(call)
@@ -72,15 +83,9 @@ class Textmarketer(Gateway):
         except RefusalError as error:
             return self._refusal(error, system=system)
 
-    def _parameters(self, call: Call) -> dict[str, str]:
-        """Read them once, as a call is counted and answered one after the other."""
-        if self._read[0] is not call:
-            self._read = call, parameters(call)
-        return self._read[1]
-
     def refusal(self, error: RefusalError) -> Response:
         """Answer with the errors of Text Marketer."""
-        return self._refusal(error, system=f"http://127.0.0.1{self.prefix}/DTD")
+        return self._refusal(error, system=_system("127.0.0.1"))
 
     def _refusal(self, error: RefusalError, *, system: str) -> Response:
         self.book.counts["refused"] += error.messages
@@ -92,13 +97,9 @@ class Textmarketer(Gateway):
         body = document(content, doctype=self._doctype("errors", system=system))
         return reply(body, status=error.status, headers=headers)
 
-    def _system(self, call: Call) -> str:
-        host = call.headers.get("host", "")
-        return f"http://{host if _HOST.fullmatch(host) else '127.0.0.1'}{self.prefix}/DTD"
-
     def _doctype(self, name: str, *, system: str) -> str:
         base_url = system if self.knobs.dtd is None else self.knobs.dtd.rstrip("/")
-        return doctype(name, base_url=base_url, owner=self.knobs.owner) if base_url else ""
+        return doctype(name, base_url, self.knobs.owner) if base_url else ""
 
     def _dtd(self, call: Call) -> Response:
         found = dtd(call.path[1]) if call.method == "GET" and len(call.path) == 2 else None  # noqa: PLR2004 - DTD/NAME
@@ -106,19 +107,25 @@ class Textmarketer(Gateway):
             raise RefusalError(404, "there is no such DTD", messages=0)
         return found
 
-    async def _do(self, call: Call) -> tuple[str, str]:
-        """Return the name of the answer's DTD and its content."""
-        name, rest = call.path[0], call.path[1:]
-        methods = _METHODS.get(name)
+    def _entered(self, call: Call) -> tuple[Login, dict[str, str]]:
+        """Return who calls, and the parameters."""
+        methods = _METHODS.get(call.path[0])
         has_slash = call.raw_path.endswith("/") and not self.knobs.trailing_slash
         if methods is None or has_slash:
             raise RefusalError(404, "there is no such resource", messages=0)
         if call.method not in methods:
             raise RefusalError(405, "the method is not available for this resource", messages=0)
-        given = self._parameters(call)
-        who = login(call, given, status=self.knobs.login_status)
+        given = parameters(call)
+        return login(call, given, status=self.knobs.login_status), given
+
+    async def _do(self, call: Call) -> tuple[str, str]:
+        """Return the name of the answer's DTD and its content."""
+        name, rest = call.path[0], call.path[1:]
+        who, given = self._entered(call)
+        if name == "sms" and call.method == "DELETE":
+            return self._delete(who.user, ident="/".join(rest))
         if name == "sms":
-            return self._sms(call, who=who, given=given)
+            raise RefusalError(404, "there is no such resource")
         self._panel.keep_reads(who.user, knobs=self.knobs)
         if name in {"deliveryReports", "deliveryReport"}:
             return await self._report(name, rest, user=who.user)
@@ -126,18 +133,15 @@ class Textmarketer(Gateway):
 
     # --- sms
 
-    def _sms(self, call: Call, *, who: Login, given: dict[str, str]) -> tuple[str, str]:
-        if call.method == "DELETE":
-            return self._delete(who.user, ident="/".join(call.path[1:]))
-        if len(call.path) > 1:
-            raise RefusalError(404, "there is no such resource")
+    def _send(self, user: str, *, given: dict[str, str]) -> str:
+        """Send, and return the content of the answer."""
         asked = sms(given, knobs=self.knobs)
-        good = self._good(asked, user=who.user)
-        leaves_at_s = asked.leaves_at_s if asked.leaves_at_s > time.time() else 0.0
+        good = self._good(asked, user=user)
+        leaves_at_s = asked.leaves_at_s if asked.leaves_at_s and asked.leaves_at_s > time.time() else 0.0
         if not leaves_at_s:
-            self._check_credit(who.user, cost=len(good) * asked.parts, n=len(asked.recipients))
-        self.keep_rate(who.user, messages=len(good), parts=len(good) * asked.parts)
-        return self._accepted(good, asked=asked, user=who.user, leaves_at_s=leaves_at_s)
+            self._check_credit(user, cost=len(good) * asked.parts, n=len(asked.recipients))
+        self.keep_rate(user, messages=len(good), parts=len(good) * asked.parts)
+        return self._accepted(good, asked=asked, user=user, leaves_at_s=leaves_at_s)
 
     def _good(self, asked: Sms, *, user: str) -> list[str]:
         """Return the numbers that are accepted.
@@ -147,6 +151,8 @@ class Textmarketer(Gateway):
         """
         stopped = self._panel.groups[user].stopped if asked.check_stop else set()
         faults = [number_fault(each, knobs=self.knobs, stopped=stopped) for each in asked.recipients]
+        if not any(faults):
+            return asked.recipients
         good = [each for each, fault in zip(asked.recipients, faults, strict=True) if fault is None]
         bad = dict.fromkeys(fault for fault in faults if fault is not None)
         if bad and (self.knobs.bad_number == "refuse" or not good or NO_CREDIT in bad):
@@ -161,7 +167,7 @@ class Textmarketer(Gateway):
         if left < cost:
             raise FaultError(NO_CREDIT, messages=n)
 
-    def _accepted(self, numbers: list[str], *, asked: Sms, user: str, leaves_at_s: float) -> tuple[str, str]:
+    def _accepted(self, numbers: list[str], *, asked: Sms, user: str, leaves_at_s: float) -> str:
         cost = len(numbers) * asked.parts
         places = [
             self.book.accept(
@@ -179,14 +185,14 @@ class Textmarketer(Gateway):
         for place in places if leaves_at_s else ():
             waiting = Waiting(place=place, leaves_at_s=leaves_at_s, cost=asked.parts)
             self._scheduled.add((user, str(self._last_scheduled_id)), waiting=waiting)
-        if not all(fate.is_named for number in numbers if (fate := fate_of(number))):
-            raise RefusalError(500, "a fault after accepting", messages=0)
+        for number in numbers:
+            fate = fate_of(number)
+            if fate and not fate.is_named:
+                raise RefusalError(500, "a fault after accepting", messages=0)
         if not leaves_at_s:
             status = "QUEUED" if self.knobs.queued else "SENT"
-            return "sms_post", sent(message_id, scheduled_id=0, credits_used=cost, status=status)
-        return "sms_post", sent(
-            0, scheduled_id=self._last_scheduled_id, credits_used=cost, status="SCHEDULED"
-        )
+            return sent(message_id, scheduled_id=0, credits_used=cost, status=status)
+        return sent(0, scheduled_id=self._last_scheduled_id, credits_used=cost, status="SCHEDULED")
 
     def _delete(self, user: str, *, ident: str) -> tuple[str, str]:
         if not (ident.isdecimal() and ident.isascii()):
@@ -218,3 +224,9 @@ class Textmarketer(Gateway):
         if asked is None or (not content and self.knobs.no_rows == 404):  # noqa: PLR2004 - the HTTP status
             raise RefusalError(404, "there is no such delivery report", messages=0)
         return "deliveryReport_get", content
+
+
+@functools.lru_cache(maxsize=64)
+def _system(host: str) -> str:
+    """Return the address of the DTDs, by the Host header."""
+    return f"http://{host if _HOST.fullmatch(host) else '127.0.0.1'}{_PREFIX}/DTD"

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from worker.sandbox.endings import refusal_of
-from worker.sandbox.parts import count_parts, only_gsm
+from worker.sandbox.parts import count_parts, is_short, only_gsm
 from worker.sandbox.textmarketer.knobs import TextmarketerKnobs
 from worker.sandbox.textmarketer.request import FaultError
 from worker.sandbox.textmarketer.time import unix_seconds
@@ -14,6 +14,10 @@ NO_CREDIT = 6, "there are not enough credits to send this message"
 _MAX_CHARACTERS = 612
 MAX_TAG = 20
 _SINGLE, _PART, _MAX_PARTS = 160, 153, 4
+_OPTIONS = {"validity", "custom", "email"}
+_LOCAL = {"", "0"}  # how what is to be put into international form begins, or what is none
+_STOP = {"check_stop", "checkSTOP"}
+_NO_SENDER = 4, "the originator is missing"
 _VALIDITY_H = range(1, 73)
 _NUMBER = re.compile(r"[1-9][0-9]{6,14}", re.ASCII)
 _SENDER = re.compile(r"\+?[0-9]{1,16}|[0-9A-Za-z .&_-]{1,11}", re.ASCII)
@@ -21,7 +25,7 @@ _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _TAG = re.compile(r"[0-9A-Za-z]+", re.ASCII)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(kw_only=True, slots=True, eq=False)  # as quick to make as a `Call`
 class Sms:
     """One request to send; numbers without plus, not judged yet."""
 
@@ -36,8 +40,11 @@ class Sms:
 
 def recipients(given: dict[str, str]) -> list[str]:
     """Return the numbers in international form, as far as they are ones."""
+    only = given.get("to", "")
+    if only[:1] not in _LOCAL and only.isdecimal():
+        return [only]
     numbers = given["to"].split(",") if "to" in given else [given.get("mobile_number", "")]
-    return [_international(number.strip()) for number in numbers if number.strip()]
+    return [_international(number.strip()) for number in numbers if number and not number.isspace()]
 
 
 def _international(number: str) -> str:
@@ -70,11 +77,16 @@ def sms(given: dict[str, str], *, knobs: TextmarketerKnobs) -> Sms:
     numbers, text = recipients(given), given.get("message", "")
     sender = given.get("originator", knobs.default_sender)
     leaves_at_s = unix_seconds(given.get("schedule", ""))
-    n_parts = parts(text, knobs=knobs) if text and only_gsm(text) == text else 1
-    found = _text_faults(text, n_parts=n_parts) + _sender_faults(sender)
+    n_parts, found = 1, []
+    if not is_short(text):
+        n_parts = parts(text, knobs=knobs) if text and only_gsm(text) == text else 1
+        found += _text_faults(text, n_parts=n_parts)
+    if not _SENDER.fullmatch(sender):
+        found.append((3, "the originator is invalid or too long") if sender else _NO_SENDER)
     if not 0 < len(numbers) <= knobs.max_recipients:
         found.append((9, "the mobile numbers are missing, or too many"))
-    found += _option_faults(given, sender=sender, high_codes=knobs.high_codes)
+    if not _OPTIONS.isdisjoint(given):
+        found += _option_faults(given, sender=sender, high_codes=knobs.high_codes)
     if leaves_at_s is None:
         found.append((34, "the schedule is not in ISO 8601"))
     if found:
@@ -86,7 +98,8 @@ def sms(given: dict[str, str], *, knobs: TextmarketerKnobs) -> Sms:
         custom=given.get("custom", ""),
         parts=n_parts,
         leaves_at_s=leaves_at_s or 0.0,
-        check_stop=given.get("check_stop", given.get("checkSTOP", "")).lower() in {"true", "1"},
+        check_stop=not _STOP.isdisjoint(given)
+        and given.get("check_stop", given.get("checkSTOP", "")).lower() in {"true", "1"},
     )
 
 
@@ -106,12 +119,6 @@ def _text_faults(text: str, *, n_parts: int) -> list[tuple[int, str]]:
         return [(8, f"the message has unsupported characters: {' '.join(strange)}")]
     is_long = len(text) > _MAX_CHARACTERS or n_parts > _MAX_PARTS
     return [(5, "the message is too long")] if is_long else []
-
-
-def _sender_faults(sender: str) -> list[tuple[int, str]]:
-    if not sender:
-        return [(4, "the originator is missing")]
-    return [] if _SENDER.fullmatch(sender) else [(3, "the originator is invalid or too long")]
 
 
 def _option_faults(given: dict[str, str], *, sender: str, high_codes: bool) -> list[tuple[int, str]]:

@@ -1,11 +1,15 @@
 """The XML in which simulated Text Marketer answers, and the DTDs that its replies name."""
 
+import functools
 import re
+import time
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from html import escape
 
 from starlette.responses import Response
+
+from worker.sandbox.gateway import WrittenReply
 
 # What each DTD declares below `response`: elements, each with its attributes.
 DTDS: Mapping[str, Mapping[str, str]] = {
@@ -50,6 +54,7 @@ DTDS: Mapping[str, Mapping[str, str]] = {
     "errors": {"errors": "", "error": "code"},
 }
 _BY_FILE = {f"{name}.dtd".lower(): name for name in DTDS}  # the documents write them in two ways
+_KIND = b"text/xml; charset=ISO-8859-1"
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -80,13 +85,19 @@ def sent(message_id: int, *, scheduled_id: int, credits_used: int, status: str) 
 
 def document(content: str, *, doctype: str) -> bytes:
     """Write a whole reply in ISO-8859-1."""
-    now = iso_8601(datetime.now(UTC).timestamp())
+    now = _second(int(time.time()))
     text = f'<?xml version="1.0" encoding="ISO-8859-1"?>\n{doctype}<response processed_date="{now}">{content}'
     return f"{text}</response>\n".encode("latin-1", "xmlcharrefreplace")
 
 
-def doctype(name: str, *, base_url: str, owner: str) -> str:
-    """Write the line that names the DTD below the address."""
+@functools.lru_cache(maxsize=1)  # a second has many answers
+def _second(at_s: int) -> str:
+    return iso_8601(at_s)
+
+
+@functools.lru_cache(maxsize=64)
+def doctype(name: str, base_url: str, owner: str, /) -> str:
+    """Write the line that names the DTD below the address; keywords would make the cache slower."""
     public = f"-//{owner}//DTD Web Services REST 1.6//EN"
     return f'<!DOCTYPE response PUBLIC\n"{public}"\n"{escape(base_url)}/{name}.dtd">\n'
 
@@ -105,8 +116,7 @@ def dtd(file: str) -> Response | None:
 
 def reply(content: bytes, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """Answer in XML."""
-    given = {**(headers or {}), "Content-Type": "text/xml; charset=ISO-8859-1"}
-    return Response(content, status_code=status, headers=given)
+    return WrittenReply(content, status, headers, kind=_KIND)
 
 
 def iso_8601(at_s: float) -> str:

@@ -9,26 +9,27 @@ import secrets
 import time
 from collections.abc import Mapping
 from typing import Any, ClassVar
-from urllib.parse import urlencode
 
 from starlette.responses import Response
 
 from worker.sandbox import txty
 from worker.sandbox.credit import Credit
-from worker.sandbox.endings import fate_of, turns_of
+from worker.sandbox.endings import fate_of
 from worker.sandbox.gateway import REFUSED_USER, Call, Gateway, RefusalError
 from worker.sandbox.knobs import Knobs
-from worker.sandbox.receipts import Receipt, Receipts, is_loopback
+from worker.sandbox.receipts import Receipts, is_loopback
 from worker.sandbox.txty import Refused, TxtyError
+from worker.sandbox.txty_v4.callbacks import calls_of
 from worker.sandbox.txty_v4.contacts import Contacts
 from worker.sandbox.txty_v4.knobs import TxtyV4Knobs
 from worker.sandbox.txty_v4.outbox import FIRST_ID, PLAIN, Extras, outbox
-from worker.sandbox.txty_v4.replies import RefusedXml, written
+from worker.sandbox.txty_v4.replies import RefusedXml, sent_reply, written
 from worker.sandbox.txty_v4.request import Asked, asked_of, named, resource, user_name
 from worker.sandbox.txty_v4.views import view
 
 _METHODS = ("GET", "POST")
 _FILES = {"api.json", "api.xml", "login.json", "login.xml"}
+_SMS = ("sms",)
 _KEY_BYTES = 8
 
 
@@ -57,7 +58,7 @@ class TxtyV4(Gateway):
 
     def sends(self, call: Call) -> bool:
         """Say whether the call asks to send."""
-        return call.method in _METHODS and resource(call) == ("sms",)
+        return call.method in _METHODS and resource(call.path) == _SMS
 
     def messages(self, call: Call) -> int:
         """Count the numbers that the call names, good or bad, or that are in its group."""
@@ -67,8 +68,17 @@ class TxtyV4(Gateway):
         """Look at the word: a refusal may have the status of a success."""
         return super().accepts(answer) and not isinstance(answer, Refused | RefusedXml)
 
+    def send(self, call: Call) -> Response:
+        """Send what the call asks."""
+        is_xml, given = call.path[-1].endswith(".xml"), txty.parameters(call)
+        try:
+            _check_file(call)
+            return sent_reply(self._send(user_name(given, messages=1), given=given), is_xml=is_xml)
+        except RefusalError as error:
+            return self._refused(error, is_xml=is_xml)
+
     async def answer(self, call: Call) -> Response:
-        """Do what the call asks."""
+        """Do what any other call asks."""
         is_xml = call.path[-1].endswith(".xml")
         try:
             content = await self._do(call)
@@ -91,13 +101,10 @@ class TxtyV4(Gateway):
         return written(content, is_xml=is_xml, status=status, pause_s=error.retry_after_s)
 
     async def _do(self, call: Call) -> dict[str, Any]:
-        path, given = resource(call), txty.parameters(call)
-        if call.method not in _METHODS or call.path[-1] not in _FILES:
-            raise RefusalError(404, "not found", messages=0)
+        path, given = resource(call.path), txty.parameters(call)
+        _check_file(call)
         if path == ("user", "newapikey"):
             return self._new_key(given)
-        if path == ("sms",):
-            return self._send(user_name(given, messages=1), given=given)
         user = user_name(given)
         if path == ("view", "outbox"):
             # In a thread: a long outbox must not stop the sends.
@@ -109,29 +116,35 @@ class TxtyV4(Gateway):
 
     # --- send
 
-    def _send(self, user: str, *, given: Mapping[str, str]) -> dict[str, Any]:
+    def _send(self, user: str, *, given: Mapping[str, str]) -> str:
+        """Send, and return what the answer says of it, in JSON."""
         try:
             message = asked_of(given, numbers=self._numbers(given), knobs=self.knobs)
-            costs = self._costs(user, asked=message)
+            costs = [txty.price(number, parts=message.parts) for number in message.numbers]
+            cost = self._affordable(user, costs=costs)
         except TxtyError as error:
             raise named(error, given=given, knobs=self.knobs) from None
         self.keep_rate(user, messages=len(costs), parts=len(costs) * message.parts)
         self.book.counts["refused"] += message.n_refused
-        self._credit.take(user, sum(costs))
+        self._credit.take(user, cost)
         places = [self._accept(number, asked=message) for number in message.numbers]
-        if not all((fate := fate_of(number)) is None or fate.is_named for number in message.numbers):
-            raise RefusalError(500, "server fault, try later", messages=0)
-        sent = [
-            self._sent(number, place=place, cost=cost, asked=message)
-            for number, place, cost in zip(message.numbers, places, costs, strict=True)
-        ]
-        return {"success": "SMS_SENT", "sms": self._together(sent, is_group="group" in given)}
+        for number in message.numbers:
+            fate = fate_of(number)
+            if fate and not fate.is_named:
+                raise RefusalError(500, "server fault, try later", messages=0)
+        if "group" in given and self.knobs.group_reply == "list":
+            items = [
+                self._item(number, place=place, cost=each, asked=message)
+                for number, place, each in zip(message.numbers, places, costs, strict=True)
+            ]
+            return f"[{','.join(items)}]"
+        return self._item(message.numbers[0], place=places[0], cost=cost, asked=message, n=len(places))
 
-    def _costs(self, user: str, *, asked: Asked) -> list[float]:
-        costs = [txty.price(number, parts=asked.parts) for number in asked.numbers]
-        if sum(costs) > self._credit.left(user, knobs=self.knobs):
+    def _affordable(self, user: str, *, costs: list[float]) -> float:
+        cost = round(sum(costs), 2)
+        if cost > self._credit.left(user, knobs=self.knobs):
             raise TxtyError("CANNOT_AFFORD", "", messages=len(costs))
-        return costs
+        return cost
 
     def _numbers(self, given: Mapping[str, str]) -> list[str]:
         kept = self._contacts.numbers(given)
@@ -144,57 +157,23 @@ class TxtyV4(Gateway):
         place = self.book.accept(
             msisdn=f"+{number}", text=asked.text, sender=asked.sender, reference="", parts=asked.parts
         )
-        if asked.extras != PLAIN:
+        if asked.extras is not PLAIN:
             self._extras[place] = asked.extras
         for callback in (asked.callback, self.knobs.account_callback):
-            if callback:
-                self._report(number, place=place, callback=callback, scheduled_s=asked.extras.scheduled_s)
+            if callback and is_loopback(callback):
+                leaves_at_s = max(time.time(), asked.extras.scheduled_s)
+                calls = calls_of(number, place=place, base_url=callback, at_s=leaves_at_s, knobs=self.knobs)
+                for each in calls:
+                    self._receipts.push(each)
+            elif callback:
+                self.book.receipts["ignored"] += 1
         return place
 
-    def _sent(self, number: str, *, place: int, cost: float, asked: Asked) -> dict[str, Any]:
-        sent: dict[str, Any] = {
-            "smsid": FIRST_ID + place,
-            "cost": cost,
-            "chars-count": len(asked.text),
-            "msg-count": asked.parts,
-        }
-        return sent | {"dialcode": txty.divided(number)[0]} if self.knobs.has_dialcode else sent
-
-    def _together(self, sent: list[dict[str, Any]], *, is_group: bool) -> object:
-        if is_group and self.knobs.group_reply == "list":
-            return sent
-        sums = {"cost": round(sum(each["cost"] for each in sent), 2)}
-        return sent[0] | sums | {"msg-count": sum(each["msg-count"] for each in sent)}
-
-    def _report(self, number: str, *, place: int, callback: str, scheduled_s: int) -> None:
-        knobs = self.knobs
-        if not is_loopback(callback):
-            self.book.receipts["ignored"] += 1
-            return
-        now_s = time.time()
-        dialcode, national = txty.divided(number)
-        for turn in turns_of(number, knobs=knobs):
-            status = knobs.status_of(turn.state)
-            if not status:  # v4 has none for what is on its way
-                continue
-            due_s = max(now_s, scheduled_s) + turn.after_s
-            fields = {
-                "msisdn": number,
-                "dialcode": dialcode,
-                "number": national,
-                "status": status,
-                "timestamp": knobs.written_s(now_s),
-                "delivered": knobs.written_s(due_s) if turn.state == "delivered" else 0,
-                "smsid": FIRST_ID + place,
-            }
-            receipt = Receipt(
-                due_s=due_s,
-                method="GET",
-                url=f"{callback}{'&' if '?' in callback else '?'}{urlencode(fields)}",
-                attempts=knobs.dlr_attempts,
-                retry_s=knobs.dlr_retry_ms / 1000,
-            )
-            self._receipts.push(receipt)
+    def _item(self, number: str, *, place: int, cost: float, asked: Asked, n: int = 1) -> str:
+        """Write what the answer says of one message, or of `n` together: JSON by hand, as of each send."""
+        dialcode = f',"dialcode":{txty.divided(number)[0]}' if self.knobs.has_dialcode else ""
+        counts = f'"chars-count":{len(asked.text)},"msg-count":{n * asked.parts}'
+        return f'{{"smsid":{FIRST_ID + place},"cost":{cost},{counts}{dialcode}}}'
 
     # --- what is shown
 
@@ -214,3 +193,8 @@ class TxtyV4(Gateway):
         self._n_keys += 1
         key = {"controlapikey": self._n_keys, "key": secrets.token_urlsafe(_KEY_BYTES)[:10]}
         return {"success": "ADDED_KEY", "newapikey": key}
+
+
+def _check_file(call: Call) -> None:
+    if call.method not in _METHODS or call.path[-1] not in _FILES:
+        raise RefusalError(404, "not found", messages=0)

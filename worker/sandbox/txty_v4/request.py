@@ -1,11 +1,12 @@
 """What a call to Txty API v4 asks for, checked against the limits that the vendor documents."""
 
+import functools
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from worker.sandbox import txty
-from worker.sandbox.gateway import REFUSED_USER, Call
+from worker.sandbox.gateway import REFUSED_USER
 from worker.sandbox.txty import TxtyError
 from worker.sandbox.txty_v4.knobs import TxtyV4Knobs
 from worker.sandbox.txty_v4.outbox import PLAIN, Extras
@@ -29,9 +30,10 @@ class Asked:
     n_refused: int  # of a group
 
 
-def resource(call: Call) -> tuple[str, ...]:
+@functools.lru_cache(maxsize=64)
+def resource(path: tuple[str, ...]) -> tuple[str, ...]:
     """Return the path without the file and without what the vendor's own address begins with."""
-    path = call.path[:-1]
+    path = path[:-1]
     return path[len(_HEAD) :] if path[: len(_HEAD)] == _HEAD else path
 
 
@@ -55,7 +57,7 @@ def asked_of(given: Mapping[str, str], *, numbers: list[str], knobs: TxtyV4Knobs
     """
     if not numbers:
         raise TxtyError("EMPTY_RECIPIENT", "")
-    good = list(_good(numbers, knobs=knobs))
+    good = _good(numbers, knobs=knobs)
     if not good:
         raise TxtyError("MSISDN_INVALID", "", messages=len(numbers))
     sender, text = given.get("sender", ""), given.get("text", "")
@@ -66,7 +68,7 @@ def asked_of(given: Mapping[str, str], *, numbers: list[str], knobs: TxtyV4Knobs
         text=text,
         parts=txty.parts_of(text, knobs=knobs),
         callback=given.get("callback", ""),
-        extras=_extras(given, knobs=knobs) if _EXTRA & given.keys() else PLAIN,
+        extras=PLAIN if _EXTRA.isdisjoint(given) else _extras(given, knobs=knobs),
         n_refused=len(numbers) - len(good),
     )
 
@@ -88,7 +90,8 @@ def _extras(given: Mapping[str, str], *, knobs: TxtyV4Knobs) -> Extras:
     )
 
 
-def _good(numbers: list[str], *, knobs: TxtyV4Knobs) -> Iterator[str]:
+def _good(numbers: list[str], *, knobs: TxtyV4Knobs) -> list[str]:
+    good = []
     for number in numbers:
         try:
             txty.check_number(number, knobs=knobs)
@@ -96,7 +99,8 @@ def _good(numbers: list[str], *, knobs: TxtyV4Knobs) -> Iterator[str]:
             if len(numbers) == 1:
                 raise
         else:
-            yield number
+            good.append(number)
+    return good
 
 
 def _scheduled_s(value: str, *, knobs: TxtyV4Knobs) -> int:

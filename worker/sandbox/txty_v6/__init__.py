@@ -1,0 +1,1 @@
+"""Txty v6, simulated after its document."""
