@@ -71,8 +71,15 @@ class Beside:
 
     @property
     def is_good(self) -> bool:
-        """Whether it is enough."""
-        return self.share >= LEAST
+        """Whether it is enough beside what one would write."""
+        return self.share_of_route >= LEAST
+
+    @property
+    def verdict(self) -> str:
+        """Say whether it is enough, and beside which of the two."""
+        if not self.is_good:
+            return "NOT GOOD"
+        return "good" if self.share >= LEAST else "good beside the route, below half of the bare handler"
 
 
 def compare(*, seconds: float) -> Iterator[Beside]:

@@ -134,7 +134,7 @@ def beside(found: Sequence[Beside], *, about: str) -> list[str]:
             f"{each.simulated.cpu_us:.0f}",
             f"{each.bare.cpu_us:.0f}",
             f"{each.route.cpu_us:.0f}",
-            "good" if each.is_good else "NOT GOOD",
+            each.verdict,
         )
         for each in found
     )

@@ -55,8 +55,9 @@ class Frame:
             counts["at_once_most"] = counts["at_once"]
         try:
             if gateway.knobs.is_calm:
-                for part in _parts(gateway.send(call)):
-                    await send(part)
+                head, rest = _parts(gateway.send(call))
+                await send(head)
+                await send(rest)
             else:
                 await _write(await self._with_faults(call), scope=scope, receive=receive, send=send)
         finally:

@@ -69,10 +69,15 @@ def parameters(call: Call) -> Mapping[str, str]:
     return given
 
 
+def dialcode_of(number: str) -> str:
+    """Return the dialling code."""
+    return number[: 1 if number[:1] in _ONE_DIGIT else 2 if number[:2] in _TWO_DIGITS else 3]
+
+
 def divided(number: str) -> tuple[int, int]:
     """Return dialling code and national number."""
-    n_digits = 1 if number[:1] in _ONE_DIGIT else 2 if number[:2] in _TWO_DIGITS else 3
-    return int(number[:n_digits] or 0), int(number[n_digits:] or 0)
+    dialcode = dialcode_of(number)
+    return int(dialcode or 0), int(number[len(dialcode) :] or 0)
 
 
 def price(number: str, *, parts: int) -> float:

@@ -108,7 +108,8 @@ def asked(given: Mapping[str, Any], *, rows: list[Any], is_parametric: bool, kno
     zone = zone_of(given.get("scheduled_delivery_timezone"), default=knobs.zone)
     numbers, rows = _good(rows, given=given, is_parametric=is_parametric, knobs=knobs)
     message, limits = with_links(given), Limits.of(given, kind=kind, knobs=knobs)
-    order_id, sender = _order_id(given), _sender(given, kind=kind, knobs=knobs)
+    order_id = _order_id(str(given["order_id"])) if "order_id" in given else new_guid()
+    sender = _sender(given, kind=kind, knobs=knobs)
     if is_parametric:
         texts = [limits.fitted(rendered(message, row=row, knobs=knobs)) for row in rows]
     else:
@@ -126,8 +127,7 @@ def asked(given: Mapping[str, Any], *, rows: list[Any], is_parametric: bool, kno
     )
 
 
-def _order_id(given: Mapping[str, Any]) -> str:
-    order_id = str(given.get("order_id", ""))
+def _order_id(order_id: str) -> str:
     if not order_id:
         return new_guid()
     if not _ORDER_ID.fullmatch(order_id):

@@ -25,6 +25,7 @@ from worker.sandbox.textmarketer.xml import doctype, document, dtd, element, ele
 
 _PREFIX = "/textmarketer/services/rest"
 _HOST = re.compile(r"[0-9A-Za-z.\-:\[\]]+", re.ASCII)
+_NOBODY: frozenset[str] = frozenset()
 _METHODS: Mapping[str, tuple[str, ...]] = {
     "sms": ("POST", "DELETE"),
     "credits": ("GET", "POST"),
@@ -149,7 +150,7 @@ class Textmarketer(Gateway):
         Raises:
             FaultError: one is refused, or all, or there is one that has no credit.
         """
-        stopped = self._panel.groups[user].stopped if asked.check_stop else set()
+        stopped = self._panel.groups[user].stopped if asked.check_stop else _NOBODY
         faults = [number_fault(each, knobs=self.knobs, stopped=stopped) for each in asked.recipients]
         if not any(faults):
             return asked.recipients

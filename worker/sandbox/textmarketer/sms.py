@@ -56,10 +56,10 @@ def number_fault(
     number: str, *, knobs: TextmarketerKnobs, stopped: Collection[str]
 ) -> tuple[int, str] | None:
     """Return why the number is refused; `stopped` are those on the stop list that is to be checked."""
-    if not number.isdecimal():
+    refusal, is_number = refusal_of(number, knobs=knobs), _NUMBER.fullmatch(number)
+    if not is_number and not number.isdecimal():
         return 10, "a mobile number is not an integer"
-    refusal = refusal_of(number, knobs=knobs)
-    if refusal == "number" or not _NUMBER.fullmatch(number):
+    if refusal == "number" or not is_number:
         return 9, "a mobile number is invalid or too short"
     if not knobs.international and not number.startswith("44"):
         return 0, "sending abroad is not enabled"
@@ -76,7 +76,7 @@ def sms(given: dict[str, str], *, knobs: TextmarketerKnobs) -> Sms:
     """
     numbers, text = recipients(given), given.get("message", "")
     sender = given.get("originator", knobs.default_sender)
-    leaves_at_s = unix_seconds(given.get("schedule", ""))
+    leaves_at_s = unix_seconds(given["schedule"]) if "schedule" in given else 0.0
     n_parts, found = 1, []
     if not is_short(text):
         n_parts = parts(text, knobs=knobs) if text and only_gsm(text) == text else 1

@@ -85,14 +85,14 @@ def sent(message_id: int, *, scheduled_id: int, credits_used: int, status: str) 
 
 def document(content: str, *, doctype: str) -> bytes:
     """Write a whole reply in ISO-8859-1."""
-    now = _second(int(time.time()))
-    text = f'<?xml version="1.0" encoding="ISO-8859-1"?>\n{doctype}<response processed_date="{now}">{content}'
-    return f"{text}</response>\n".encode("latin-1", "xmlcharrefreplace")
+    head = _head(doctype, int(time.time()))
+    return f"{head}{content}</response>\n".encode("latin-1", "xmlcharrefreplace")
 
 
-@functools.lru_cache(maxsize=1)  # a second has many answers
-def _second(at_s: int) -> str:
-    return iso_8601(at_s)
+@functools.lru_cache(maxsize=8)  # a second has many answers
+def _head(doctype: str, at_s: int, /) -> str:
+    now = iso_8601(at_s)
+    return f'<?xml version="1.0" encoding="ISO-8859-1"?>\n{doctype}<response processed_date="{now}">'
 
 
 @functools.lru_cache(maxsize=64)

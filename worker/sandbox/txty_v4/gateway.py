@@ -171,7 +171,7 @@ class TxtyV4(Gateway):
 
     def _item(self, number: str, *, place: int, cost: float, asked: Asked, n: int = 1) -> str:
         """Write what the answer says of one message, or of `n` together: JSON by hand, as of each send."""
-        dialcode = f',"dialcode":{txty.divided(number)[0]}' if self.knobs.has_dialcode else ""
+        dialcode = f',"dialcode":{txty.dialcode_of(number)}' if self.knobs.has_dialcode else ""
         counts = f'"chars-count":{len(asked.text)},"msg-count":{n * asked.parts}'
         return f'{{"smsid":{FIRST_ID + place},"cost":{cost},{counts}{dialcode}}}'
 

@@ -1,5 +1,6 @@
 """What a call to Txty API v4 asks for, checked against the limits that the vendor documents."""
 
+import contextlib
 import functools
 import time
 from collections.abc import Mapping
@@ -91,14 +92,13 @@ def _extras(given: Mapping[str, str], *, knobs: TxtyV4Knobs) -> Extras:
 
 
 def _good(numbers: list[str], *, knobs: TxtyV4Knobs) -> list[str]:
+    if len(numbers) == 1:
+        txty.check_number(numbers[0], knobs=knobs)
+        return numbers
     good = []
     for number in numbers:
-        try:
+        with contextlib.suppress(TxtyError):
             txty.check_number(number, knobs=knobs)
-        except TxtyError:
-            if len(numbers) == 1:
-                raise
-        else:
             good.append(number)
     return good
 
