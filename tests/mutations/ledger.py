@@ -51,7 +51,7 @@ MARKS = (
             Edit(
                 _INTENT,
                 "        MESSAGES.c.state == MessageState.QUEUED,\n        MESSAGES.c.due_at",
-                '        MESSAGES.c.state != "accepted",\n        MESSAGES.c.due_at',
+                '        MESSAGES.c.state != "cancelled",\n        MESSAGES.c.due_at',
             ),
         ),
         (
