@@ -2,6 +2,7 @@ import pytest
 
 from worker.errors import InputError
 from worker.text.compose import Composed, compose
+from worker.text.replacing import Replacement
 from worker.text.segments import Encoding
 from worker.text.template import Template
 
@@ -51,3 +52,60 @@ def test_the_width_of_the_reference_counts() -> None:
 
     assert compose(template, {}, max_parts=9).n_parts == 2
     assert compose(template, {}, max_parts=9, udh_bits=16).n_parts == 3
+
+
+def test_typographic_signs_are_replaced_only_where_this_is_asked_for() -> None:
+    template, values = Template("{{ name }}\N{RIGHT SINGLE QUOTATION MARK}s"), {"name": "Ann"}
+
+    as_written = compose(template, values, max_parts=1)
+    plain = compose(template, values, max_parts=1, is_smart=True)
+
+    assert (as_written.text, as_written.encoding) == ("Ann\N{RIGHT SINGLE QUOTATION MARK}s", Encoding.UCS_2)
+    assert (plain.text, plain.encoding) == ("Ann's", Encoding.GSM_7)
+    assert plain.replacements == (
+        Replacement(character="\N{RIGHT SINGLE QUOTATION MARK}", replacement="'", count=1),
+    )
+
+
+def test_nothing_is_replaced_where_sixteen_bits_are_asked_for() -> None:
+    text = "Ann\N{RIGHT SINGLE QUOTATION MARK}s"
+
+    composed = compose(Template(text), {}, max_parts=1, encoding=Encoding.UCS_2, is_smart=True)
+
+    assert (composed.text, composed.replacements) == (text, ())
+
+
+def test_the_encoding_can_be_asked_for() -> None:
+    assert compose(Template("a" * 71), {}, max_parts=2, encoding=Encoding.UCS_2).n_parts == 2
+    with pytest.raises(InputError, match="the GSM alphabet does not have"):
+        compose(Template("ç"), {}, max_parts=2, encoding=Encoding.GSM_7)
+
+
+@pytest.mark.parametrize(
+    ("word", "n_units"),
+    [("word ", 306), ("слово ", 134), ("👨\N{ZERO WIDTH JOINER}👩\N{ZERO WIDTH JOINER}👧 ", 134)],
+)
+def test_a_value_gives_way_until_the_whole_text_has_the_parts_that_it_shall(word: str, n_units: int) -> None:
+    template = Template("Hi {{ name }}: {{ note | shorten(parts=2) }} Bye {{ name }}!")
+
+    composed = compose(template, {"name": "Ann", "note": word * 99}, max_parts=10)
+
+    assert composed.n_parts == 2
+    assert n_units - len(word) * 2 - 3 < composed.units <= n_units
+    assert composed.text.startswith("Hi Ann: " + word)
+    assert composed.text.endswith("... Bye Ann!")
+
+
+def test_a_value_that_need_not_give_way_stays_whole() -> None:
+    template = Template("{{ note | shorten(parts=1) }}")
+
+    assert compose(template, {"note": "a" * 160}, max_parts=10).text == "a" * 160
+
+
+def test_a_text_that_is_too_long_without_the_value_is_refused() -> None:
+    template = Template("{{ note | shorten(parts=1) }}" + "a" * 161)
+
+    with pytest.raises(InputError, match="needs 2 parts, and at most 1") as refused:
+        compose(template, {"note": "b" * 50}, max_parts=10)
+
+    assert refused.value.code == "text_too_long"

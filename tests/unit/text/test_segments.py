@@ -5,25 +5,43 @@ import smsutil
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.text import gsm7
-from worker.text.segments import Encoding, costly, segment
+from worker.errors import InputError
+from worker.text import clusters, gsm7
+from worker.text.segments import CHOICES, CONCATENATED, SINGLE, Encoding, costly, measure, segment
 
 BASIC = "".join(sorted(gsm7.BASIC))
 EXTENSION = "".join(sorted(gsm7.EXTENSION))
 
+FAMILY = "👨\N{ZERO WIDTH JOINER}👩\N{ZERO WIDTH JOINER}👧\N{ZERO WIDTH JOINER}👦"  # 11 units
+FLAG = "🇩🇰"  # 4 units
+ACCENTED = "ж\N{COMBINING ACUTE ACCENT}"  # 2 units
+
 gsm_texts = st.text(st.sampled_from(BASIC + EXTENSION * 8), max_size=700)
 #: Runs of one character bring texts close to the limits far more often than single characters do.
 near_limits = st.lists(
-    st.tuples(st.sampled_from("aé€^жç🎉👍\n"), st.integers(1, 160)).map(lambda run: run[0] * run[1]),
+    st.tuples(st.sampled_from([*"aé€^жç🎉👍\n", "\r\n", FAMILY, FLAG, ACCENTED]), st.integers(1, 160)).map(
+        lambda run: run[0] * run[1]
+    ),
     max_size=6,
 ).map("".join)
-texts = st.one_of(st.text(max_size=400), gsm_texts, near_limits)
+of_clusters = st.lists(
+    st.sampled_from([*"aж€🎉", "\r\n", FAMILY, FLAG, ACCENTED, "각", "क्षि"]), max_size=260
+).map("".join)
+texts = st.one_of(st.text(max_size=400), gsm_texts, near_limits, of_clusters)
 
 
 def units_of(text: str, encoding: Encoding) -> int:
     if encoding is Encoding.UCS_2:
         return len(text.encode("utf-16-be")) // 2
     return sum(2 if char in gsm7.EXTENSION else 1 for char in text)
+
+
+def n_greedy(text: str, encoding: Encoding, limit: int) -> int:
+    n = used = 0
+    for char in text:
+        cost = units_of(char, encoding)
+        n, used = (n + 1, cost) if not n or used + cost > limit else (n, used + cost)
+    return n
 
 
 @pytest.mark.parametrize(
@@ -106,6 +124,10 @@ def test_other_texts_are_cut_into_70_and_67_units(text: str, units: int, lengths
         ("a" * 151 + "€" + "a" * 8, [151, 9]),
         ("ж" * 70, [70]),
         ("ж" * 71, [66, 5]),
+        ("ж" * 132, [66, 66]),
+        ("ж" * 133, [66, 66, 1]),
+        ("a" * 303 + "€", [152, 151, 1]),
+        ("a" * 302 + "€", [152, 151]),
         ("ж" * 65 + "🎉" + "ж" * 4, [65, 5]),
     ],
 )
@@ -113,6 +135,69 @@ def test_a_wide_reference_leaves_152_septets_or_66_units(text: str, lengths: lis
     cut = segment(text, udh_bits=16)
 
     assert [len(part) for part in cut.parts] == lengths
+
+
+@pytest.mark.parametrize(
+    ("text", "lengths"),
+    [
+        ("ж" * 66 + FLAG + "ж", [66, 3]),
+        ("ж" * 64 + FLAG + "ж" * 3, [64, 5]),
+        ("ж" * 63 + FLAG + "ж" * 4, [65, 4]),
+        ("ж" * 66 + ACCENTED + "ж" * 3, [66, 5]),
+        ("ж" * 60 + FAMILY, [60, 7]),
+        ("ж" * 56 + FAMILY + "ж" * 4, [63, 4]),
+        ("ж" * 66 + "e\N{COMBINING ACUTE ACCENT}\N{COMBINING CEDILLA}" + "ж" * 2, [66, 5]),
+        ("ж" * 66 + "क्षिж", [66, 5]),
+        ("ж" * 66 + "1\N{VARIATION SELECTOR-16}\N{COMBINING ENCLOSING KEYCAP}жж", [66, 5]),
+        ("ж" * 66 + "👍🏽ж", [66, 3]),
+        ("ж" * 66 + "\r\n" + "ж" * 3, [66, 5]),
+        ("a" * 152 + "\r\n" + "a" * 7, [152, 9]),
+        ("a" * 151 + "\r\n" + "a" * 8, [153, 8]),
+        # Two parts hold 134 units, if the flag is divided: nobody pays a third part for it.
+        ("ж" * 65 + FLAG + "ж" * 65, [66, 66]),
+        # The first cut leaves room for the second.
+        ("ж" * 65 + ACCENTED + "ж" * 65 + ACCENTED + "ж" * 3, [67, 67, 3]),
+        ("ж" * 66 + ACCENTED + "ж" * 64 + ACCENTED + "ж" * 3, [66, 66, 5]),
+        # What fits into no part is divided where a part is full.
+        ("ж" + "\N{COMBINING ACUTE ACCENT}" * 99, [67, 33]),
+        ("жж" + "\N{COMBINING ACUTE ACCENT}" * 99, [67, 34]),
+    ],
+)
+def test_what_a_reader_takes_for_one_character_stays_in_one_part(text: str, lengths: list[int]) -> None:
+    cut = segment(text)
+
+    assert [len(part) for part in cut.parts] == lengths
+
+
+@pytest.mark.parametrize(
+    ("text", "n_parts"),
+    [("a" * 70, 1), ("a" * 71, 2), ("a" * 134, 2), ("a" * 135, 3), ("€" * 70, 1), ("", 1)],
+)
+def test_sixteen_bits_can_be_asked_for(text: str, n_parts: int) -> None:
+    cut = segment(text, encoding=CHOICES["ucs2"])
+
+    assert (cut.encoding, cut.units, len(cut.parts)) == (Encoding.UCS_2, len(text), n_parts)
+
+
+@pytest.mark.parametrize("text", ["", "a€[æ", "a" * 500])
+def test_seven_bits_can_be_asked_for_where_they_hold_the_text(text: str) -> None:
+    assert segment(text, encoding=CHOICES["gsm"]) == segment(text, encoding=CHOICES["auto"])
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("it\N{RIGHT SINGLE QUOTATION MARK}s", r"character 3 .* U\+2019 RIGHT SINGLE QUOTATION MARK"),
+        ("ç", r"character 1 .* U\+00E7 LATIN SMALL LETTER C WITH CEDILLA"),
+        ("æøå\n€🎉🎉", r"character 6 .* U\+1F389 PARTY POPPER"),
+        ("\t", r"character 1 .* U\+0009 a character without a name"),
+    ],
+)
+def test_what_seven_bits_do_not_hold_is_refused_by_name_and_position(text: str, says: str) -> None:
+    with pytest.raises(InputError, match=says) as refused:
+        segment(text, encoding=Encoding.GSM_7)
+
+    assert refused.value.code == "text_not_gsm"
 
 
 @pytest.mark.parametrize(
@@ -152,13 +237,45 @@ def test_units_are_those_of_the_whole_text_and_one_part_is_used_where_it_fits(te
     assert (len(cut.parts) == 1) == (cut.units <= (160 if cut.encoding is Encoding.GSM_7 else 70))
 
 
-@given(texts)
-def test_a_part_is_closed_only_when_the_next_character_does_not_fit(text: str) -> None:
-    cut = segment(text)
+@given(texts, st.sampled_from([8, 16]))
+def test_a_part_is_closed_only_before_what_does_not_fit(text: str, udh_bits: int) -> None:
+    cut = segment(text, udh_bits=udh_bits)
 
-    limit = 153 if cut.encoding is Encoding.GSM_7 else 67
-    for part, following in zip(cut.parts, cut.parts[1:], strict=False):
-        assert units_of(part + following[0], cut.encoding) > limit
+    limit, begins, start = CONCATENATED[udh_bits][cut.encoding], clusters.begins(text), 0
+    for part in cut.parts[:-1]:
+        start += len(part)
+        following = text[start : next((n for n in range(start + 1, len(text)) if begins[n] == n), None)]
+        assert units_of(part + following, cut.encoding) > limit or begins[start] != start
+
+
+@given(texts, st.sampled_from([8, 16]))
+def test_a_cluster_is_divided_only_where_it_would_cost_a_part_or_fits_into_none(
+    text: str, udh_bits: int
+) -> None:
+    cut = segment(text, udh_bits=udh_bits)
+
+    limit, begins, start = CONCATENATED[udh_bits][cut.encoding], clusters.begins(text), 0
+    for n, part in enumerate(cut.parts[1:], start=1):
+        begin, start = start, start + len(cut.parts[n - 1])
+        if begins[start] not in (start, begin) and begins[start] > begin:
+            assert n + n_greedy(text[begins[start] :], cut.encoding, limit) > len(cut.parts)
+        assert part
+
+
+@given(texts, st.sampled_from([8, 16]), st.sampled_from([None, Encoding.UCS_2]))
+def test_what_is_measured_is_what_is_cut(text: str, udh_bits: int, encoding: Encoding | None) -> None:
+    cut = segment(text, udh_bits=udh_bits, encoding=encoding)
+
+    assert measure(text, udh_bits=udh_bits, encoding=encoding) == (cut.encoding, cut.units, len(cut.parts))
+
+
+@given(texts, st.sampled_from([8, 16]), st.sampled_from([None, Encoding.UCS_2]))
+def test_no_cluster_costs_a_part(text: str, udh_bits: int, encoding: Encoding | None) -> None:
+    measured = measure(text, udh_bits=udh_bits, encoding=encoding)
+
+    if measured.units > SINGLE[measured.encoding]:
+        limit = CONCATENATED[udh_bits][measured.encoding]
+        assert measured.n_parts == n_greedy(text, measured.encoding, limit)
 
 
 @given(texts)
@@ -168,4 +285,4 @@ def test_seven_bits_are_used_exactly_where_the_alphabet_allows_it(text: str) -> 
 
 @given(texts.filter(bool))
 def test_an_independent_library_counts_the_same_parts(text: str) -> None:
-    assert len(segment(text).parts) == len(smsutil.split(text).parts)
+    assert len(segment(text).parts) == measure(text).n_parts == len(smsutil.split(text).parts)
