@@ -1,0 +1,1 @@
+"""When a message may leave: wall times, zones, windows; pure, instants are epoch milliseconds."""
