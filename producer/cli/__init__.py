@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import sqlite3
 import sys
 from importlib.metadata import version
 
@@ -26,8 +27,9 @@ _COMMANDS = {  # name -> where it is and what it does; imported when it is used:
     "segments": ("producer.cli.segments:segments", "Show the parts of a text, and what makes it costly."),
     "preview": ("producer.cli.preview:preview", "Show every problem, part and price before sending."),
     "send": ("producer.cli.send:send", "Send one message to every recipient of a file."),
+    "remind": ("producer.cli.remind:remind", "Remind of appointments, and follow a file of them."),
     "campaign": (
-        "producer.cli.campaign:campaign",
+        "producer.cli.campaigns:campaign",
         "See campaigns, and give them orders.",
     ),
     "unknown": ("producer.cli.unknown:unknown", "List and settle what nobody knows the outcome of."),
@@ -97,9 +99,15 @@ def main() -> None:
     except BrokenPipeError:  # the reader of our output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
-    except OSError as error:  # such as a full disk
-        place = f"{error.filename}: " if error.filename else ""
-        said = error.strerror or type(error).__name__
-        click.echo(f"Error: {place}{said}; correct that, then give the same command again", err=True)
+    except (OSError, sqlite3.Error) as error:  # such as a full disk; what a ledger says is a LedgerError
+        click.echo(f"Error: {_said_of(error)}; correct that, then give the same command again", err=True)
         code = EXIT_USAGE
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _said_of(error: OSError | sqlite3.Error) -> str:
+    """Say what is wrong with the disk."""
+    if isinstance(error, sqlite3.Error):  # of a file without a name
+        return f"the folder for temporary files cannot be used ({error})"
+    place = f"{error.filename}: " if error.filename else ""
+    return f"{place}{error.strerror or type(error).__name__}"

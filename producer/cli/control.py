@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import click
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from producer import campaigns, importing
 from producer.cli import EXIT_PARTLY
 from producer.cli.handing import kept_words, late_words
 from producer.cli.opening import ready_ledger
-from producer.cli.order import make_identity, read_order, remake_order, require_ahead
+from producer.cli.order import confirm_late, make_identity, read_order, remake_order, require_ahead
 from producer.cli.output import Meter, ask
+from producer.cli.settling_down import settle_down
+from producer.cli.times import time_words
 from producer.cli.words import author, require_plain
 from producer.spool import Spool
 from producer.taking import take_back
 from worker.errors import InputError
 from worker.ledger import control, interrupted, kept, reports, retrying
 from worker.ledger.engine import reading, writing
+from worker.ledger.flight import Scope
 from worker.settings import Settings, load_settings
 from worker.states import CampaignState, MessageState
 
@@ -24,20 +27,40 @@ from worker.states import CampaignState, MessageState
 @click.command()
 @click.argument("campaign_id", metavar="ID", type=int)
 @click.option("--reason", default="paused by hand", show_default=True, help="Shown with the campaign.")
-def pause(campaign_id: int, reason: str) -> None:
-    """Stop a campaign: what is not on its way to the gateway stays queued."""
+@click.pass_context
+def pause(ctx: click.Context, /, campaign_id: int, *, reason: str) -> None:
+    """Stop a campaign: what is not on its way to the gateway stays queued.
+
+    Returns when nothing of it is on its way any more; exit code 3 when something hangs.
+    """
     require_plain("--reason", reason)
-    engine = ready_ledger(load_settings())
+    settings = load_settings()
+    engine = ready_ledger(settings)
     try:
         with writing(engine) as connection:
-            control.pause(connection, campaign_id, reason=reason, author=author())
+            is_new = control.pause(connection, campaign_id, reason=reason, author=author())
+            by = "" if is_new else _by(connection, campaign_id)
     except InputError:
         _say_kept(engine, campaign_id)  # it may be done, and its messages not gone
         raise
+    state = "is paused" if is_new else f"is paused already, {by}"
     click.echo(
-        f"Campaign {campaign_id} is paused; `bulksend campaign resume {campaign_id}` undoes it", err=True
+        f"Campaign {campaign_id} {state}; `bulksend campaign resume {campaign_id}` undoes it", err=True
     )
     _say_kept(engine, campaign_id)
+    ctx.exit(_settle_down(settings, engine, campaign_id, order="pause"))
+
+
+def _by(connection: Connection, campaign_id: int) -> str:
+    """Say who paused a campaign, when and why, as far as that is known."""
+    who, since, why = control.paused_by(connection, campaign_id)
+    words = [f"by {who}" if who else "", f"since {time_words(since)}" if since else ""]
+    return f"{' '.join(filter(None, words))}{f' ({why})' if why else ''}"
+
+
+def _settle_down(settings: Settings, engine: Engine, campaign_id: int, *, order: str) -> int:
+    scope = Scope(campaign_id=campaign_id)
+    return settle_down(engine, scope, order=order, patience_s=settings.timers.order_wait)
 
 
 def _say_kept(engine: Engine, campaign_id: int) -> None:
@@ -57,26 +80,34 @@ def resume(campaign_id: int, *, yes: bool) -> None:
     with reading(engine) as connection:
         report = reports.report(connection, campaign_id)
     if report.state == CampaignState.IMPORTING:
-        _finish_import(settings, engine, campaign_id)
+        _finish_import(settings, engine, campaign_id, yes=yes)
         return
     late = late_words(report)
     if late and report.is_stuck:
         click.echo(late, err=True)
         ask("Send them now?", yes=yes)
-    n_opened = campaigns.resume(engine, campaign_id, author=author())
-    held = f"; batches that were held and are tried again: {n_opened}" if n_opened else ""
-    click.echo(f"Campaign {campaign_id} goes on{held}", err=True)
+    done = campaigns.resume(engine, campaign_id, author=author())
+    held = f"; batches that were held and are tried again: {done.n_opened}" if done.n_opened else ""
+    words = "goes on" if done.is_new or done.n_opened else "is running already"
+    click.echo(f"Campaign {campaign_id} {words}{held}", err=True)
 
 
-def _finish_import(settings: Settings, engine: Engine, campaign_id: int) -> None:
+def _finish_import(settings: Settings, engine: Engine, campaign_id: int, *, yes: bool) -> None:
     """Read the file again, as it was read when the import began, and import what is missing."""
     with reading(engine) as connection:
         begun = interrupted.find(connection, campaign_id)
+    if begun.series is not None:
+        raise InputError(
+            f"Campaign {campaign_id} is of reminders: give the same `bulksend remind` again, which puts it "
+            "away and begins anew",
+            code="reminders",
+        )
     spool = Spool()
     try:
         order = remake_order(settings, begun)
         require_ahead(order, f"put it away with `bulksend campaign discard {campaign_id}` and send again")
         found = read_order(order, on_message=spool.add)
+        confirm_late(order, found, late_s=settings.timers.late, yes=yes)
         key = begun.reading.get("key")
         identity = make_identity(settings, order, found, key=None if key is None else str(key))
         prepared = importing.Prepared(found=found, messages=spool, identity=identity)
@@ -98,7 +129,10 @@ def _finish_import(settings: Settings, engine: Engine, campaign_id: int) -> None
 @click.option("--yes", is_flag=True, help="Answer the question with yes.")
 @click.pass_context
 def cancel(ctx: click.Context, /, campaign_id: int, *, yes: bool) -> None:
-    """End a campaign for good: what is still queued is never sent, what a gateway keeps is taken back."""
+    """End a campaign for good: what is still queued is never sent, what a gateway keeps is taken back.
+
+    Returns when nothing of it is on its way any more; exit code 3 when something hangs.
+    """
     ask(f"End campaign {campaign_id} for good?", yes=yes)
     settings = load_settings()
     engine = ready_ledger(settings)
@@ -106,8 +140,9 @@ def cancel(ctx: click.Context, /, campaign_id: int, *, yes: bool) -> None:
         was_ahead = not kept.is_over(connection, campaign_id)
     n_cancelled = campaigns.cancel(engine, campaign_id, author=author())
     click.echo(f"Campaign {campaign_id} is cancelled; {n_cancelled} messages were still queued", err=True)
-    if not _take_back(settings, engine, campaign_id, was_ahead=was_ahead):
-        ctx.exit(EXIT_PARTLY)
+    is_back = _take_back(settings, engine, campaign_id, was_ahead=was_ahead)
+    code = _settle_down(settings, engine, campaign_id, order="cancel")
+    ctx.exit(code if is_back else EXIT_PARTLY)
 
 
 def _take_back(settings: Settings, engine: Engine, campaign_id: int, *, was_ahead: bool) -> bool:
@@ -133,7 +168,7 @@ def _take_back(settings: Settings, engine: Engine, campaign_id: int, *, was_ahea
 def discard(campaign_id: int, *, yes: bool) -> None:
     """Put a campaign away whose import was interrupted: nothing of it was sent, and nothing ever is."""
     ask(f"Put campaign {campaign_id} away?", yes=yes)
-    n_removed = campaigns.discard(ready_ledger(load_settings()), campaign_id)
+    n_removed = campaigns.discard(ready_ledger(load_settings()), campaign_id, author=author())
     click.echo(f"Campaign {campaign_id} is discarded; {n_removed} messages were imported", err=True)
 
 
@@ -155,8 +190,10 @@ def retry(campaign_id: int, *, failed: bool, rejected: bool, yes: bool) -> None:
             "`bulksend unknown settle --resend` is for such messages, before they are settled as failed",
             err=True,
         )
+    if found.n_over:
+        click.echo(f"Left out, since the time to send them is over: {found.n_over}", err=True)
     n_queued = 0
     if found.n:
         ask(f"Send {found.n} messages of campaign {campaign_id} once more?", yes=yes)
-        n_queued = campaigns.retry(engine, campaign_id, states)
+        n_queued = campaigns.retry(engine, campaign_id, states, author=author())
     click.echo(f"Campaign {campaign_id}: {n_queued} messages are queued again", err=True)

@@ -56,6 +56,12 @@ def echo_problems(problems: Sequence[Problem], *, total: int) -> None:
         click.echo(f"  and {rest} more", err=True)
 
 
+def echo_orders(found: Iterable[Mapping[str, object]]) -> None:
+    """Print who ordered what, and when."""
+    names = ("at", "author", "what", "detail")
+    echo_table([*names[:-1], ""], ([row[name] for name in names] for row in found))
+
+
 def is_interactive() -> bool:
     """Say whether a person can be asked."""
     return sys.stdin.isatty() and sys.stderr.isatty()

@@ -6,21 +6,25 @@ from collections.abc import Mapping
 from typing import Any
 
 import click
+from sqlalchemy import Connection
 
 from producer.cli.handing import late_words_of
 from producer.cli.opening import ready_ledger
-from producer.cli.output import ask, echo_json, echo_table
+from producer.cli.output import ask, echo_json, echo_orders, echo_table
 from producer.cli.rate import rate
+from producer.cli.settling_down import settle_down
 from producer.cli.speed import connection_words, rate_words
 from producer.cli.standing import balance, check
+from producer.cli.times import time_words
 from producer.cli.words import author, require_plain
 from producer.live import standings_now
-from producer.reports import live_facts, provider_facts
+from producer.reports import live_facts, order_facts, provider_facts
 from worker.errors import ConfigError
-from worker.ledger import accounts, kept, settling, tally
+from worker.ledger import accounts, kept, orders, settling, tally
 from worker.ledger.accounts import AccountStanding
 from worker.ledger.engine import now_of, reading, writing
 from worker.ledger.findings import age
+from worker.ledger.flight import Scope
 from worker.settings import Settings, load_settings
 
 
@@ -45,6 +49,10 @@ def list_(*, as_json: bool) -> None:
         urgent = tally.urgent_by_provider(connection)
         unknown = settling.ages(connection)
         now = now_of(connection)
+        given = {
+            name: [order_facts(each) for each in orders.of_provider(connection, name, limit=_SHOWN_ORDERS)]
+            for name in settings.providers.keys() | standings.keys()
+        }
     live = standings_now(settings, standings.values())
     names = settings.providers.keys() | standings.keys() | counts.keys()
     found = [
@@ -58,6 +66,7 @@ def list_(*, as_json: bool) -> None:
             ),
             "urgent": urgent.get(name, 0),
             "requests": requests.get(name, 0),
+            "orders": given.get(name, []),
             **live_facts(live.get(name)),
         }
         for name in sorted(names)
@@ -68,6 +77,7 @@ def list_(*, as_json: bool) -> None:
         _echo(found)
 
 
+_SHOWN_ORDERS = 10
 _SHOWN = {  # name of the fact -> header of its column
     "name": "provider",
     "gateway": "gateway",
@@ -101,22 +111,38 @@ def _echo(found: list[dict[str, Any]]) -> None:
 @provider.command()
 @click.argument("name")
 @click.option("--reason", default="paused by hand", show_default=True, help="Shown with the provider.")
-def pause(name: str, *, reason: str) -> None:
-    """Let nothing leave through a provider: what is not on its way to the gateway stays queued."""
+@click.pass_context
+def pause(ctx: click.Context, /, name: str, *, reason: str) -> None:
+    """Let nothing leave through a provider: what is not on its way to the gateway stays queued.
+
+    Returns when nothing is on its way there any more; exit code 3 when something hangs.
+    """
     require_plain("--reason", reason)
     settings = load_settings()
     engine = ready_ledger(settings)
     with writing(engine) as connection:
         _require_known(name, settings, accounts.standings(connection))
-        accounts.pause_account(connection, name, reason=reason, author=author())
+        is_new = accounts.pause_account(connection, name, reason=reason, author=author())
+        by = "" if is_new else _by(connection, name)
         n_kept = kept.kept_by(connection, name)
-    click.echo(f"Provider {name} is paused; `bulksend provider resume {name}` undoes it", err=True)
+    state = "is paused" if is_new else f"is paused already, {by}"
+    click.echo(f"Provider {name} {state}; `bulksend provider resume {name}` undoes it", err=True)
     if n_kept:
         click.echo(
             f"What its gateway keeps until its time is not held back by that: {n_kept} messages; "
             "`bulksend campaign cancel` takes back what it gives back",
             err=True,
         )
+    scope = Scope(provider=name)
+    ctx.exit(settle_down(engine, scope, order="pause", patience_s=settings.timers.order_wait))
+
+
+def _by(connection: Connection, name: str) -> str:
+    """Say who paused a provider, when and why."""
+    standing = accounts.standings(connection)[name]
+    paused = [each["at"] for each in orders.of_provider(connection, name) if each["what"] == orders.PAUSE]
+    since = f" since {time_words(paused[-1])}" if paused else ""
+    return f"by {standing.author}{since} ({standing.reason})"
 
 
 @provider.command()
@@ -137,8 +163,26 @@ def resume(name: str, *, yes: bool) -> None:
         click.echo(late_words_of(late), err=True)
         ask("Send them now?", yes=yes)
     with writing(engine) as connection:
-        accounts.resume_account(connection, name)
+        accounts.resume_account(connection, name, author=author())
     click.echo(f"Provider {name} goes on", err=True)
+
+
+@provider.command("orders")
+@click.argument("name")
+@click.option(
+    "--limit", default=50, show_default=True, type=click.IntRange(1, 10_000), help="Newest so many."
+)
+@click.option("--json", "as_json", is_flag=True, help="A JSON list on standard output.")
+def orders_(name: str, *, limit: int, as_json: bool) -> None:
+    """List who ordered what of a provider, and when, oldest first."""
+    settings = load_settings()
+    with reading(ready_ledger(settings)) as connection:
+        _require_known(name, settings, accounts.standings(connection))
+        found = [order_facts(each) for each in orders.of_provider(connection, name, limit=limit)]
+    if as_json:
+        echo_json(found)
+    else:
+        echo_orders(found)
 
 
 def _require_known(name: str, settings: Settings, standings: Mapping[str, AccountStanding]) -> None:

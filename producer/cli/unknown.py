@@ -13,9 +13,10 @@ from producer.cli.opening import ready_ledger
 from producer.cli.output import ask, echo_json, echo_table
 from producer.cli.words import author
 from producer.reports import iso
-from worker.ledger import reports, settling
+from worker.ledger import orders, reports, settling
 from worker.ledger.engine import now_of, reading, writing
 from worker.ledger.findings import age
+from worker.ledger.orders import Counted
 from worker.ledger.settling import UnknownMessage
 from worker.providers import Account, accounts_of
 from worker.settings import load_settings
@@ -167,6 +168,8 @@ def _look(engine: Engine, message_ids: tuple[int, ...], campaign_id: int | None)
 def _settle(engine: Engine, meant: _Meant, *, target: MessageState) -> int:
     """Settle batch by batch, so that nobody waits long for the ledger."""
     by, n_settled = author(), 0
+    detail = "to be sent again" if target is MessageState.QUEUED else f"as {target}"
+    order = Counted(what=orders.SETTLE, author=by, detail=detail)
     while True:
         with writing(engine) as connection:
             n_moved = settling.settle(
@@ -176,6 +179,7 @@ def _settle(engine: Engine, meant: _Meant, *, target: MessageState) -> int:
                 campaign_id=meant.campaign_id,
                 message_ids=meant.message_ids,
                 until=meant.until,
+                order=order,
             )
         if n_moved is None:
             return n_settled

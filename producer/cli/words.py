@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import getpass
 import os
+import socket
 import unicodedata
 
 from worker.errors import ConfigError
 
 
 def author() -> str:
-    """Return who gives an order: the user's name, or the number of one who has none (as in a container)."""
+    """Return who gives an order, and from where: ``ann@office``.
+
+    One who has no name (as in a container) is known by a number.
+    """
     try:
         name = getpass.getuser()
     except (KeyError, OSError):  # no such user; KeyError before Python 3.13
         name = ""
-    return name if name and _is_plain(name) else f"uid {os.getuid()}"
+    user = name if name and _is_plain(name) else f"uid {os.getuid()}"
+    host = socket.gethostname()
+    return f"{user}@{host}" if host and _is_plain(host) else user
 
 
 def require_plain(what: str, written: str, *, advice: str = "write it anew") -> None:

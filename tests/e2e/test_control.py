@@ -1,5 +1,7 @@
 """Pause, resume and cancel, given while a campaign is sent."""
 
+import socket
+
 import pytest
 from sqlalchemy import text
 
@@ -165,4 +167,4 @@ def test_an_order_of_a_user_without_a_name_is_obeyed_as_that_of_a_number(
 
     with reading(lone_place.engine) as connection:
         author = connection.scalar(text(f"SELECT {kept}"))
-    assert author == f"uid {NOBODY}"
+    assert author == f"uid {NOBODY}@{socket.gethostname()}"

@@ -1,4 +1,5 @@
 import os
+import socket
 
 import pytest
 
@@ -19,7 +20,7 @@ def nameless(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 def test_an_author_is_the_user(nameless: pytest.MonkeyPatch) -> None:
     nameless.setenv("USER", "ann")
 
-    assert author() == "ann"
+    assert author() == f"ann@{socket.gethostname()}"
 
 
 @pytest.mark.parametrize("name", [None, "", "Ann\udce6", "\x1b[2J"])
@@ -29,4 +30,4 @@ def test_an_author_without_a_name_that_can_be_kept_is_a_number(
     if name is not None:
         nameless.setenv("USER", name)
 
-    assert author() == f"uid {NOBODY}"
+    assert author() == f"uid {NOBODY}@{socket.gethostname()}"

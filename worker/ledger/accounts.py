@@ -22,6 +22,7 @@ from sqlalchemy import (
     update,
 )
 
+from worker.ledger import orders
 from worker.ledger.engine import control_lock, now_ms
 from worker.ledger.models import ACCOUNTS, BATCHES
 from worker.states import BatchState
@@ -109,17 +110,26 @@ def was_closed_lately() -> ColumnElement[bool]:
 # --- closed by an operator
 
 
-def pause_account(connection: Connection, provider: str, *, reason: str, author: str) -> None:
-    """Let nothing leave through a provider until it is resumed; what is marked already still leaves."""
+def pause_account(connection: Connection, provider: str, *, reason: str, author: str) -> bool:
+    """Let nothing leave through a provider until it is resumed; what is marked already still leaves.
+
+    Returns:
+        whether this paused it: one that is paused already stays as it is.
+    """
     control_lock(connection, shared=False)
     forget_hints(connection, provider)
     make_sure_of(connection, provider)
-    connection.execute(of_provider(provider).values(paused_by=author, paused_reason=reason))
+    running = of_provider(provider).where(ACCOUNTS.c.paused_by.is_(None))
+    is_new = connection.execute(running.values(paused_by=author, paused_reason=reason)).rowcount == 1
+    if is_new:
+        orders.note(connection, orders.PAUSE, author=author, provider=provider, detail=reason)
+    return is_new
 
 
-def resume_account(connection: Connection, provider: str) -> None:
+def resume_account(connection: Connection, provider: str, *, author: str = orders.OURSELVES) -> None:
     """Open a provider again, whatever closed it: pause, trouble or brake."""
     control_lock(connection, shared=False)
+    orders.note(connection, orders.RESUME, author=author, provider=provider)
     forget_hints(connection, provider)
     make_sure_of(connection, provider)
     nothing = dict.fromkeys(

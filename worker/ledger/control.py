@@ -5,25 +5,46 @@ from __future__ import annotations
 from sqlalchemy import Connection, case, func, select, update
 
 from worker.errors import InputError
-from worker.ledger import batches
-from worker.ledger.batches import lock_batches
+from worker.ledger import batches, orders
+from worker.ledger.batches import lock_batches, lock_some
 from worker.ledger.engine import control_lock, now_ms
 from worker.ledger.models import BATCHES, CAMPAIGNS, MESSAGES
 from worker.ledger.reports import report, stored_id
+from worker.ledger.turns import note_served
 from worker.states import CAMPAIGN_TRANSITIONS, BatchState, CampaignState, MessageState
 
 
-def pause(connection: Connection, campaign_id: int, *, reason: str, author: str) -> None:
-    """Stop a running campaign; what is marked already still leaves.
+def pause(connection: Connection, campaign_id: int, *, reason: str, author: str) -> bool:
+    """Stop a running campaign; what is marked already still leaves, 250 ms later at the latest.
+
+    Returns:
+        whether this stopped it: one that is paused already stays as it is.
 
     Raises:
         InputError: it is not running, or it is done: nothing of it is queued or being submitted.
     """
     control_lock(connection, shared=False)
     _lock(connection, campaign_id)
-    if report(connection, campaign_id).is_done:
+    found = report(connection, campaign_id)
+    if orders.is_paused_for_it(found.state, found.reason):  # which would go on when it is rescheduled
+        paused = update(CAMPAIGNS).where(CAMPAIGNS.c.id == campaign_id)
+        connection.execute(paused.values(reason=reason, author=author))
+    elif found.state == CampaignState.PAUSED:
+        return False
+    elif found.is_done:
         raise refusal(connection, campaign_id, str(CampaignState.PAUSED))
-    _order(connection, campaign_id, CampaignState.PAUSED, reason=reason, author=author)
+    else:
+        _order(connection, campaign_id, CampaignState.PAUSED, reason=reason, author=author)
+    orders.note(connection, orders.PAUSE, author=author, campaign_id=campaign_id, detail=reason)
+    return True
+
+
+def paused_by(connection: Connection, campaign_id: int) -> tuple[str | None, int | None, str | None]:
+    """Return who paused a campaign, when, in epoch milliseconds, and why; None for what nobody knows."""
+    columns = CAMPAIGNS.c.author, CAMPAIGNS.c.reason
+    found = connection.execute(select(*columns).where(CAMPAIGNS.c.id == stored_id(campaign_id)))
+    who, why = found.one_or_none() or (None, None)
+    return who, orders.last_at(connection, campaign_id, orders.PAUSE), why
 
 
 def _lock(connection: Connection, campaign_id: int) -> None:
@@ -32,22 +53,27 @@ def _lock(connection: Connection, campaign_id: int) -> None:
     connection.execute(query.with_for_update()).all()
 
 
-def resume(connection: Connection, campaign_id: int, *, author: str) -> None:
+def resume(connection: Connection, campaign_id: int, *, author: str) -> bool:
     """Let a paused campaign go on; its batches that are held are then opened with ``reopen_held``.
 
-    One that runs with batches held is left as it is: an interrupted resume is finished by repeating it.
+    Returns:
+        whether this let it go on: one that runs is left as it is, and an interrupted resume is finished by
+        repeating it.
 
     Raises:
-        InputError: it is neither paused nor running with batches that are held.
+        InputError: it is neither paused nor running; one that is done is not.
     """
     control_lock(connection, shared=False)
     state = state_of(connection, campaign_id)
-    if state == CampaignState.RUNNING and _first_held(connection, campaign_id) is not None:
-        return
+    if state == CampaignState.RUNNING and not report(connection, campaign_id).is_done:
+        return False
     if state != CampaignState.PAUSED:
         raise refusal(connection, campaign_id, "resumed")
     _order(connection, campaign_id, CampaignState.RUNNING, reason=None, author=author)
+    note_served(connection, campaign_id)  # what it missed meanwhile is to leave now
     _forget_hints(connection, campaign_id)
+    orders.note(connection, orders.RESUME, author=author, campaign_id=campaign_id)
+    return True
 
 
 def reopen_held(connection: Connection, campaign_id: int) -> int | None:
@@ -68,7 +94,8 @@ def reopen_held(connection: Connection, campaign_id: int) -> int | None:
 
 def _first_held(connection: Connection, campaign_id: int) -> int | None:
     held = BATCHES.c.campaign_id == stored_id(campaign_id), BATCHES.c.state == BatchState.HELD
-    first: int | None = connection.scalar(select(func.min(BATCHES.c.id)).where(*held))
+    query = select(func.min(BATCHES.c.id)).where(*held, ~BATCHES.c.is_added)  # those wait for their import
+    first: int | None = connection.scalar(query)
     return first
 
 
@@ -84,6 +111,7 @@ def cancel(connection: Connection, campaign_id: int, *, author: str) -> None:
     if state_of(connection, campaign_id) == CampaignState.CANCELLED:
         return
     _order(connection, campaign_id, CampaignState.CANCELLED, reason="cancelled", author=author)
+    orders.note(connection, orders.CANCEL, author=author, campaign_id=campaign_id)
 
 
 def _forget_hints(connection: Connection, campaign_id: int) -> None:
@@ -96,22 +124,21 @@ def _forget_hints(connection: Connection, campaign_id: int) -> None:
 
 
 def cancel_rows(connection: Connection, campaign_id: int) -> int | None:
-    """Cancel the queued rows of one batch of a cancelled campaign; return how many, None at the end."""
-    concerned = BATCHES.c.campaign_id == campaign_id, BATCHES.c.queued > 0
-    batch_id = connection.scalar(select(func.min(BATCHES.c.id)).where(*concerned))
-    if batch_id is None:
+    """Cancel the queued rows of some batches of a cancelled campaign; return how many, None at the end."""
+    concerned = BATCHES.c.campaign_id == campaign_id, BATCHES.c.queued > 0, ~BATCHES.c.is_added
+    batch_ids = lock_some(connection, *concerned)
+    if not batch_ids:
         return None
-    lock_batches(connection, [batch_id])
-    queued = MESSAGES.c.batch_id == batch_id, MESSAGES.c.state == MessageState.QUEUED
+    queued = MESSAGES.c.batch_id.in_(batch_ids), MESSAGES.c.state == MessageState.QUEUED
     moved = connection.execute(
         update(MESSAGES).where(*queued).values(state=MessageState.CANCELLED, changed_at=now_ms())
     ).rowcount
     done = case((BATCHES.c.state == BatchState.LEASED, BATCHES.c.state), else_=BatchState.DONE.value)
-    connection.execute(
-        update(BATCHES)
-        .where(BATCHES.c.id == batch_id)
-        .values(queued=0, cancelled=BATCHES.c.cancelled + moved, state=done)
+    cancelled = select(func.count()).where(
+        MESSAGES.c.batch_id == BATCHES.c.id, MESSAGES.c.state == MessageState.CANCELLED
     )
+    values = {"queued": 0, "cancelled": cancelled.scalar_subquery(), "state": done}
+    connection.execute(update(BATCHES).where(BATCHES.c.id.in_(batch_ids)).values(values))
     return moved
 
 

@@ -11,16 +11,17 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, func, select, update
 
+from worker.ledger import orders
 from worker.ledger.accounts import forget_hints, make_sure_of, sharing
 from worker.ledger.engine import control_lock, now_ms, now_of
 from worker.ledger.models import ACCOUNTS, SUBMISSIONS
+from worker.ledger.values import LEAVES_WITHIN_MS
 from worker.states import SubmissionOutcome
 
 CELLS = 120
 """What a window is told in: as fine as a throttle needs it."""
 
 _UNDER_WAY_MS = 60_000  # no request takes as long
-_LEAVES_WITHIN_MS = 500  # of its mark: 250 ms after the commit was sent, and what the mark itself takes
 
 
 # --- what is kept
@@ -84,7 +85,11 @@ def order_rate(
             throttled_reason=None,
         )
     )
-    return sorted(set(names))
+    changed = sorted(set(names))
+    for name in changed:
+        detail = "of the settings" if rate is None else rate
+        orders.note(connection, orders.RATE, author=author, provider=name, detail=detail)
+    return changed
 
 
 def effective(connection: Connection, provider: str) -> str | None:
@@ -188,7 +193,7 @@ def _cells(
         select(func.max(SUBMISSIONS.c.started_at), func.sum(units))
         .where(
             SUBMISSIONS.c.provider.in_(providers),
-            SUBMISSIONS.c.started_at > now - window_ms - _LEAVES_WITHIN_MS,
+            SUBMISSIONS.c.started_at > now - window_ms - LEAVES_WITHIN_MS,
             _may_have_left(),
         )
         .group_by(cell)
@@ -199,7 +204,7 @@ def _cells(
 
 
 def _age(started_at: int, *, now: int) -> int:
-    return max(0, now - started_at - _LEAVES_WITHIN_MS)
+    return max(0, now - started_at - LEAVES_WITHIN_MS)
 
 
 def _may_have_left() -> ColumnElement[bool]:

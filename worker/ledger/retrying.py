@@ -9,11 +9,12 @@ from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, case, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, case, false, func, or_, select, update
 
 from worker.ledger.control import refusal
-from worker.ledger.engine import now_of
+from worker.ledger.engine import now_ms, now_of
 from worker.ledger.models import BATCHES, CAMPAIGNS, MESSAGES
+from worker.ledger.orders import Counted
 from worker.ledger.outcomes import reopen
 from worker.ledger.reports import stored_id
 from worker.states import CampaignState, MessageState
@@ -25,10 +26,17 @@ _GOES_ON = (CampaignState.RUNNING, CampaignState.PAUSED)
 
 @dataclass(frozen=True, kw_only=True)
 class Retriable:
-    """How many messages of a campaign can be tried again, and how many a gateway may have accepted."""
+    """How many messages of a campaign can be tried again, and how many are left out.
+
+    Attributes:
+        n: can be.
+        n_risky: a gateway may have accepted them.
+        n_over: the time in which they were worth sending is over.
+    """
 
     n: int
     n_risky: int
+    n_over: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,15 +54,22 @@ def retriable(connection: Connection, campaign_id: int, states: Collection[Messa
         InputError: the campaign is not there, is being imported, or is over for good.
     """
     _require_going_on(connection, campaign_id)
-    query = select(func.count(), func.count(case((_is_risky(), 1)))).where(
+    risky = func.count(case((_is_risky(), 1)))
+    over = func.count(case((~_is_risky() & _is_over(), 1)))
+    query = select(func.count(), risky, over).where(
         MESSAGES.c.campaign_id == stored_id(campaign_id), MESSAGES.c.state.in_(sorted(states))
     )
-    n_all, n_risky = connection.execute(query).one()
-    return Retriable(n=n_all - n_risky, n_risky=n_risky)
+    n_all, n_risky, n_over = connection.execute(query).one()
+    return Retriable(n=n_all - n_risky - n_over, n_risky=n_risky, n_over=n_over)
 
 
 def retry_batch(
-    connection: Connection, campaign_id: int, states: Collection[MessageState], *, after: int
+    connection: Connection,
+    campaign_id: int,
+    states: Collection[MessageState],
+    *,
+    after: int,
+    order: Counted | None = None,
 ) -> Retried | None:
     """Queue the messages of the next batch again, due at once; one transaction for each call.
 
@@ -63,6 +78,7 @@ def retry_batch(
         campaign_id: whose messages.
         states: some of ``RETRIABLE``.
         after: the batch that the last call went through, 0 at first: what fails again meanwhile stays so.
+        order: whose line tells how many; one for all calls.
 
     Returns:
         what was done, None when there is no further batch.
@@ -80,12 +96,14 @@ def retry_batch(
     if batch_id is None:
         return None
     rows = select(MESSAGES.c.id, MESSAGES.c.state).where(
-        MESSAGES.c.batch_id == batch_id, MESSAGES.c.state.in_(sorted(states)), ~_is_risky()
+        MESSAGES.c.batch_id == batch_id, MESSAGES.c.state.in_(sorted(states)), ~_is_risky(), ~_is_over()
     )
     found = connection.execute(rows.order_by(MESSAGES.c.id).with_for_update()).all()
     if found:
         _queue(connection, batch_id, [row.id for row in found])
         _count(connection, batch_id, Counter(row.state for row in found))
+    if found and order:
+        order.add(connection, campaign_id, len(found))
     return Retried(batch_id=batch_id, n=len(found))
 
 
@@ -98,6 +116,11 @@ def _require_going_on(connection: Connection, campaign_id: int) -> None:
 def _is_risky() -> ColumnElement[bool]:
     """Say, as SQL, that a request with the message may have been accepted, whatever a person made of it."""
     return MESSAGES.c.n_doubts > 0
+
+
+def _is_over() -> ColumnElement[bool]:
+    """Say, as SQL, that a message may not leave any more, so that it would only fail again."""
+    return func.coalesce(MESSAGES.c.expires_at <= now_ms(), false())
 
 
 def _queue(connection: Connection, batch_id: int, message_ids: list[int]) -> None:

@@ -16,6 +16,7 @@ from worker.ledger import outcomes
 from worker.ledger.engine import now_ms
 from worker.ledger.locks import lock_batch
 from worker.ledger.models import BATCHES, LARGEST_ID, MESSAGES, SUBMISSIONS
+from worker.ledger.orders import Counted
 from worker.ledger.reports import stored_id
 from worker.ledger.values import MessageOutcome, SubmissionResult
 from worker.states import MessageState, SubmissionOutcome
@@ -100,6 +101,7 @@ def settle(  # noqa: PLR0913 - three ways to say which are meant
     campaign_id: int | None = None,
     message_ids: Sequence[int] | None = None,
     until: int | None = None,
+    order: Counted | None = None,
 ) -> int | None:
     """Settle unknown messages of one batch as a person orders; return how many, None when none is left.
 
@@ -112,6 +114,7 @@ def settle(  # noqa: PLR0913 - three ways to say which are meant
         message_ids: only these.
         until: only what has not changed since this instant of the database's clock, in epoch milliseconds:
             what is sent again and becomes unknown once more is not what was ordered.
+        order: whose line tells how many; one for all calls.
     """
     first = (
         select(func.min(BATCHES.c.id))
@@ -145,7 +148,14 @@ def settle(  # noqa: PLR0913 - three ways to say which are meant
     if target is MessageState.QUEUED:
         resent = update(SUBMISSIONS).where(SUBMISSIONS.c.reference.in_(list(by_reference)))
         connection.execute(resent.values(code=RESENT))
+    if order:
+        order.add(connection, _campaign_of(connection, batch_id), n_settled)
     return n_settled
+
+
+def _campaign_of(connection: Connection, batch_id: int) -> int:
+    query = select(BATCHES.c.campaign_id).where(BATCHES.c.id == batch_id)
+    return int(connection.execute(query).scalar_one())
 
 
 def ages(connection: Connection) -> dict[str, tuple[int, int]]:

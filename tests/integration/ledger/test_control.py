@@ -8,6 +8,8 @@ from tests.ledgers import (
     assert_counts,
     batch,
     change_batch,
+    database_now,
+    do,
     due_rows,
     import_campaign,
     lease,
@@ -17,13 +19,15 @@ from tests.ledgers import (
     release,
     result,
     run_campaign,
+    schedule,
     states,
     try_lease,
     try_mark,
 )
 from worker.errors import InputError
-from worker.ledger import control, outcomes, reports
+from worker.ledger import control, orders, outcomes, reports, rescheduling
 from worker.ledger.engine import reading, writing
+from worker.ledger.rescheduling import Wish
 from worker.ledger.values import Marked, Stop
 from worker.states import MessageState
 
@@ -78,6 +82,18 @@ def test_a_cancelled_campaign_has_no_queued_row_left(engine: Engine) -> None:
 
     assert states(engine) == ["cancelled"] * 3
     assert batch(engine, batch_id)["state"] == "done"
+    assert_counts(engine)
+
+
+def test_the_messages_of_small_batches_are_cancelled_together(engine: Engine) -> None:
+    in_an_hour = database_now(engine) + 3_600_000
+    schedule(engine, [in_an_hour + n * 60_000 for n in range(3)])
+    order(engine, lambda connection: control.cancel(connection, 1, author="ann"))
+
+    with writing(engine) as connection:
+        found = [control.cancel_rows(connection, 1), control.cancel_rows(connection, 1)]
+
+    assert found == [3, None]
     assert_counts(engine)
 
 
@@ -232,8 +248,61 @@ def test_a_campaign_that_is_left_from_done_at_this_moment_can_be_paused(engine: 
     assert state_of(engine) == ("paused", "wrong text")
 
 
-def test_a_running_campaign_cannot_be_resumed(engine: Engine) -> None:
+def given(engine: Engine) -> list[tuple[object, ...]]:
+    """Return the orders about the campaign: author, what, detail."""
+    with reading(engine) as connection:
+        found = orders.of_campaign(connection, 1)
+    return [(row["author"], row["what"], row["detail"]) for row in found]
+
+
+def test_a_running_campaign_that_is_resumed_runs_on_and_nothing_is_noted(engine: Engine) -> None:
     run_campaign(engine)
 
-    with pytest.raises(InputError, match="running and cannot be resumed"):
-        resume(engine)
+    is_new = do(engine, control.resume, 1, author="ann")
+
+    assert (is_new, state_of(engine), given(engine)) == (False, ("running", None), [])
+
+
+def test_a_paused_campaign_that_is_paused_again_stays_as_it_is_and_tells_who_did_it(engine: Engine) -> None:
+    run_campaign(engine)
+    pause(engine)
+
+    is_new = do(engine, control.pause, 1, reason="another", author="eve")
+
+    with reading(engine) as connection:
+        who, since, why = control.paused_by(connection, 1)
+    assert not is_new
+    assert (who, why, since is not None) == ("ann", "wrong text", True)
+    assert given(engine) == [("ann", "pause", "wrong text")]
+
+
+def test_each_order_is_noted_with_what_it_changes_or_not_at_all(engine: Engine) -> None:
+    run_campaign(engine)
+
+    for give in (pause, resume, cancel, cancel):
+        give(engine)
+    with pytest.raises(InputError):
+        pause(engine)
+
+    assert given(engine) == [("ann", "pause", "wrong text"), ("ann", "resume", None), ("ann", "cancel", None)]
+
+
+def test_a_person_who_pauses_what_is_being_rescheduled_is_obeyed_when_that_ends(engine: Engine) -> None:
+    run_campaign(engine)
+    later = Wish(words="--by 2h", target={})
+    do(engine, rescheduling.begin, 1, later, author="bob")
+
+    pause(engine)
+    do(engine, rescheduling.end, 1, author="bob")
+
+    assert state_of(engine) == ("paused", "wrong text")
+    assert given(engine)[1] == ("ann", "pause", "wrong text")
+
+
+def test_who_reschedules_lets_a_campaign_go_on_that_nobody_has_paused(engine: Engine) -> None:
+    run_campaign(engine)
+    do(engine, rescheduling.begin, 1, Wish(words="--by 2h", target={}), author="bob")
+
+    do(engine, rescheduling.end, 1, author="bob")
+
+    assert state_of(engine) == ("running", None)

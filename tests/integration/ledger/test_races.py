@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Engine, text
 
 from tests.ledgers import (
     FALLBACK,
+    LATE_MS,
     LOGIN,
     PROVIDER,
     SHORT_MS,
@@ -245,7 +246,7 @@ def test_a_batch_that_is_leased_in_the_same_moment_is_not_handed_over(engine: En
     with beside() as call:
         with writing(engine) as connection:
             accounts.resume_account(connection, PROVIDER)
-            held = batches.lease(connection, batch_id, owner="one", lease_ms=30_000)
+            held = batches.lease(connection, batch_id, owner="one", lease_ms=30_000, late_ms=LATE_MS)
             late = call(do, engine, failover.hand_over, PROVIDER, closed_ms=30_000, providers=[FALLBACK])
             has_waited = waits(engine, late)
         n_moved = late.result()
@@ -346,7 +347,7 @@ def test_of_two_batches_that_are_leased_at_once_a_braked_account_takes_one(postg
 
     with beside() as call:
         with writing(engine) as connection:
-            one = batches.lease(connection, first, owner="one", lease_ms=30_000)
+            one = batches.lease(connection, first, owner="one", lease_ms=30_000, late_ms=LATE_MS)
             late = call(try_lease, engine, second)
             within(1, late.done)
         two = late.result()

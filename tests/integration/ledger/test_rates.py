@@ -20,6 +20,7 @@ from tests.ledgers import (
     mark,
     not_sent,
     only_batch,
+    reach,
     record,
     release,
     result,
@@ -169,7 +170,7 @@ def hinted(engine: Engine) -> list[int]:
     """Return the batches that a hint would be published for."""
     with reading(engine) as connection:
         found = hints.due_for_hints(
-            connection, PROVIDER, lane=Lane.BULK, horizon_ms=0, repeat_ms=60_000, limit=9
+            connection, PROVIDER, lane=Lane.BULK, reach=reach(horizon_ms=0, repeat_ms=60_000), limit=9
         )
     return [each.id for each in found]
 

@@ -148,6 +148,17 @@ def test_what_was_unknown_once_is_left_out_though_a_later_request_was_refused(en
     assert retry(engine) == 0
 
 
+def test_what_could_not_leave_in_time_any_more_is_left_out_and_counted(engine: Engine) -> None:
+    ended(engine, M.REJECTED, M.REJECTED)
+    change_messages(engine, leave_by=1, expires_at=1)
+
+    found, n_queued = retriable(engine), retry(engine)
+
+    assert found == Retriable(n=0, n_risky=0, n_over=2)
+    assert n_queued == 0
+    assert states(engine) == ["rejected"] * 2
+
+
 def test_a_retry_counts_before_it_asks(engine: Engine) -> None:
     ended(engine, M.REJECTED, M.REJECTED, M.ACCEPTED)
 
