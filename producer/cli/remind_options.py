@@ -1,0 +1,85 @@
+"""The options of `remind`: what is sent, of which appointments, and when."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from worker.states import Late
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def order_options(command: F) -> F:
+    """Add the file, the appointments, the text and the provider."""
+    for option in reversed(
+        (
+            click.argument("file", type=click.Path(path_type=Path)),
+            click.option(
+                "--text",
+                required=True,
+                help="The message; {{ appointment }} takes a column's value, {{ before }} is such as 2 h.",
+            ),
+            click.option("--via", "provider", required=True, help="Provider, as named in bulksend.toml."),
+            click.option(
+                "--column", "at_column", required=True, metavar="COLUMN", help="Column with the appointments."
+            ),
+            click.option(
+                "--before",
+                "befores",
+                required=True,
+                multiple=True,
+                metavar="TIME",
+                help="How long before it, such as 24h; give it again for another reminder.",
+            ),
+            click.option(
+                "--key",
+                "key_column",
+                required=True,
+                metavar="COLUMN",
+                help="Column with what names an appointment for good, also when it is moved.",
+            ),
+            click.option(
+                "--series", help="Which reminders this file continues; default is --name, or the file's name."
+            ),
+            click.option("--sender", help="What the handset shows; default is the provider's."),
+            click.option("--name", help="Name of the campaign; default is the file's."),
+            click.option(
+                "--number-column", "column", help="Column with the numbers, where it has no usual name."
+            ),
+            click.option("--country", help="Country of numbers without country code, such as DK."),
+            click.option("--option", "options", multiple=True, metavar="NAME=VALUE", help="Gateway option."),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def time_options(command: F) -> F:
+    """Add what says when a reminder may leave."""
+    for option in reversed(
+        (
+            click.option(
+                "--zone",
+                metavar="ZONE",
+                help="Of the appointments: Europe/Copenhagen, or recipient: each one's.",
+            ),
+            click.option("--at-format", metavar="FORMAT", help='How these are written: "%d/%m/%Y %H:%M".'),
+            click.option(
+                "--window", multiple=True, metavar="HOURS", help="Leave only in these: 09:00-20:00."
+            ),
+            click.option("--weekdays", metavar="DAYS", help="Of the windows: mon-fri."),
+            click.option("--validity", metavar="TIME", help="Give up what could not leave in this time: 6h."),
+            click.option(
+                "--late",
+                type=click.Choice([each.value for each in Late]),
+                default=Late.SKIP.value,
+                help="If it could not leave for an hour: skip (default), hold for a person, or send.",
+            ),
+        )
+    ):
+        command = option(command)
+    return command

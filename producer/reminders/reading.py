@@ -1,0 +1,240 @@
+"""A file of appointments is read: every row is composed once for each offset and laid down in the sheet."""
+
+from __future__ import annotations
+
+import hashlib
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+from producer.preview import KEPT_PROBLEMS, Composer, Order, Preview
+from producer.recipients import Problem, Recipients, Row, open_recipients, variable_name
+from producer.reminders.moments import Moment, moments_of
+from producer.reminders.sheet import Sheet, Standing
+from producer.schedule.column import TimeColumn
+from producer.schedule.timing import ASK_ZONE, FARTHEST_MS, RECIPIENT, Timing
+from worker.errors import ConfigError, InputError
+from worker.ledger.drafts import NewMessage
+from worker.text.template import Template
+from worker.timing.local import instant_of
+from worker.timing.words import Instant, duration_words
+from worker.timing.zones import zones_of
+
+BEFORE = "before"
+"""The variable with the words of the offset, such as ``2 h``, where no column has this name."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wish:
+    """What a person asks for: an order without times of its own, and the appointments it reminds of.
+
+    Attributes:
+        order: what is sent, and how.
+        timing: zone, windows, validity, and the column with the appointments.
+        series: which reminders the file continues.
+        key: the header of the column with what names an appointment for good.
+        befores_ms: how long before the appointments.
+    """
+
+    order: Order
+    timing: Timing
+    series: str
+    key: str
+    befores_ms: tuple[int, ...]
+
+    @property
+    def column(self) -> TimeColumn:
+        """The column with the appointments.
+
+        Raises:
+            ConfigError: none was named.
+        """
+        if self.timing.column is None:
+            raise ConfigError("--column: name the column with the appointments")
+        return self.timing.column
+
+
+@dataclass(kw_only=True)
+class Read:
+    """What a file came to.
+
+    Attributes:
+        found: problems, texts and the fallback; its sums are of everything that was composed.
+        n_keyless: rows of which nobody can say whose appointment they hold.
+        rows: of the file.
+        duplicates: rows whose appointment came before.
+        refused: rows that cannot be used, by reason.
+        keys: appointments that can be reminded of.
+    """
+
+    found: Preview = field(default_factory=Preview)
+    n_keyless: int = 0
+    duplicates: int = 0
+    refused: Counter[str] = field(default_factory=Counter)
+    keys: int = 0
+
+
+def read(wish: Wish, sheet: Sheet, *, on_bytes: Callable[[int], None] | None = None) -> Read:
+    """Read the whole file and lay its reminders down in the sheet.
+
+    Args:
+        wish: what is asked for.
+        sheet: takes the reminders.
+        on_bytes: called with the size of each piece that was read, for progress.
+
+    Raises:
+        InputError: the file or the template cannot be used at all.
+        ConfigError: the account cannot carry the sender or an option.
+    """
+    order = wish.order
+    trial = order.account.trial(sender=order.sender, options=order.options, leaves_at_s=None)
+    template = Template(order.template)
+    recipients = open_recipients(
+        order.path,
+        column=order.column,
+        region=order.country or order.account.provider.country,
+        on_bytes=on_bytes,
+    )
+    recipients.require(template.variables - ({BEFORE} - recipients.variables))
+    recipients.require(frozenset({wish.column.name}), who="--column")
+    recipients.require(frozenset({variable_name(wish.key)}), who="--key")
+    composer = Composer(order, template, trial)
+    return _Reader(wish, composer, sheet, is_same=BEFORE not in template.variables).read(recipients)
+
+
+class _Reader:
+    def __init__(self, wish: Wish, composer: Composer, sheet: Sheet, *, is_same: bool) -> None:
+        self._wish = wish
+        self._composer = composer
+        self._sheet = sheet
+        self._is_same = is_same  # for each offset
+        self._key = variable_name(wish.key)
+        self._windows = wish.timing.widest
+        self._words = {before_ms: duration_words(before_ms) for before_ms in wish.befores_ms}
+        self._result = Read()
+
+    def read(self, recipients: Recipients) -> Read:
+        found = self._result.found
+        for row in recipients:
+            found.rows += 1
+            key = _digest(recipients.last_values.get(self._key, ""))
+            if isinstance(row, Problem):
+                self._refuse(row, key)
+            else:
+                self._take(row, key)
+        found.text = self._composer.text
+        self._composer.conclude(found)
+        self._count()
+        return self._result
+
+    def _refuse(self, problem: Problem, key: str | None) -> None:
+        self._result.found.refuse(problem)
+        if key is None:
+            self._result.n_keyless += 1
+        else:
+            self._sheet.note_refused(key, line=problem.line)
+
+    def _take(self, row: Row, key: str | None) -> None:
+        if key is None:
+            error = InputError("there is no key", code="key_missing", column=self._wish.key)
+            self._refuse(Problem.of(error, line=row.line), key)
+            return
+        try:
+            appointment_ms, zones = self._appointment(row)
+            planned = self._planned(row, appointment_ms, zones)
+        except InputError as error:
+            self._refuse(Problem.of(error, line=row.line), key)
+            return
+        standing, line = self._sheet.take(key, line=row.line, version=appointment_ms)
+        if standing is None:
+            for moment, message in planned:
+                self._sheet.plan(key, moment.before_ms, message, skip=moment.skip)
+        elif standing is Standing.TWICE:
+            self._note_twice(sorted({line, row.line}))
+
+    def _appointment(self, row: Row) -> tuple[int, tuple[str, ...]]:
+        """Return when the appointment of a row is, and the zones of its recipient as far as they matter."""
+        timing = self._wish.timing
+        when = self._wish.column.when(row.values)
+        is_wall = not isinstance(when, Instant)
+        needs = timing.has_windows or (is_wall and timing.zone == RECIPIENT)
+        zones = zones_of(row.msisdn) if needs else ()
+        if needs and not zones:
+            raise InputError("nobody knows in which time zone the recipient is", code="zone_unknown")
+        if isinstance(when, Instant):
+            at_ms = when.epoch_ms
+        elif timing.zone is None:
+            raise ConfigError(f"An appointment has no offset: {ASK_ZONE}")
+        else:  # the first instant at which it may be: no reminder comes after it
+            at_ms = min(instant_of(when.local, zone)[0] for zone in timing.clocks(zones))
+        if at_ms > timing.now_ms + FARTHEST_MS:
+            header = self._wish.column.header
+            raise InputError("its time is years ahead", code="time_too_far", column=header)
+        return at_ms, zones
+
+    def _planned(
+        self, row: Row, appointment_ms: int, zones: tuple[str, ...]
+    ) -> list[tuple[Moment, NewMessage | None]]:
+        """Compose a row for each of its moments; what cannot be sent for one is refused for all."""
+        timing = self._wish.timing
+        moments = moments_of(
+            appointment_ms,
+            self._wish.befores_ms,
+            zones=zones,
+            windows=self._windows,
+            now_ms=timing.now_ms,
+            validity_ms=timing.validity_ms,
+        )
+        composed = [self._composer.composed(self._row_for(row, each)) for each in moments[:1]]
+        if not self._is_same:
+            composed += [self._composer.composed(self._row_for(row, each)) for each in moments[1:]]
+        messages: list[tuple[Moment, NewMessage | None]] = []
+        for n, moment in enumerate(moments):
+            message = None
+            if moment.skip is None:
+                bare = self._composer.message(row, composed[0 if self._is_same else n], self._result.found)
+                message = _timed(bare, moment, zones)
+            messages.append((moment, message))
+        return messages
+
+    def _row_for(self, row: Row, moment: Moment) -> Row:
+        if self._is_same:
+            return row
+        return replace(row, values={BEFORE: self._words[moment.before_ms], **row.values})
+
+    def _note_twice(self, lines: Sequence[int]) -> None:
+        """Show the rows of an appointment that has two times; they are counted in the end."""
+        for line in lines:
+            error = InputError(
+                "the key comes with two appointments: nobody knows which is meant",
+                code="key_twice",
+                column=self._wish.key,
+            )
+            if len(self._result.found.problems) < KEPT_PROBLEMS:
+                self._result.found.problems.append(Problem.of(error, line=line))
+
+    def _count(self) -> None:
+        rows, result = self._sheet.rows(), self._result
+        result.keys, n_good = rows.get(Standing.GOOD, (0, 0))
+        result.duplicates = n_good - result.keys
+        result.refused = result.found.reasons.copy()
+        _, n_twice = rows.get(Standing.TWICE, (0, 0))
+        if n_twice:
+            result.refused["key_twice"] = n_twice
+
+
+def _timed(message: NewMessage, moment: Moment, zones: tuple[str, ...]) -> NewMessage:
+    return replace(
+        message,
+        due_at=moment.due_at,
+        leave_by=moment.leave_by,
+        expires_at=moment.expires_at,
+        zones=",".join(zones) or None,
+    )
+
+
+def _digest(key: str) -> str | None:
+    """Return a digest of what names an appointment; None where nothing does."""
+    named = unicodedata.normalize("NFC", key).strip()
+    return hashlib.blake2b(named.encode(), digest_size=16).hexdigest() if named else None

@@ -1,0 +1,287 @@
+"""One run over a file of appointments: it takes its series, compares, and catches up, or leaves no trace.
+
+What a run has not finished is finished by giving the same command again: its new messages become visible all
+at once, in the end, and everything else is right as soon as it is written.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Engine
+
+from producer.campaigns import clear
+from producer.preview import Preview
+from producer.reminders.cutting import BATCHES_AT_ONCE, chunks, transactions
+from producer.reminders.fates import Fate, fates_of
+from producer.reminders.reading import Read, Wish
+from producer.reminders.sheet import Sheet, Verdict
+from producer.reminders.verdicts import verdict_on
+from worker.errors import LedgerError
+from worker.ledger import campaigns, moving, orders, reminded, reminding
+from worker.ledger.drafts import NewCampaign, SourceCounts
+from worker.ledger.engine import reading, writing
+from worker.ledger.moving import ROWS_AT_ONCE, Changed
+from worker.ledger.reminded import REMOVED
+from worker.ledger.reminding import Draft
+
+_RENEWED_EVERY_S = 5.0
+_WRITTEN = (Verdict.NEW, Verdict.AGAIN, Verdict.AFTER)
+
+OnRows = Callable[[int], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """What a run would do to the reminders of its series that are queued.
+
+    Attributes:
+        n_open: how many there are.
+        n_gone: of them, how many would be cancelled, with nothing in their place.
+    """
+
+    n_open: int
+    n_gone: int
+
+
+class Run:
+    """A run that has its series until it ends."""
+
+    def __init__(self, engine: Engine, wish: Wish, read: Read, sheet: Sheet) -> None:
+        """Take the series.
+
+        Raises:
+            InputError: another run of it is under way.
+        """
+        self._engine = engine
+        self._wish = wish
+        self._read = read
+        self._sheet = sheet
+        self._keeps_removed = False
+        self._changing: list[int] = []  # batches
+        self.n_cancelled = self.n_removed = 0  # with nothing in their place; of these, not in the file
+        with writing(engine) as connection:
+            self._importer, left = reminding.begin(connection, _campaign(wish, read))
+        self._renewed_at = time.monotonic()
+        self.discarded = left
+        for campaign_id in left:
+            clear(engine, campaign_id)
+            self._renew()
+
+    @property
+    def campaign_id(self) -> int:
+        """The campaign of its new messages."""
+        return self._importer.campaign_id
+
+    def _renew(self) -> None:
+        """Keep the series while nothing is written."""
+        if time.monotonic() - self._renewed_at < _RENEWED_EVERY_S:
+            return
+        with writing(self._engine) as connection:
+            self._importer = campaigns.renew(connection, self._importer)
+        self._renewed_at = time.monotonic()
+
+    # --- compare
+
+    def compare(self, *, keeps_removed: bool, on_rows: OnRows | None = None) -> Comparison:
+        """Judge every reminder that the file asks for, and look at every one that is queued; changes nothing.
+
+        Args:
+            keeps_removed: what is queued and not in the file stays.
+            on_rows: told how many of the file were judged.
+        """
+        self._keeps_removed = keeps_removed
+        self._judge(on_rows)
+        n_open = n_gone = 0
+        for batch_ids in chunks(self._open_batches(), BATCHES_AT_ONCE):
+            found = self._fates(batch_ids)
+            n_open += len(found)
+            for each in found:
+                n_gone += each.is_gone
+            changing = {each.reminder.batch_id for each in found if each.changes}
+            self._changing += sorted(changing)
+            self._renew()
+        return Comparison(n_open=n_open, n_gone=n_gone)
+
+    def _judge(self, on_rows: OnRows | None) -> None:
+        after = 0
+        while found := self._sheet.undecided(after=after, limit=ROWS_AT_ONCE):
+            slots = [each.slot for each in found]
+            with reading(self._engine) as connection:
+                known = reminded.known(connection, self._importer, slots, series=self._wish.series)
+            verdicts = ((each.id, *verdict_on(each.version, known.get(each.slot, ()))) for each in found)
+            self._sheet.judge(verdicts)
+            after = found[-1].id
+            if on_rows:
+                on_rows(len(found))
+            self._renew()
+
+    def _open_batches(self) -> list[int]:
+        with reading(self._engine) as connection:
+            return reminded.open_batches(connection, self._wish.series)
+
+    def _fates(self, batch_ids: Sequence[int]) -> list[Fate]:
+        keeps_removed = self._keeps_removed or self._read.n_keyless > 0
+        return fates_of(self._engine, self._sheet, batch_ids, keeps_removed=keeps_removed)
+
+    def figures(self) -> Preview:
+        """Say what the new messages come to, in the figures of a preview."""
+        read, sums = self._read, self._sheet.sums()
+        n_sends = len(self._wish.befores_ms)
+        figures = Preview(
+            rows=read.found.rows,
+            messages=sums.messages,
+            duplicates=read.duplicates * n_sends,
+            refused=read.refused.total() * n_sends,
+            parts=sums.parts,
+            unpriced=sums.unpriced,
+            reasons=read.refused,
+            problems=read.found.problems,
+            fallback=read.found.fallback,
+            no_fallback=read.found.no_fallback,
+            unpriced_fallback=sums.unpriced_fallback if read.found.fallback else 0,
+            text=read.found.text,
+        )
+        figures.cost.micros.update(sums.cost)
+        if read.found.fallback:
+            figures.cost_fallback.micros.update(sums.cost_fallback)
+        return figures
+
+    # --- catch up
+
+    def apply(self, *, author: str, check: Callable[[], None], on_rows: OnRows | None = None) -> None:
+        """Move and withdraw what is queued, then write what is new; nothing of that can leave yet.
+
+        Args:
+            author: who ordered it.
+            check: called between two transactions; may raise to end it here.
+            on_rows: told how many new messages were written.
+
+        Raises:
+            LedgerError: the ledger is away, or another run has the series now.
+        """
+        told: set[int] = set()
+        for batch_ids in chunks(self._changing, BATCHES_AT_ONCE):
+            check()
+            fates = [each for each in self._fates(batch_ids) if each.changes]
+            for some in chunks(fates, ROWS_AT_ONCE):
+                self._change(some, author=author, told=told)
+        self._sheet.give_up_moves()
+        for batches in transactions(self._sheet.to_write()):
+            check()
+            self._add(batches)
+            if on_rows:
+                on_rows(sum(map(len, batches)))
+
+    def _change(self, fates: Sequence[Fate], *, author: str, told: set[int]) -> None:
+        text = self._read.found.text
+        moves = {
+            each.reminder.message_id: self._sheet.draft(each.moves, text=text) for each in fates if each.moves
+        }
+        withdrawals = {each.reminder.message_id: each.code for each in fates if each.code}
+        concerned = {each.reminder.campaign_id for each in fates} - told
+        with writing(self._engine) as connection:
+            self._importer, done = moving.change(
+                connection,
+                self._importer,
+                series=self._wish.series,
+                moves=moves,
+                withdrawals=withdrawals,
+            )
+            for campaign_id in sorted(concerned):
+                orders.note(
+                    connection,
+                    orders.REMIND,
+                    author=author,
+                    campaign_id=campaign_id,
+                    detail=f"a newer file of the series {self._wish.series} moves or removes some",
+                )
+        told |= concerned
+        self._renewed_at = time.monotonic()
+        self._note(fates, done)
+
+    def _note(self, fates: Sequence[Fate], done: Changed) -> None:
+        for each in fates:
+            number = each.reminder.message_id
+            if each.moves and number in done.moved | done.withdrawn:
+                verdict = Verdict.MOVED if number in done.moved else Verdict.AGAIN
+                self._sheet.judge([(each.moves.id, verdict, None)])
+            if each.is_gone and number in done.withdrawn:
+                self.n_cancelled += 1
+                self.n_removed += each.code == REMOVED
+
+    def _add(self, batches: Sequence[Sequence[Draft]]) -> None:
+        with writing(self._engine) as connection:
+            importer = reminding.add(connection, self._importer, batches, series=self._wish.series)
+        self._importer = importer
+
+    def counts(self) -> SourceCounts:
+        """Return what became of rows x sends, as the campaign keeps it."""
+        figures = self.figures()
+        n_rows = figures.rows * len(self._wish.befores_ms)
+        n_skipped = n_rows - figures.messages - figures.duplicates - figures.refused
+        return SourceCounts(
+            rows=n_rows, duplicates=figures.duplicates, refused=figures.refused, skipped=n_skipped
+        )
+
+    def skips(self) -> dict[str, int]:
+        """Return why reminders have no new message, and how many each."""
+        verdicts = self._sheet.verdicts()
+        return {verdict: n for verdict, n in sorted(verdicts.items()) if verdict not in _WRITTEN}
+
+    def n_of(self, *verdicts: Verdict) -> int:
+        """Return how many reminders have one of these verdicts."""
+        found = self._sheet.verdicts()
+        return sum(found.get(verdict, 0) for verdict in verdicts)
+
+    def end(self, *, author: str) -> int | None:
+        """Release what is new, and return its campaign; None, and no campaign, where nothing is."""
+        counts = self.counts()
+        with writing(self._engine) as connection:
+            if self.n_of(*_WRITTEN):
+                campaigns.release(connection, self._importer, counts)
+                series = self._wish.series
+                orders.note(
+                    connection,
+                    orders.REMIND,
+                    author=author,
+                    campaign_id=self.campaign_id,
+                    detail=f"the series {series}",
+                )
+                return self.campaign_id
+            reminding.drop(connection, campaigns.renew(connection, self._importer))
+        return None
+
+    def give_up(self) -> bool:
+        """Put away what is not released; False when it is not ours any more."""
+        is_ours = False
+        with contextlib.suppress(LedgerError):
+            with writing(self._engine) as connection:
+                is_ours = reminding.drop(connection, self._importer)
+            if is_ours:
+                clear(self._engine, self.campaign_id)
+        return is_ours
+
+
+def _campaign(wish: Wish, read: Read) -> NewCampaign:
+    order, timing = wish.order, wish.timing
+    return NewCampaign(
+        name=order.name,
+        fingerprint="",
+        provider=order.account.name,
+        sender=order.sender,
+        template=order.template,
+        text=read.found.text,
+        options=order.options,
+        source=order.path.name,
+        fallback=read.found.fallback,
+        lane=order.lane,
+        zone=timing.zone or timing.shown_in,
+        windows=timing.widest.to_json() if timing.has_windows else None,
+        late=timing.late,
+        series=wish.series,
+        wants_notice=order.wants_notice,
+    )

@@ -1,0 +1,198 @@
+"""Queued reminders move to another time, or are withdrawn: under the control lock, a few at a time."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, RowMapping, delete, select, update
+
+from worker.ledger import batches, campaigns
+from worker.ledger.campaigns import Importer
+from worker.ledger.drafts import NewMessage
+from worker.ledger.engine import control_lock, now_of
+from worker.ledger.given import execute_given
+from worker.ledger.locks import lock_batches_of
+from worker.ledger.models import BATCHES, MESSAGES, REMINDERS
+from worker.ledger.rebatching import Like, NewTimes, like, put
+from worker.ledger.reminded import MOVED
+from worker.ledger.reminding import NAMED, SAME_SLOT, Draft, named
+from worker.states import BatchState, MessageState
+
+ROWS_AT_ONCE = 500
+"""Most rows that one transaction changes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Changed:
+    """What was done: the messages that tell of another time now, and those that are cancelled."""
+
+    moved: frozenset[int]
+    withdrawn: frozenset[int]
+
+
+def change(
+    connection: Connection,
+    importer: Importer,
+    *,
+    series: str,
+    moves: Mapping[int, Draft],
+    withdrawals: Mapping[int, str],
+) -> tuple[Importer, Changed]:
+    """Move some queued reminders to the time of their drafts, and withdraw others, at most 500 in all.
+
+    One that is due already may be in a worker's hand, with its text: it is withdrawn too, which every mark
+    obeys. What is not queued any more stays as it is.
+
+    Args:
+        connection: of an open transaction.
+        importer: of the run.
+        series: whose reminders they are.
+        moves: message to what it is to be.
+        withdrawals: message to the code that says why it is cancelled.
+
+    Returns:
+        the importer's longer lease, and what was done.
+
+    Raises:
+        LedgerError: another program has the series now.
+    """
+    control_lock(connection, shared=False)
+    renewed = campaigns.renew(connection, importer)
+    ids = sorted({*moves, *withdrawals})
+    lock_batches_of(connection, ids)
+    found = _queued(connection, ids)
+    now = now_of(connection)
+    movable = [row for row in found if row["id"] in moves and row["due_at"] > now]
+    can_move = {row["id"]: moves[row["id"]] for row in movable}
+    cancelled = {row["id"]: row["batch_id"] for row in found if row["id"] not in can_move}
+    _move(connection, can_move, series=series)
+    _put_apart(connection, movable, can_move, now=now)
+    _withdraw(connection, [(number, withdrawals.get(number, MOVED), now) for number in cancelled])
+    _count(connection, Counter(row["batch_id"] for row in found), withdrawn=Counter(cancelled.values()))
+    _recompute(connection, {row["batch_id"] for row in found})
+    return renewed, Changed(moved=frozenset(can_move), withdrawn=frozenset(cancelled))
+
+
+def _queued(connection: Connection, ids: Sequence[int]) -> Sequence[RowMapping]:
+    """Return those of some messages that are queued, locked, with what new batches of them need."""
+    columns = [MESSAGES.c[name] for name in ("id", "campaign_id", "batch_id", "due_at")]
+    columns += [BATCHES.c[name] for name in ("provider", "lane", "reason")]
+    query = (
+        select(*columns, BATCHES.c.state.label("batch_state"))
+        .join(BATCHES, BATCHES.c.id == MESSAGES.c.batch_id)
+        .where(MESSAGES.c.id.in_(ids), MESSAGES.c.state == MessageState.QUEUED)
+    )
+    return connection.execute(query.order_by(MESSAGES.c.id).with_for_update(of=MESSAGES)).mappings().all()
+
+
+_NEW = {
+    "message": "bigint",
+    "number": "text",
+    "country": "text",
+    "words": "text",
+    "alphabet": "text",
+    "n_parts": "int",
+    "micros": "bigint",
+    "money": "text",
+    "other_micros": "bigint",
+    "other_money": "text",
+}
+
+
+def _move(connection: Connection, drafts: Mapping[int, Draft], *, series: str) -> None:
+    rows = [named(draft, number, series=series) for number, draft in drafts.items()]
+    _make_way(connection, rows)
+    execute_given(
+        connection,
+        "UPDATE reminders SET version = given.instant FROM given WHERE reminders.message_id = given.message",
+        columns=NAMED,
+        rows=rows,
+    )
+    execute_given(
+        connection,
+        "UPDATE messages SET msisdn = given.number, region = given.country, text = given.words, "
+        "encoding = given.alphabet, parts = given.n_parts, price_micros = given.micros, "
+        "currency = given.money, fallback_micros = given.other_micros, "
+        "fallback_currency = given.other_money FROM given WHERE messages.id = given.message",
+        columns=_NEW,
+        rows=[_moved(number, draft.message) for number, draft in drafts.items()],
+    )
+
+
+def _put_apart(
+    connection: Connection, rows: Sequence[RowMapping], drafts: Mapping[int, Draft], *, now: int
+) -> None:
+    """Give moved messages their times, in new batches: no worker had these, so their start can be missed."""
+    groups: dict[int, dict[Like, list[tuple[int, NewTimes]]]] = {}
+    for row in rows:
+        new = _times(drafts[row["id"]].message, now=now)
+        ours = groups.setdefault(row["campaign_id"], {})
+        ours.setdefault(like(row, new), []).append((row["id"], new))
+    for campaign_id, ours in sorted(groups.items()):
+        put(connection, campaign_id, ours)
+
+
+def _times(message: NewMessage, *, now: int) -> NewTimes:
+    return NewTimes(
+        due_at=now if message.due_at is None else message.due_at,
+        leave_by=message.leave_by,
+        expires_at=message.expires_at,
+        zones=message.zones,
+    )
+
+
+def _make_way(connection: Connection, rows: Sequence[tuple[object, ...]]) -> None:
+    """Forget what was withdrawn at the versions that others now move to."""
+    former = execute_given(
+        connection,
+        f"SELECT reminders.message_id {SAME_SLOT} AND reminders.version = given.instant "
+        "JOIN messages ON messages.id = reminders.message_id AND messages.state = 'cancelled'",
+        columns=NAMED,
+        rows=rows,
+    )
+    connection.execute(delete(REMINDERS).where(REMINDERS.c.message_id.in_(former.scalars().all())))
+
+
+def _moved(message_id: int, message: NewMessage) -> tuple[object, ...]:
+    """Give the cells of a moved message in the order of ``_NEW``."""
+    return (
+        message_id,
+        message.msisdn,
+        message.region,
+        message.text,
+        message.encoding,
+        message.parts,
+        message.price_micros,
+        message.currency,
+        message.fallback_micros,
+        message.fallback_currency,
+    )
+
+
+def _withdraw(connection: Connection, rows: Sequence[tuple[int, str, int]]) -> None:
+    execute_given(
+        connection,
+        "UPDATE messages SET state = 'cancelled', code = given.reason, detail = NULL, "
+        "changed_at = given.instant FROM given WHERE messages.id = given.message",
+        columns={"message": "bigint", "reason": "text", "instant": "bigint"},
+        rows=rows,
+    )
+
+
+def _count(connection: Connection, gone: Mapping[int, int], *, withdrawn: Mapping[int, int]) -> None:
+    """Count what is not queued in its batch any more, and what of that is cancelled."""
+    for batch_id, n in sorted(gone.items()):
+        n_withdrawn = withdrawn.get(batch_id, 0)
+        counters = {"queued": BATCHES.c.queued - n, "cancelled": BATCHES.c.cancelled + n_withdrawn}
+        connection.execute(update(BATCHES).where(BATCHES.c.id == batch_id).values(counters))
+
+
+def _recompute(connection: Connection, batch_ids: set[int]) -> None:
+    """Say anew when the batches are due; what is leased or held stays so."""
+    reopened = batches.reopened()
+    times = {name: reopened[name] for name in ("next_due_at", "leave_by")}
+    ours = BATCHES.c.id.in_(batch_ids)
+    connection.execute(update(BATCHES).where(ours, BATCHES.c.state != BatchState.OPEN).values(times))
+    connection.execute(update(BATCHES).where(ours, BATCHES.c.state == BatchState.OPEN).values(reopened))
