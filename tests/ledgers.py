@@ -7,8 +7,9 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Engine, Select, case, func, literal, select, update
 
-from worker.ledger import accounts, batches, campaigns, control, intent, outcomes, values
-from worker.ledger.engine import now_ms, reading, writing
+from worker.ledger import accounts, batches, campaigns, control, hints, intent, outcomes, values
+from worker.ledger.drafts import NewCampaign, NewMessage, SourceCounts, batched
+from worker.ledger.engine import now_ms, now_of, reading, writing
 from worker.ledger.models import ACCOUNTS, BATCHES, EARLIER_SUBMISSIONS, MESSAGES, SUBMISSIONS
 from worker.states import BatchState, MessageState, SubmissionOutcome
 
@@ -17,6 +18,7 @@ FALLBACK = "other"
 LOGIN = "0123456789abcdef"  # of the provider at its gateway
 TEXT = "Hello"
 LEASE_MS = 30_000
+LATE_MS = 3_600_000
 SHORT_MS = 200  # a lease that a test lets run out
 
 _references = itertools.count()
@@ -31,11 +33,9 @@ def do(engine: Engine, call: Callable[Concatenate[Connection, P], T], *given: P.
         return call(connection, *given, **named)
 
 
-def a_campaign(
-    name: str = "spring", *, text: str | None = TEXT, fallback: str | None = None
-) -> campaigns.NewCampaign:
+def a_campaign(name: str = "spring", *, text: str | None = TEXT, fallback: str | None = None) -> NewCampaign:
     """Make a campaign whose fingerprint is its name."""
-    return campaigns.NewCampaign(
+    return NewCampaign(
         name=name,
         fingerprint=name,
         provider=PROVIDER,
@@ -48,10 +48,10 @@ def a_campaign(
     )
 
 
-def some_messages(n: int, *, text: str | None = None) -> list[campaigns.NewMessage]:
+def some_messages(n: int, *, text: str | None = None) -> list[NewMessage]:
     """Make messages to numbers of their own; without a text they carry the campaign's."""
     return [
-        campaigns.NewMessage(
+        NewMessage(
             line=index + 2,
             msisdn=f"+45203040{index:02}",
             region="DK",
@@ -72,7 +72,7 @@ def import_campaign(
     n: int = 2,
     *,
     name: str = "spring",
-    messages: Sequence[campaigns.NewMessage] = (),
+    messages: Sequence[NewMessage] = (),
     fallback: str | None = None,
 ) -> int:
     """Write a campaign of one batch that is not released yet; return its id."""
@@ -84,7 +84,7 @@ def importer_of(
     n: int = 2,
     *,
     name: str = "spring",
-    messages: Sequence[campaigns.NewMessage] = (),
+    messages: Sequence[NewMessage] = (),
     fallback: str | None = None,
 ) -> campaigns.Importer:
     """Write a campaign of one batch that is not released yet; return its importer."""
@@ -98,15 +98,31 @@ def run_campaign(
     n: int = 2,
     *,
     name: str = "spring",
-    messages: Sequence[campaigns.NewMessage] = (),
+    messages: Sequence[NewMessage] = (),
     fallback: str | None = None,
 ) -> int:
     """Write and release a campaign of one batch; return the batch's id."""
     importer = importer_of(engine, n, name=name, messages=messages, fallback=fallback)
-    counts = campaigns.SourceCounts(rows=n, duplicates=0, refused=0)
+    counts = SourceCounts(rows=n, duplicates=0, refused=0)
     with writing(engine) as connection:
         campaigns.release(connection, importer, counts)
         return only_batch(connection, importer.campaign_id)
+
+
+def schedule(engine: Engine, due: Sequence[int], *, name: str = "due", first_number: int = 20_000_000) -> int:
+    """Write and release a campaign of as many messages as there are times; return its id.
+
+    The numbers follow each other from ``+45`` and the first one on.
+    """
+    (message,) = some_messages(1)
+    messages = (
+        replace(message, line=n + 2, msisdn=f"+45{first_number + n}", due_at=at) for n, at in enumerate(due)
+    )
+    importer = do(engine, campaigns.create, a_campaign(name))
+    for chunk in batched(messages):
+        importer = do(engine, campaigns.add_batch, importer, chunk)
+    do(engine, campaigns.release, importer, SourceCounts(rows=len(due), duplicates=0, refused=0))
+    return importer.campaign_id
 
 
 def only_batch(connection: Connection, campaign_id: int) -> int:
@@ -120,7 +136,7 @@ def try_lease(
 ) -> batches.Lease | None:
     """Lease a batch if it is to be had."""
     with writing(engine) as connection:
-        return batches.lease(connection, batch_id, owner=owner, lease_ms=lease_ms)
+        return batches.lease(connection, batch_id, owner=owner, lease_ms=lease_ms, late_ms=LATE_MS)
 
 
 def lease(engine: Engine, batch_id: int, *, owner: str = "one", lease_ms: int = LEASE_MS) -> batches.Lease:
@@ -128,6 +144,11 @@ def lease(engine: Engine, batch_id: int, *, owner: str = "one", lease_ms: int = 
     held = try_lease(engine, batch_id, owner=owner, lease_ms=lease_ms)
     assert held is not None
     return held
+
+
+def reach(*, horizon_ms: int = 0, repeat_ms: int = 10_000, late_ms: int = LATE_MS) -> hints.Reach:
+    """Say how far publishing is to look."""
+    return hints.Reach(horizon_ms=horizon_ms, repeat_ms=repeat_ms, late_ms=late_ms)
 
 
 def due_rows(engine: Engine, held: batches.Lease) -> list[values.DueRow]:
@@ -263,11 +284,22 @@ def ago(ms: int) -> ColumnElement[int]:
     return now_ms() - literal(ms)
 
 
+def database_now(engine: Engine) -> int:
+    """Return the time of the database."""
+    with reading(engine) as connection:
+        return now_of(connection)
+
+
 def change_account(engine: Engine, provider: str = PROVIDER, **values: object) -> None:
     """Change an account behind the ledger's back."""
     with writing(engine) as connection:
         accounts.make_sure_of(connection, provider)
         connection.execute(update(ACCOUNTS).where(ACCOUNTS.c.provider == provider).values(**values))
+
+
+def account_closed(engine: Engine, provider: str = PROVIDER) -> None:
+    """Have the gateway refuse the account."""
+    change_account(engine, provider, check_at=2**60, closed_since=ago(0), reason="no credit")
 
 
 def account(engine: Engine, provider: str = PROVIDER) -> dict[str, Any]:
@@ -283,6 +315,8 @@ def change_messages(engine: Engine, *, wait_ms: int | None = None, **values: obj
         if wait_ms is not None:
             values["due_at"] = now_ms() + literal(wait_ms)
         connection.execute(update(MESSAGES).values(**values))
+        if "leave_by" in values:
+            connection.execute(update(BATCHES).values(leave_by=values["leave_by"]))
 
 
 def change_submissions(engine: Engine, **values: object) -> None:
@@ -357,8 +391,9 @@ def _recounted(connection: Connection) -> list[dict[str, int]]:
 
 
 def _forgotten() -> Select[tuple[int]]:
-    """Select the queued rows that lie in a batch which is done, or due only after them."""
+    """Select the queued rows that lie in a batch which is done, or due or over only after them."""
     is_late = BATCHES.c.next_due_at > MESSAGES.c.due_at
+    is_late |= MESSAGES.c.leave_by < func.coalesce(BATCHES.c.leave_by, 2**62)
     query = select(MESSAGES.c.id).join(BATCHES, BATCHES.c.id == MESSAGES.c.batch_id)
     return query.where(
         MESSAGES.c.state == MessageState.QUEUED, (BATCHES.c.state == BatchState.DONE) | is_late

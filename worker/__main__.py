@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from dataclasses import replace
 
 from worker.errors import BulksendError
 from worker.roles import die_with_parent
@@ -32,12 +33,15 @@ def _celery() -> None:
 
 
 def _tick() -> None:
-    from worker.dispatch import Dispatcher, run_tick  # noqa: PLC0415 - each process imports what it runs
+    from worker.broker import redis_address  # noqa: PLC0415 - each process imports what it runs
+    from worker.dispatch import Dispatcher, run_tick  # noqa: PLC0415
     from worker.ledger.engine import open_ledger  # noqa: PLC0415
     from worker.log import configure_logging  # noqa: PLC0415
     from worker.providers import accounts_of  # noqa: PLC0415
     from worker.settings import load_settings  # noqa: PLC0415
-    from worker.threads import start_replay, start_upkeep  # noqa: PLC0415
+    from worker.threads import start_notices, start_replay, start_upkeep  # noqa: PLC0415
+    from worker.throttle.throttle import Throttle  # noqa: PLC0415
+    from worker.warming import Warmer  # noqa: PLC0415
 
     configure_logging()
     settings = load_settings()
@@ -45,15 +49,20 @@ def _tick() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     engine = open_ledger(settings.ledger)
-    accounts = list(accounts_of(settings).values())
-    start_upkeep(accounts, engine=engine, timers=settings.timers, broker=settings.broker, wait=stop.wait)
+    accounts = accounts_of(settings)
+    start_upkeep(
+        list(accounts.values()), engine=engine, timers=settings.timers, broker=settings.broker, wait=stop.wait
+    )
     start_replay(settings, engine=engine, wait=stop.wait)
+    start_notices(settings, engine=engine, wait=stop.wait)
     if settings.metrics is not None:
         from worker.metrics import Figures, serve  # noqa: PLC0415 - takes a moment to load
 
         serve(settings.metrics, Figures.of(settings, broker=str(settings.broker)))
+    throttle = Throttle(redis_address(str(settings.broker)))
+    warmer = Warmer(accounts=accounts, engine=engine, throttle=throttle)
     dispatcher = Dispatcher.of(settings, engine=engine, broker=str(settings.broker))
-    run_tick(dispatcher, list(settings.providers), wait=stop.wait)
+    run_tick(replace(dispatcher, warm=warmer), list(settings.providers), wait=stop.wait)
 
 
 def _receipts() -> None:

@@ -16,6 +16,7 @@ from worker.ledger.deliveries import receipts_key
 from worker.ledger.engine import open_ledger, reading
 from worker.ledger.schema import prepare
 from worker.log import configure_logging
+from worker.noticing import Herald
 from worker.providers import accounts_of, note_rates
 from worker.receipts import address, pushing
 from worker.roles import Role, Supervisor
@@ -167,6 +168,7 @@ def _ready_settings(*, sends: bool) -> Settings:
     for account in accounts.values() if sends else ():
         account.secret()
     engine = open_ledger(settings.ledger)
+    Herald.of(settings, engine=engine)  # its secret too would be found missing later
     prepare(engine)
     if sends:
         note_rates(engine, accounts)

@@ -6,8 +6,10 @@ The ledger is the queue. A hint that is lost is published again, one that is rep
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Self
 
 from celery import Celery
@@ -16,17 +18,20 @@ from redis.exceptions import RedisError
 from sqlalchemy import Engine
 
 from worker.app import SEND_BATCH, make_app, queue_of
-from worker.clock import instant
-from worker.errors import BrokerError, LedgerError
-from worker.ledger import batches, failover, hints
+from worker.clock import elapsed_s, instant
+from worker.errors import BrokerError, ConfigError, LedgerError
+from worker.ledger import batches, failover, hints, missed, openings
 from worker.ledger.engine import reading, writing
 from worker.providers import children_of
 from worker.settings import Settings, Timers
-from worker.states import Lane
+from worker.states import Lane, Late
 
 _log = logging.getLogger(__name__)
 _HINTS_PER_CHILD = 4
 _HANDED_OVER_AT_ONCE = 5  # batches
+_SKIPS_FOR_S = 0.5  # in one round
+_TIDIED_AT_ONCE = 5  # batches
+_READY_MS = 250  # in which a worker gets ready for its first batch
 _TAKEN_S = 2.0  # a worker that took a hint has leased its batch by then
 
 
@@ -38,6 +43,7 @@ class Dispatcher:
     app: Celery
     timers: Timers
     children: int
+    warm: Callable[[str], None] = lambda _provider: None  # called a moment before something is due
 
     @classmethod
     def of(cls, settings: Settings, *, engine: Engine, broker: str) -> Self:
@@ -58,14 +64,17 @@ class Dispatcher:
 
     def _publish(self, provider: str, lane: Lane) -> int:
         self._forget_lost(provider, lane)
+        read_at_s = time.time()
         found = self._find(provider, lane)
         if not found:
             return 0
+        if any(batch.due_in_ms for batch in found):
+            self.warm(provider)
         ids = [batch.id for batch in found]
         with writing(self.engine) as connection:
             hints.note_published(connection, ids)
         try:
-            self._send(queue_of(provider, lane), found)
+            self._send(queue_of(provider, lane), found, read_at_s=read_at_s)
         except BrokerError:  # nothing waits for an answer: they are published again once Redis is back
             with writing(self.engine) as connection:
                 hints.forget_published(connection, ids)
@@ -74,7 +83,7 @@ class Dispatcher:
 
     def _forget_lost(self, provider: str, lane: Lane) -> None:
         """Let hints be repeated at once that Redis has lost: its queue is empty, and nobody took them."""
-        taken_by_now_ms = int(_TAKEN_S * 1000)
+        taken_by_now_ms = _ms(_TAKEN_S)
         with reading(self.engine) as connection:
             waiting = hints.still_out(connection, provider, lane=lane, older_than_ms=taken_by_now_ms)
         if waiting and self._queue_is_empty(queue_of(provider, lane)):
@@ -91,23 +100,20 @@ class Dispatcher:
             return False
 
     def _find(self, provider: str, lane: Lane) -> list[hints.DueBatch]:
-        repeat_ms = int(self.timers.hint_repeat * 1000)
+        reach = hints.Reach(
+            horizon_ms=_ms(self.timers.horizon),
+            repeat_ms=_ms(self.timers.hint_repeat),
+            late_ms=_ms(self.timers.late),
+        )
+        room = _HINTS_PER_CHILD * self.children
         with reading(self.engine) as connection:
-            room = _HINTS_PER_CHILD * self.children - hints.hints_out(
-                connection, provider, lane=lane, repeat_ms=repeat_ms
-            )
-            if room <= 0:
-                return []
-            return hints.due_for_hints(
-                connection,
-                provider,
-                lane=lane,
-                horizon_ms=int(self.timers.horizon * 1000),
-                repeat_ms=repeat_ms,
-                limit=room,
-            )
+            return hints.due_for_hints(connection, provider, lane=lane, reach=reach, limit=room)
 
-    def _send(self, queue: str, found: Sequence[hints.DueBatch]) -> None:
+    def _send(self, queue: str, found: Sequence[hints.DueBatch], *, read_at_s: float) -> None:
+        """Send hints; what is not due yet gets its time by our clock, as that of a worker beside us goes.
+
+        A little before it: who takes the hint gets ready, and waits.
+        """
         try:
             with self.app.producer_pool.acquire(block=True, timeout=10) as producer:
                 for batch in found:
@@ -115,7 +121,7 @@ class Dispatcher:
                         SEND_BATCH,
                         args=[batch.id],
                         queue=queue,
-                        eta=None if batch.due_at is None else instant(batch.due_at),
+                        eta=_eta(batch, read_at_s=read_at_s),
                         producer=producer,
                         retry=False,
                     )
@@ -123,6 +129,52 @@ class Dispatcher:
             raise BrokerError(
                 f"Redis cannot be reached ({type(error.__cause__ or error).__name__}): check `broker`"
             ) from None
+
+    def decide_missed(self) -> None:
+        """Decide about starts that were missed, as their campaigns were told to."""
+        late_ms = _ms(self.timers.late)
+        with reading(self.engine) as connection:
+            starts = missed.missed_starts(connection, late_ms=late_ms)
+        for start in starts:
+            facts = {"campaign_id": start.campaign_id}
+            if start.is_behind:
+                with writing(self.engine) as connection:
+                    missed.let_go_on(connection, start.campaign_id)
+            elif start.late is Late.SKIP:
+                _log.warning("missed start skipped", extra={**facts, "n_messages": self._skip(start)})
+            else:
+                with writing(self.engine) as connection:
+                    missed.hold(connection, start, late_ms=late_ms)
+                _log.warning("campaign held, its start was missed", extra=facts)
+
+    def _skip(self, start: missed.MissedStart) -> int:
+        """Give up what was missed, batch by batch, for as long as nothing else has to wait much for it."""
+        audit, n_skipped = missed.skip_audit(start), 0
+        ends_s = elapsed_s() + _SKIPS_FOR_S
+        while elapsed_s() < ends_s:
+            with writing(self.engine) as connection:
+                n = missed.skip(connection, start, audit, late_ms=_ms(self.timers.late))
+            if n is None:
+                break
+            n_skipped += n
+        return n_skipped
+
+    def tidy_overdue(self) -> openings.Overdue:
+        """Decide about messages that could not leave in their time, in batches that nobody works on."""
+        with reading(self.engine) as connection:
+            batch_ids = openings.overdue_batches(connection, limit=_TIDIED_AT_ONCE)
+        moved = failed = 0
+        for batch_id in batch_ids:
+            try:
+                with writing(self.engine) as connection:
+                    done = openings.tidy(connection, batch_id)
+            except ConfigError as error:  # of one campaign, which waits for a person; the others go on
+                _log.error("windows not read", extra={"batch_id": batch_id, "reason": str(error)})
+                with writing(self.engine) as connection:
+                    openings.hold_unread(connection, batch_id, reason=str(error))
+                continue
+            moved, failed = moved + done.moved, failed + done.failed
+        return openings.Overdue(moved=moved, failed=failed)
 
     def sweep(self) -> int:
         """Open the batches whose worker is gone; returns how many."""
@@ -140,7 +192,7 @@ class Dispatcher:
         Returns:
             how many messages were moved.
         """
-        closed_ms = int(self.timers.failover * 1000)
+        closed_ms = _ms(self.timers.failover)
         with reading(self.engine) as connection:
             if not failover.waits_for_fallback(
                 connection, provider, closed_ms=closed_ms, providers=providers
@@ -161,6 +213,11 @@ class Dispatcher:
             swept = self.sweep()
             if swept:
                 _log.warning("leases swept", extra={"n_batches": swept})
+            self.decide_missed()
+            overdue = self.tidy_overdue()
+            if overdue.moved or overdue.failed:
+                facts = {"n_moved": overdue.moved, "n_failed": overdue.failed}
+                _log.warning("messages could not leave in time", extra=facts)
             for provider in providers:
                 n_moved = self.hand_over(provider, providers=providers)
                 if n_moved:
@@ -171,7 +228,16 @@ class Dispatcher:
             _log.warning("tick failed", extra={"reason": str(error)})
 
 
+def _eta(batch: hints.DueBatch, *, read_at_s: float) -> datetime | None:
+    early_ms = batch.due_in_ms - _READY_MS
+    return instant(_ms(read_at_s) + early_ms) if early_ms > 0 else None
+
+
 def run_tick(dispatcher: Dispatcher, providers: Sequence[str], *, wait: Callable[[float], bool]) -> None:
     """Tick until ``wait``, given the seconds between two rounds, returns True."""
     while not wait(dispatcher.timers.tick):
         dispatcher.tick(providers)
+
+
+def _ms(seconds: float) -> int:
+    return int(1000 * seconds)

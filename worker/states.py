@@ -49,6 +49,14 @@ class Lane(enum.StrEnum):
     URGENT = "urgent"
 
 
+class Late(enum.StrEnum):
+    """What happens to what is due when its start was missed."""
+
+    SEND = "send"
+    SKIP = "skip"  # it is given up
+    HOLD = "hold"  # a person decides
+
+
 class SubmissionOutcome(enum.StrEnum):
     """What became of one request."""
 

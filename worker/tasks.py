@@ -34,8 +34,10 @@ from worker.receipts import dlr_urls
 from worker.retry import Policy
 from worker.sending import run
 from worker.sending.desk import Desk, freeze_memory, started_pool
+from worker.sending.early import wait_until_due
 from worker.sending.pace import Pace
 from worker.sending.record import Judge
+from worker.sending.refusals import Refusals
 from worker.sending.seats import Seats
 from worker.sending.submit import Gateway
 from worker.sessions import store_of
@@ -53,6 +55,7 @@ app = make_app(settings.broker, settings.timers)
 app.set_current()
 
 _seats = Seats(children_of(settings), list(settings.providers))
+_refusals = Refusals(rule=settings.campaigns)
 _HURRIES = 2
 _HURRY_S = 2
 _stopping = multiprocessing.get_context("fork").Value("b", 0, lock=False)  # pool children do not see SIGTERM
@@ -94,14 +97,22 @@ def _work(provider: str, lane: Lane, batch_id: int | None) -> None:
     """Work a batch and then others of its provider, as long as that leaves children for others."""
     desk = _desk(provider)
     ends_s = time.monotonic() + settings.timers.visibility / 5  # well before Redis repeats the hint
-    while batch_id is not None and not desk.should_stop() and time.monotonic() < ends_s:
+    while batch_id is not None and time.monotonic() < ends_s and wait_until_due(desk, batch_id):
         with _seats.taken(provider, lane) as is_seated:
             if not is_seated:  # who works for this provider goes on with it, or its hint is repeated
                 return
             if not run.send_batch(desk, batch_id):
                 return
-        with reading(_engine()) as connection:
-            batch_id = turns.next_batch(connection, provider, lane=lane)
+        batch_id = _next(provider, lane)
+
+
+def _next(provider: str, lane: Lane) -> int | None:
+    """Return the batch to go on with: one that is due, or else one that soon will be."""
+    timers = settings.timers
+    late_ms, soon_ms = int(1000 * timers.late), int(1000 * min(2 * timers.tick, timers.slot_wait))
+    with reading(_engine()) as connection:
+        found = turns.next_batch(connection, provider, lane=lane, late_ms=late_ms)
+        return found or turns.soon_due(connection, provider, lane=lane, within_ms=soon_ms)
 
 
 @functools.cache
@@ -179,6 +190,7 @@ def _desk(provider: str) -> Desk:
         providers=settings.providers.keys(),
         should_stop=lambda: bool(_stopping.value),
         should_hurry=lambda: bool(_stopping.value >= _HURRIES),
+        refusals=_refusals,
     )
     freeze_memory()
     return desk

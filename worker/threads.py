@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 
 from worker.errors import ConfigError
 from worker.folder import folder_of
+from worker.noticing import Herald, run_notices
 from worker.providers import Account
 from worker.sending.write import write_kept
 from worker.sessions import store_of
@@ -50,8 +51,18 @@ def start_replay(settings: Settings, *, engine: Engine, wait: Callable[[float], 
     _start("replay", run)
 
 
-def _start(name: str, target: Callable[..., None], *args: object) -> None:
-    threading.Thread(target=target, args=args, name=name, daemon=True).start()
+def start_notices(settings: Settings, *, engine: Engine, wait: Callable[[float], bool]) -> None:
+    """Tell whom the settings name when a campaign is done, in a thread of its own: a receiver may hang.
+
+    Raises:
+        ConfigError: the secret that signs what is posted is missing.
+    """
+    if settings.notice.is_wanted:
+        _start("notices", run_notices, Herald.of(settings, engine=engine), wait=wait)
+
+
+def _start(name: str, target: Callable[..., None], *args: object, **named: object) -> None:
+    threading.Thread(target=target, args=args, kwargs=named, name=name, daemon=True).start()
 
 
 def _run(

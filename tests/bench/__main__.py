@@ -1,7 +1,8 @@
 """``python -m tests.bench [--short | --all] [--rows N] [WORD...]``: measures and judges; ``make bench``.
 
-Words choose: ``departures``, ``whole``, ``celery``, ``sandbox``, or combinations by a part of their name,
-such as ``"100/s 50ms 4p"``. A run of everything, that is not short, is written into the README beside it.
+Words choose: ``departures``, ``whole``, ``due``, ``celery``, ``sandbox``, or combinations by a part of their
+name, such as ``"100/s 50ms 4p"``. A run of everything, that is not short, is written into the README beside
+it.
 """
 
 from __future__ import annotations
@@ -9,10 +10,10 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from tests.bench import celery_limit, departing, sandbox_speed, table, whole
+from tests.bench import celery_limit, departing, due, sandbox_speed, table, whole
 from tests.bench.plan import ALL, DEFAULT, GUARD_S, SHORT, Case, Plan
 from tests.bench.processes import Receiving, receiving
 from tests.bench.sandbox_speed import Beside
@@ -20,7 +21,7 @@ from tests.bench.table import Compared, Measured
 from tests.bench.whole import Finding
 from tests.fault.servers import own_redis
 
-PARTS = ("departures", "whole", "celery", "sandbox")
+PARTS = ("departures", "whole", "due", "celery", "sandbox")
 CELERY = Case(per_second=100, latency_s=0.0, processes=4, is_stirred=False)
 
 
@@ -37,14 +38,18 @@ def main(argv: Sequence[str]) -> int:
     with own_redis() as redis, receiving() as receiver:
         measured = [_measure(case, plan, redis_url=redis.url, receiver=receiver) for case in cases]
         celery = _compare(plan, redis_url=redis.url, receiver=receiver) if "celery" in parts else []
-    found = list(_look(plan)) if "whole" in parts else []
+    found = list(_look(whole.findings(plan.lengths))) if "whole" in parts else []
+    timed = list(_look(due.findings(rows=plan.lengths.due))) if "due" in parts else []
     beside = list(sandbox_speed.compare(seconds=plan.lengths.sandbox)) if "sandbox" in parts else []
     about = f"{table.ran_on()}, in {(time.monotonic() - began_s) / 60:.0f} minutes"
-    lines = [about + ".", *_lines(plan, measured=measured, found=found, celery=celery, beside=beside)]
+    lines = [
+        about + ".",
+        *_lines(plan, measured=measured, found=found, timed=timed, celery=celery, beside=beside),
+    ]
     print("\n".join(lines))  # noqa: T201 - a program for the terminal
     if not words and not options.short:
         table.write(lines)
-    judged: list[Finding | Beside] = [*found, *beside]
+    judged: list[Finding | Beside] = [*found, *timed, *beside]
     return int(any(each.problems for each in measured) or not all(each.is_good for each in judged))
 
 
@@ -97,19 +102,18 @@ def _compare(plan: Plan, *, redis_url: str, receiver: Receiving) -> list[Compare
     ]
 
 
-def _look(plan: Plan) -> list[Finding]:
-    found = []
-    for each in whole.findings(plan.lengths):
+def _look(findings: Iterator[Finding]) -> Iterator[Finding]:
+    for each in findings:
         _say(f"{each.ran}: {each.seen}: {'good' if each.is_good else 'NOT GOOD'}")
-        found.append(each)
-    return found
+        yield each
 
 
-def _lines(
+def _lines(  # noqa: PLR0913 - the parts
     plan: Plan,
     *,
     measured: Sequence[Measured],
     found: Sequence[Finding],
+    timed: Sequence[Finding],
     celery: Sequence[Compared],
     beside: Sequence[Beside],
 ) -> list[str]:
@@ -120,6 +124,8 @@ def _lines(
         lines += table.departures(measured, stamps_s=lengths.departures, receiver_s=lengths.receiver)
     if found:
         lines += ["", "### Whole workers", *table.findings(found)]
+    if timed:
+        lines += ["", "### Due at a time", *table.findings(timed)]
     if celery:
         about = f"{CELERY.per_second}/s, {CELERY.processes} worker processes, {lengths.celery:.0f} s each, "
         lines += ["", "### Celery's rate_limit"]

@@ -64,6 +64,7 @@ class Lengths:
         sandbox: each simulated gateway, half of it the bare handler beside it.
         rows: of the bulk campaign behind which the urgent message waits.
         minute: of the limit per minute; None: not run.
+        due: messages that are due at a time.
     """
 
     departures: float
@@ -74,6 +75,7 @@ class Lengths:
     sandbox: float
     rows: int
     minute: float | None
+    due: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +101,7 @@ _MIXED = (_case(100, 50, 4, 8),)
 SHORT = Plan(
     cases=(_case(10, 0, 1), _case(100, 50, 2), _case(500, 300, 4), *_MIXED),
     lengths=Lengths(
-        departures=10, receiver=10, bare=5, celery=10, whole=10, sandbox=8, rows=5_000, minute=None
+        departures=10, receiver=10, bare=5, celery=10, whole=10, sandbox=8, rows=5_000, minute=None, due=2_000
     ),
 )
 _RATES = (10, 100, 500, 1000)
@@ -117,7 +119,15 @@ DEFAULT = Plan(
         *_MIXED,
     ),
     lengths=Lengths(
-        departures=61.5, receiver=61.5, bare=6, celery=20, whole=20, sandbox=16, rows=_ROWS, minute=130
+        departures=61.5,
+        receiver=61.5,
+        bare=6,
+        celery=20,
+        whole=20,
+        sandbox=16,
+        rows=_ROWS,
+        minute=130,
+        due=20_000,
     ),
 )
 ALL = Plan(
@@ -129,6 +139,14 @@ ALL = Plan(
     )
     + tuple(_case(per_second, 50, processes, 8) for per_second in (10, 100, 500) for processes in (2, 8)),
     lengths=Lengths(
-        departures=61.5, receiver=61.5, bare=20, celery=60, whole=60, sandbox=60, rows=_ROWS, minute=190
+        departures=61.5,
+        receiver=61.5,
+        bare=20,
+        celery=60,
+        whole=60,
+        sandbox=60,
+        rows=_ROWS,
+        minute=190,
+        due=20_000,
     ),
 )

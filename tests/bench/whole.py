@@ -68,6 +68,7 @@ class World:
 
     place: Place
     gateway: Sandbox
+    redis_url: str
 
     def send(self, name: str, text: str, *words: str, rows: int) -> int:
         """Import a campaign and return its id."""
@@ -107,7 +108,7 @@ def world(*, rate: str, group: int = 1, is_secure: bool = False) -> Iterator[Wor
             place.environment |= {"_FAULT_FOLDER": str(place.temporary), "_FAULT_CA": str(CERTIFICATE)}
         text = SETTINGS.format(broker=redis.url, gateway=url, rate=rate, group=group)
         place.write("bulksend.toml", text)
-        yield World(place=place, gateway=gateway)
+        yield World(place=place, gateway=gateway, redis_url=redis.url)
         place.engine.dispose()
 
 

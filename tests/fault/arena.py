@@ -3,7 +3,7 @@
 import random
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from tests.e2e.place import ROOT, Done, Place, Started
 from tests.e2e.warm import Warm
 from tests.fault import books
 from tests.fault.servers import OwnRedis
+from tests.ledgers import database_now, schedule
 from tests.sandbox.running import Sandbox
 from worker.errors import LedgerError
 from worker.waiting import within
@@ -164,11 +165,27 @@ class Arena:
         except FileNotFoundError:
             return []
 
-    def set_clock(self, shift_s: float) -> None:
-        """Let the clock of the worker's processes be wrong by so much."""
-        new = self._orders / "clock.new"
+    def set_clock(self, shift_s: float, *, role: str = "") -> None:
+        """Let the clock of the worker's processes be wrong by so much, or of those of one role."""
+        new = self._orders / "new-clock"
         new.write_text(str(shift_s))
-        new.replace(self._orders / "clock")
+        new.replace(self._orders / (f"clock.{role}" if role else "clock"))
+
+    def schedule(self, due: Callable[[int], Sequence[int]]) -> dict[str, int]:
+        """Release a campaign; return when each number is due.
+
+        Args:
+            due: gives the times of the messages, from the time of the database on.
+        """
+        engine = self.place.engine
+        times = due(database_now(engine))
+        schedule(engine, times)
+        self.n_messages += len(times)
+        return {f"+45{20_000_000 + n}": at for n, at in enumerate(times)}
+
+    def late_ms(self, due: Mapping[str, int]) -> list[int]:
+        """Return how late the gateway accepted each number, sorted; negative is early."""
+        return sorted(int(1000 * row["time"]) - due[row["msisdn"]] for row in self.gateway.accepted())
 
     def trust(self, ca_file: Path) -> None:
         """Let workers that start from now on trust a certificate."""

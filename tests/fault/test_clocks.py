@@ -5,6 +5,8 @@ import pytest
 from tests.fault.arena import Arena
 from tests.fault.conftest import Judged
 
+SOON_MS = 20_000  # on a busy machine; by its clock it would be ten minutes
+
 pytestmark = [pytest.mark.fault, pytest.mark.redis, pytest.mark.timeout(300)]
 
 
@@ -20,3 +22,19 @@ def test_a_clock_is_wrong_by_ten_minutes_and_steps(arena: Arena, judged: Judged,
     arena.set_clock(-shift_s)
 
     assert not judged(arena)
+
+
+@pytest.mark.parametrize("shift_s", [600, -600], ids=["ahead", "behind"])
+def test_a_workers_clock_is_wrong_by_ten_minutes_and_what_is_due_leaves_in_time(
+    arena: Arena, judged: Judged, shift_s: float
+) -> None:
+    arena.set_clock(shift_s, role="celery")  # those who publish have the right one
+    arena.start()
+    due = arena.schedule(lambda now: [now + 6000] * 300 + [now + 7500] * 300)
+
+    problems = judged(arena)
+
+    late_ms = arena.late_ms(due)
+    assert not problems
+    assert (len(late_ms), late_ms[0] >= 0) == (600, True)
+    assert late_ms[-1] < SOON_MS

@@ -11,7 +11,7 @@ import pytest
 import redis
 from celery import Celery
 from kombu import pools
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine, event, select, update
 
 from tests.conftest import free_port
 from tests.ledgers import (
@@ -23,6 +23,7 @@ from tests.ledgers import (
     batch,
     change_account,
     change_batch,
+    change_messages,
     do,
     has_expired,
     lease,
@@ -37,6 +38,7 @@ from worker.app import SEND_BATCH, make_app
 from worker.dispatch import Dispatcher, run_tick
 from worker.errors import BrokerError
 from worker.ledger import trouble
+from worker.ledger.models import CAMPAIGNS
 from worker.settings import Timers
 from worker.waiting import within
 
@@ -109,7 +111,8 @@ def test_a_hint_that_is_early_carries_its_time(engine: Engine, dispatcher: Dispa
     dispatcher.publish_due(PROVIDER)
 
     (hint,) = hints()
-    assert datetime.fromisoformat(json.loads(hint)["headers"]["eta"]).timestamp() == due_at / 1000
+    early_s = due_at / 1000 - datetime.fromisoformat(json.loads(hint)["headers"]["eta"]).timestamp()
+    assert 0 <= early_s < 1  # a worker waits for what comes a moment too early
 
 
 @pytest.mark.parametrize("secret", ["4520304", "Dear Ada", "Hello", "4711"])
@@ -395,3 +398,121 @@ def test_a_round_that_finds_nothing_more_to_hand_over_ends(engine: Engine, dispa
     dispatcher.hand_over(PROVIDER, providers=[FALLBACK])
 
     assert len(begun) == 3  # a look, a batch, and that there is no other
+
+
+# --- starts that were missed, and times that are over
+
+
+def missed_long_ago(engine: Engine, *, late: str) -> int:
+    batch_id = run_campaign(engine)
+    change_batch(engine, batch_id, next_due_at=ago(7_200_000))
+    change_messages(engine, due_at=ago(7_200_000))
+    with engine.begin() as connection:
+        connection.execute(update(CAMPAIGNS).values(late=late, due_at=ago(7_200_000)))
+    return batch_id
+
+
+@pytest.mark.parametrize(
+    ("late", "state", "fates"),
+    [("hold", "paused", ["queued"] * 2), ("skip", "running", ["failed"] * 2)],
+)
+def test_a_tick_decides_about_a_missed_start_before_it_publishes(  # noqa: PLR0913, PLR0917 - what comes of it
+    engine: Engine, dispatcher: Dispatcher, hints: Hints, late: str, state: str, fates: list[str]
+) -> None:
+    missed_long_ago(engine, late=late)
+
+    dispatcher.tick([PROVIDER])
+
+    with engine.begin() as connection:
+        assert connection.scalar(select(CAMPAIGNS.c.state)) == state
+    assert (states(engine), hints()) == (fates, [])
+    assert_counts(engine)
+
+
+def test_a_missed_start_that_is_to_be_sent_is_published(
+    engine: Engine, dispatcher: Dispatcher, hints: Hints
+) -> None:
+    batch_id = missed_long_ago(engine, late="send")
+
+    dispatcher.tick([PROVIDER])
+
+    assert [args(hint) for hint in hints()] == [[batch_id]]
+
+
+def test_a_tick_gives_up_what_cannot_leave_in_time_of_an_account_that_is_closed(
+    engine: Engine, dispatcher: Dispatcher
+) -> None:
+    batch_id = run_campaign(engine)
+    close(engine, for_s=1)
+    change_messages(engine, leave_by=ago(1))
+    change_batch(engine, batch_id, leave_by=ago(1))
+
+    dispatcher.tick([PROVIDER])
+
+    assert states(engine) == ["failed"] * 2
+    assert_counts(engine)
+
+
+def test_windows_that_cannot_be_read_stop_no_other_campaign(
+    engine: Engine, dispatcher: Dispatcher, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("one", "two"):
+        change_batch(engine, run_campaign(engine, name=name), leave_by=ago(1))
+    change_messages(engine, leave_by=ago(1))
+    with engine.begin() as connection:
+        connection.execute(update(CAMPAIGNS).where(CAMPAIGNS.c.id == 1).values(windows="{}"))
+
+    dispatcher.tick([PROVIDER])
+
+    assert states(engine) == ["queued"] * 2 + ["failed"] * 2
+    assert "windows not read" in caplog.messages
+
+
+def test_a_campaign_whose_windows_cannot_be_read_waits_for_a_person(
+    engine: Engine, dispatcher: Dispatcher
+) -> None:
+    for number in range(7):  # more than are looked at in one round
+        change_batch(engine, run_campaign(engine, 1, name=str(number)), leave_by=ago(9 - number))
+    change_messages(engine, leave_by=ago(1))
+    with engine.begin() as connection:
+        connection.execute(update(CAMPAIGNS).where(CAMPAIGNS.c.id < 7).values(windows="{}"))
+
+    for _ in range(3):
+        dispatcher.tidy_overdue()
+
+    assert states(engine) == ["queued"] * 6 + ["failed"]
+    columns = select(CAMPAIGNS.c.state, CAMPAIGNS.c.author, CAMPAIGNS.c.reason)
+    with engine.begin() as connection:
+        found = connection.execute(columns.order_by(CAMPAIGNS.c.id)).all()
+    assert [row.state for row in found] == ["paused"] * 6 + ["running"]
+    assert found[0].author == "bulksend"
+    assert "cannot be read" in str(found[0].reason)
+
+
+def test_what_is_due_later_takes_no_room_from_what_is_due(
+    engine: Engine, dispatcher: Dispatcher, hints: Hints
+) -> None:
+    for number in range(6):
+        change_batch(engine, run_campaign(engine, 1, name=str(number)), next_due_at=ago(-3000))
+    early = [dispatcher.publish_due(PROVIDER) for _ in range(2)]
+    due = [run_campaign(engine, 1, name=name) for name in "ab"]
+
+    dispatcher.publish_due(PROVIDER)
+
+    assert early == [4, 0]
+    assert [args(hint)[0] for hint in hints()[:2]] == due[::-1]
+
+
+def test_an_account_is_warmed_before_what_is_due_soon_and_for_nothing_else(
+    engine: Engine, dispatcher: Dispatcher
+) -> None:
+    warmed: list[str] = []
+    dispatcher = replace(dispatcher, warm=warmed.append)
+    run_campaign(engine, name="now")
+    dispatcher.publish_due(PROVIDER)
+    before = list(warmed)
+
+    change_batch(engine, run_campaign(engine, name="soon"), next_due_at=ago(-3000))
+    dispatcher.publish_due(PROVIDER)
+
+    assert (before, warmed) == ([], [PROVIDER])

@@ -45,7 +45,7 @@ from worker.gateways.base import Capabilities, HttpReply, HttpRequest, Outcome, 
 from worker.gateways.cpsms.adapter import Cpsms
 from worker.gateways.http import Client
 from worker.ledger import accounts, rates, reports, trouble
-from worker.ledger.campaigns import NewMessage
+from worker.ledger.drafts import NewMessage
 from worker.ledger.engine import now_ms, reading, writing
 from worker.ledger.models import CAMPAIGNS
 from worker.ledger.reports import CampaignReport

@@ -38,7 +38,7 @@ from worker.gateways.base import Capabilities, HttpReply, HttpRequest, Lookup, O
 from worker.gateways.cpsms.adapter import Cpsms
 from worker.gateways.http import Client
 from worker.ledger import accounts, trouble
-from worker.ledger.campaigns import NewMessage
+from worker.ledger.drafts import NewMessage
 from worker.ledger.engine import open_ledger, writing
 from worker.ledger.models import BATCHES, SUBMISSIONS
 from worker.retry import Policy

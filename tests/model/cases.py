@@ -28,6 +28,7 @@ SCENES = (
         budget=Budget(crashes=1, slips=1, detours=1),
         features=frozenset({"settling", "receipts"}),
     ),
+    Scene(name="times that end", budget=Budget(crashes=1, ends=1), n_messages=2, n_requests=2),
     Scene(name="control", budget=Budget(crashes=1, pauses=1, cancels=1, holds=1)),
     Scene(
         name="operator",
@@ -118,6 +119,8 @@ REDUNDANT = (
 PROTECTIONS = (
     _p("write_ahead", "crashes", "sent once", "a message is marked before it is written"),
     _p("row_check", "crashes", "sent once", "a mark takes only rows that say QUEUED"),
+    _p("row_check", "times that end", "obeyed", "what was given up is not sent after all"),
+    _p("late_open", "times that end", CONVERGES, "others give up messages of an open batch only"),
     _p("row_batch", "failover", CONVERGES, "a mark takes only rows of its own batch"),
     _p("lease_check", "one crash", CONVERGES, "a mark needs the lease"),
     _p("fence", "whole batches fail over", "obeyed", "a lease is known by its fence"),

@@ -59,8 +59,8 @@ def _not_stranded(world: World, scene: Scene) -> bool:  # noqa: ARG001
 
 
 def _obeyed(world: World, scene: Scene) -> bool:  # noqa: ARG001
-    """Nothing is marked after pause, cancel or hold has returned."""
-    return not world.disobeyed
+    """Nothing is marked after pause, cancel or hold has returned, nor what was given up."""
+    return not world.disobeyed and not any(row.is_over and row.state == SUBMITTING for row in world.rows)
 
 
 def _cancelled_for_good(world: World, scene: Scene) -> bool:  # noqa: ARG001

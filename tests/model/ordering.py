@@ -69,6 +69,18 @@ def _swept(world: World, b: int, scene: Scene) -> World:
     return changed_batch(world, b, state=rest_of(rows), is_expired=False)
 
 
+def passing(world: World, scene: Scene) -> Iterator[Move]:
+    """The time of a queued message is over; it is given up in a batch that nobody works on."""
+    if not world.budget.ends or world.campaign != RUNNING:
+        return
+    for m, row in enumerate(world.rows):
+        is_free = world.batches[row.batch].state == OPEN or not scene.keeps("late_open")
+        if row.state == QUEUED and is_free:
+            over = changed_row(spent(world, ends=1), m, state=FAILED, is_over=True)
+            rows = [each for each in over.rows if each.batch == row.batch]
+            yield f"give up m{m}", changed_batch(over, row.batch, state=rest_of(rows))
+
+
 def settling(world: World, scene: Scene) -> Iterator[Move]:
     """Ask the gateway for what is unknown; in doubt about the address, the answer counts for nothing."""
     if "settling" not in scene.features:

@@ -18,6 +18,7 @@ _FAMILIES = (
     sending.recording,
     working.leaving,
     ordering.sweeping,
+    ordering.passing,
     ordering.settling,
     ordering.receiving,
     ordering.deciding,

@@ -75,6 +75,7 @@ class Row(NamedTuple):
     n_resends: int = 0  # an operator ordered so many
     is_settled: bool = False  # an operator said that it failed
     is_doubled: bool = False
+    is_over: bool = False  # it was given up because its time was over
 
 
 class Request(NamedTuple):
@@ -111,6 +112,7 @@ class Budget(NamedTuple):
     pauses: int = 0
     cancels: int = 0
     holds: int = 0
+    ends: int = 0  # of a message's time
     orders: int = 0  # of an operator, about unknown, failed and rejected messages
 
 

@@ -1,6 +1,6 @@
 """All protections, in the order in which the README of the tests shows them."""
 
-from tests.mutations import gateways, hearing, ledger, pacing, sending
+from tests.mutations import due, gateways, hearing, ledger, pacing, sending
 
 PROTECTIONS = (
     *ledger.MARKS,
@@ -16,4 +16,5 @@ PROTECTIONS = (
     *hearing.RECEIPTS,
     *sending.HINTS,
     *pacing.PACING,
+    *due.TIMES,
 )

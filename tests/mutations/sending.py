@@ -17,7 +17,7 @@ _KILLS = "tests/fault/test_kills.py"
 _REDIS = "tests/fault/test_redis.py"
 _GATEWAY = "tests/fault/test_gateway.py"
 _DATABASES = "tests/fault/test_databases.py"
-_REPEATED = "            (BATCHES.c.published_at.is_(None)) | ~_is_fresh(repeat_ms),\n"
+_REPEATED = "            (BATCHES.c.published_at.is_(None)) | ~_is_fresh(reach.repeat_ms),\n"
 _NEVER_REPEATED = "            BATCHES.c.published_at.is_(None),\n"
 
 WRITING = (
@@ -280,8 +280,8 @@ HINTS = (
             Edit("worker/dispatch.py", "        self._forget_lost(provider, lane)\n", ""),
             Edit(
                 "worker/tasks.py",
-                "            batch_id = turns.next_batch(connection, provider, lane=lane)\n",
-                "            batch_id = None\n",
+                "        batch_id = _next(provider, lane)\n",
+                "        batch_id = None\n",
             ),
         ),
         (

@@ -101,7 +101,7 @@ class _Walk:
                 self.findings.append(replace(found[0], words=words))
 
     def _add(self, batch: tally.BatchTally, campaign: tally.CampaignTally) -> None:
-        campaign.counts.update(batch.counted)
+        (campaign.added if batch.is_added else campaign.counts).update(batch.counted)
         self._providers.setdefault(batch.provider, Counter()).update(batch.counted)
         self._leases[batch.provider] += batch.state is BatchState.LEASED
         if self._is_idle(batch, campaign):

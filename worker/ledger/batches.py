@@ -10,15 +10,18 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Column, ColumnElement, Connection, RowMapping, case, func, select, update
+from sqlalchemy import Column, ColumnElement, Connection, RowMapping, ScalarSelect, case, func, select, update
 
 from worker.ledger.accounts import account_is_open
+from worker.ledger.drafts import BATCH_ROWS
 from worker.ledger.engine import control_lock, now_ms, now_once
 from worker.ledger.models import BATCHES, CAMPAIGNS, MESSAGES, SUBMISSIONS
+from worker.ledger.starts import may_begin, waits_for_decision
 from worker.ledger.trouble import claim_trial, trial_is_free
 from worker.states import BatchState, CampaignState, Lane, MessageState, SubmissionOutcome
 
 _LOST_LEASES_TO_HOLD = 3
+_CHANGED_AT_ONCE = 200  # small ones
 _SWEPT_AT_ONCE = 3  # at most 1,000 rows each: SQLite's write lock is not to be held for longer than 50 ms
 
 
@@ -35,6 +38,7 @@ class Lease:
     options: dict[str, object]
     lane: str
     leaves_at: int | None = None  # epoch milliseconds: the gateway is to keep it until then
+    has_windows: bool = False  # what does not leave in its opening has another
 
     @property
     def is_urgent(self) -> bool:
@@ -57,8 +61,18 @@ def way_of(connection: Connection, batch_id: int) -> tuple[str, Lane] | None:
     return None if found is None else (str(found.provider), Lane(found.lane))
 
 
-def lease(connection: Connection, batch_id: int, *, owner: str, lease_ms: int) -> Lease | None:
-    """Take a batch that is open and due; None when it is not, which makes every repeated hint harmless."""
+def lease(connection: Connection, batch_id: int, *, owner: str, lease_ms: int, late_ms: int) -> Lease | None:
+    """Take a batch that is open and due; None when it is not, which makes every repeated hint harmless.
+
+    Args:
+        connection: of an open transaction.
+        batch_id: the batch.
+        owner: who takes it.
+        lease_ms: how long it is ours without a mark.
+        late_ms: a start that is late by more was missed, and waits for a decision.
+    """
+    if waits_for_decision(connection, batch_id, late_ms=late_ms):
+        return None
     taken = (
         connection.execute(
             update(BATCHES)
@@ -66,7 +80,7 @@ def lease(connection: Connection, batch_id: int, *, owner: str, lease_ms: int) -
                 BATCHES.c.id == batch_id,
                 BATCHES.c.state == BatchState.OPEN,
                 BATCHES.c.next_due_at <= now_ms(),
-                campaign_is_running(BATCHES.c.campaign_id),
+                may_begin(BATCHES.c.campaign_id, late_ms=late_ms),
                 account_is_open(BATCHES.c.provider),
                 trial_is_free(BATCHES.c.provider, BATCHES.c.id),
             )
@@ -94,10 +108,20 @@ def lease(connection: Connection, batch_id: int, *, owner: str, lease_ms: int) -
 
 def _with_shared(connection: Connection, taken: RowMapping) -> Lease:
     """Add what all rows of the batch share."""
-    names = ("sender", "text", "options", "leaves_at")
-    query = select(*(CAMPAIGNS.c[name] for name in names)).where(CAMPAIGNS.c.id == taken["campaign_id"])
+    columns = [CAMPAIGNS.c[name] for name in ("sender", "text", "options", "leaves_at")]
+    has_windows = CAMPAIGNS.c.windows.is_not(None).label("has_windows")
+    query = select(*columns, has_windows).where(CAMPAIGNS.c.id == taken["campaign_id"])
     shared = connection.execute(query).mappings().one()
     return Lease(**taken, **{**shared, "options": json.loads(shared["options"])})
+
+
+def due_in_ms(connection: Connection, batch_id: int) -> int | None:
+    """Return how long it is until an open batch is due, negative when it is; None when it is not open."""
+    query = select(BATCHES.c.next_due_at - now_ms())
+    found: int | None = connection.scalar(
+        query.where(BATCHES.c.id == batch_id, BATCHES.c.state == BatchState.OPEN)
+    )
+    return found
 
 
 def release(connection: Connection, held: Lease) -> bool:
@@ -136,22 +160,44 @@ def lock_batches(connection: Connection, batch_ids: Sequence[int]) -> None:
     connection.execute(query.with_for_update()).all()
 
 
+def lock_some(connection: Connection, *conditions: ColumnElement[bool]) -> list[int]:
+    """Lock the first batches of some kind, as many as one transaction goes through well within 50 ms."""
+    query = select(BATCHES.c.id, BATCHES.c.queued).where(*conditions).order_by(BATCHES.c.id)
+    found: list[int] = []
+    n = 0
+    for batch_id, queued in connection.execute(query.limit(_CHANGED_AT_ONCE)):
+        n += queued
+        if found and n > BATCH_ROWS:
+            break
+        found.append(int(batch_id))
+    lock_batches(connection, found)
+    return found
+
+
 def reopened() -> dict[str, object]:
     """Say, as values of SQL, what a batch becomes when nobody works on it: recomputed from its rows.
 
     That needs its lock, taken in a statement before.
     """
-    next_due = select(func.min(MESSAGES.c.due_at)).where(
-        MESSAGES.c.batch_id == BATCHES.c.id, MESSAGES.c.state == MessageState.QUEUED
-    )
     return {
         "state": case((BATCHES.c.queued == 0, BatchState.DONE.value), else_=BatchState.OPEN.value),
-        "next_due_at": func.coalesce(next_due.scalar_subquery(), BATCHES.c.next_due_at),
+        "next_due_at": func.coalesce(_first_of_queued(MESSAGES.c.due_at), BATCHES.c.next_due_at),
+        "leave_by": first_leave_by(),
         "owner": None,
         "lease_until": None,
         "n_hints": 0,
         "published_at": None,
     }
+
+
+def first_leave_by() -> ScalarSelect[int]:
+    """Say, as SQL, when the first queued message of a batch is over; NULL: none has an end."""
+    return _first_of_queued(MESSAGES.c.leave_by)
+
+
+def _first_of_queued(column: Column[int]) -> ScalarSelect[int]:
+    queued = MESSAGES.c.batch_id == BATCHES.c.id, MESSAGES.c.state == MessageState.QUEUED
+    return select(func.min(column)).where(*queued).scalar_subquery()
 
 
 def sweep(connection: Connection) -> int:

@@ -2,76 +2,21 @@
 
 from __future__ import annotations
 
-import itertools
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, insert, update
+from sqlalchemy import ColumnElement, Connection, ScalarSelect, case, func, insert, select, update
 
 from worker.errors import LedgerError
+from worker.ledger.drafts import NewCampaign, NewMessage, SourceCounts
 from worker.ledger.engine import now_ms
 from worker.ledger.models import BATCHES, CAMPAIGNS
-from worker.states import CampaignState, Lane, MessageState
-
-BATCH_ROWS = 1000
-"""Most rows of a batch; also what one import transaction writes, well within SQLite's 50 ms."""
+from worker.states import CampaignState, MessageState
 
 IMPORT_LEASE_MS = 30_000
 """An importer that has written nothing for so long is taken for dead."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class NewCampaign:
-    """What is frozen when a campaign is created.
-
-    ``fingerprint`` is of every message with its price, ``text`` None where rows change it, ``reading`` what
-    it takes to read the source again in the same way, ``fallback`` a provider that can carry every message,
-    ``leaves_at`` the time until which its gateway is to keep it, in epoch milliseconds.
-    """
-
-    name: str
-    fingerprint: str
-    provider: str
-    sender: str
-    template: str
-    text: str | None
-    options: Mapping[str, object]
-    source: str
-    reading: Mapping[str, object] = field(default_factory=dict)
-    fallback: str | None = None
-    lane: Lane = Lane.BULK
-    leaves_at: int | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class NewMessage:
-    """One recipient's row as it was composed. ``text`` is None where it is the campaign's.
-
-    Prices are of all parts, in millionths of their currency.
-    """
-
-    line: int
-    msisdn: str
-    region: str
-    text: str | None
-    encoding: str
-    parts: int
-    price_micros: int | None
-    currency: str | None
-    fallback_micros: int | None = None
-    fallback_currency: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class SourceCounts:
-    """What became of the rows of a file: rows = messages + duplicates + refused + skipped."""
-
-    rows: int
-    duplicates: int
-    refused: int
-    skipped: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,6 +47,11 @@ def create(connection: Connection, campaign: NewCampaign) -> Importer:
         "fallback": campaign.fallback,
         "lane": campaign.lane,
         "leaves_at": campaign.leaves_at,
+        "zone": campaign.zone,
+        "windows": campaign.windows,
+        "late": campaign.late,
+        "series": campaign.series,
+        "notice_at": now_ms() if campaign.wants_notice else None,
         "created_at": now_ms(),
         "importing_until": now_ms() + IMPORT_LEASE_MS,
     }
@@ -111,7 +61,18 @@ def create(connection: Connection, campaign: NewCampaign) -> Importer:
 
 
 def add_batch(connection: Connection, importer: Importer, messages: Sequence[NewMessage]) -> Importer:
-    """Write one batch of at most ``BATCH_ROWS`` messages, due at once; return the importer's longer lease.
+    """Write one batch of at most ``BATCH_ROWS`` messages; return the importer's longer lease.
+
+    Raises:
+        LedgerError: another program put the campaign away, or goes on with it.
+    """
+    return add_batches(connection, importer, [messages])
+
+
+def add_batches(
+    connection: Connection, importer: Importer, batches: Sequence[Sequence[NewMessage]]
+) -> Importer:
+    """Write batches of at most ``BATCH_ROWS`` messages together; return the importer's longer lease.
 
     Raises:
         LedgerError: another program put the campaign away, or goes on with it.
@@ -131,14 +92,54 @@ def add_batch(connection: Connection, importer: Importer, messages: Sequence[New
     if kept is None:
         raise _lost(importer)
     until, provider, fallback, lane, now = kept
-    number = importer.campaign_id
-    batch = insert(BATCHES).values(
-        campaign_id=number, provider=provider, lane=lane, next_due_at=now, queued=len(messages)
+    shared = {"campaign_id": importer.campaign_id, "provider": provider, "lane": lane}
+    write_batches(connection, batches, shared, may_hop=fallback is not None, now=now)
+    return Importer(campaign_id=importer.campaign_id, until=until)
+
+
+def write_batches(
+    connection: Connection,
+    batches: Sequence[Sequence[NewMessage]],
+    shared: Mapping[str, Any],
+    *,
+    may_hop: bool,
+    now: int,
+) -> None:
+    """Write batches with their messages; ``shared`` are columns that all of these batches have alike."""
+    number = int(shared["campaign_id"])
+    made = insert(BATCHES).returning(BATCHES.c.id, sort_by_parameter_order=True)
+    ids = connection.scalars(made, [{**shared, **_batch(messages, now=now)} for messages in batches]).all()
+    _insert(
+        connection,
+        (
+            _row(number, batch_id, now, message, may_hop=may_hop)
+            for batch_id, messages in zip(ids, batches, strict=True)
+            for message in messages
+        ),
     )
-    batch_id = int(connection.execute(batch.returning(BATCHES.c.id)).scalar_one())
-    may_hop = fallback is not None
-    _insert(connection, (_row(number, batch_id, now, message, may_hop=may_hop) for message in messages))
-    return Importer(campaign_id=number, until=until)
+
+
+def _batch(messages: Sequence[NewMessage], *, now: int) -> dict[str, int | None]:
+    """Give what a batch says of its messages."""
+    ends = (message.leave_by for message in messages if message.leave_by is not None)
+    return {
+        "next_due_at": min(now if message.due_at is None else message.due_at for message in messages),
+        "leave_by": min(ends, default=None),
+        "queued": len(messages),
+    }
+
+
+def renew(connection: Connection, importer: Importer) -> Importer:
+    """Return the importer's longer lease.
+
+    Raises:
+        LedgerError: another program put the campaign away, or goes on with it.
+    """
+    kept = update(CAMPAIGNS).where(*_is_held(importer)).values(importing_until=now_ms() + IMPORT_LEASE_MS)
+    until = connection.execute(kept.returning(CAMPAIGNS.c.importing_until)).scalar_one_or_none()
+    if until is None:
+        raise _lost(importer)
+    return Importer(campaign_id=importer.campaign_id, until=until)
 
 
 def _is_held(importer: Importer) -> tuple[ColumnElement[bool], ...]:
@@ -173,6 +174,9 @@ _COLUMNS = (
     "fallback_currency",
     "state",
     "due_at",
+    "leave_by",
+    "expires_at",
+    "zones",
     "changed_at",
     "attempts",
 )
@@ -195,7 +199,10 @@ def _row(
         message.fallback_micros if may_hop else None,
         message.fallback_currency if may_hop else None,
         MessageState.QUEUED.value,
-        now,
+        now if message.due_at is None else message.due_at,
+        message.leave_by,
+        message.expires_at,
+        message.zones,
         now,
         0,
     )
@@ -220,6 +227,7 @@ def release(connection: Connection, importer: Importer, counts: SourceCounts) ->
     Raises:
         LedgerError: another program put the campaign away, or goes on with it.
     """
+    first_due = _first_due(importer.campaign_id)
     released = connection.execute(
         update(CAMPAIGNS)
         .where(*_is_held(importer))
@@ -230,11 +238,16 @@ def release(connection: Connection, importer: Importer, counts: SourceCounts) ->
             n_refused=counts.refused,
             n_skipped=counts.skipped,
             importing_until=None,
-            due_at=now_ms(),
+            due_at=case((first_due > now_ms(), first_due), else_=now_ms()),
         )
     )
     if released.rowcount != 1:
         raise _lost(importer)
+
+
+def _first_due(campaign_id: int) -> ScalarSelect[int]:
+    first = select(func.min(BATCHES.c.next_due_at)).where(BATCHES.c.campaign_id == campaign_id)
+    return first.scalar_subquery()
 
 
 def abandon(connection: Connection, importer: Importer) -> bool:
@@ -259,10 +272,3 @@ def _may_be_held(importer: Importer) -> tuple[ColumnElement[bool], ...]:
         CAMPAIGNS.c.state == CampaignState.IMPORTING,
         (CAMPAIGNS.c.importing_until == importer.until) | (now_ms() < importer.until),
     )
-
-
-def batched(messages: Iterable[NewMessage]) -> Iterator[list[NewMessage]]:
-    """Cut a stream of messages into what one batch holds."""
-    stream = iter(messages)
-    while chunk := list(itertools.islice(stream, BATCH_ROWS)):
-        yield chunk

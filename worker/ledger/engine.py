@@ -108,12 +108,15 @@ def open_ledger(url: str) -> Engine:
 def _configure_postgres(connection: Any, _record: object) -> None:  # noqa: ANN401 - psycopg need not be there
     """Wait for the disk at every commit, whatever the server says: a mark must survive a power cut.
 
+    Our statements are short: to compile one, or to start helpers for it, takes longer than it does.
+
     A worker that is frozen, or whose host is gone, must not hold the locks that everybody else waits for; how
     long it may is ours to say, unless the address says it.
     """
     connection.execute(
         "SELECT set_config(name, ours, false) FROM pg_settings JOIN (VALUES "
-        "('idle_in_transaction_session_timeout', '10s'), ('lock_timeout', '20s')) AS given (name, ours) "
+        "('idle_in_transaction_session_timeout', '10s'), ('lock_timeout', '20s'), ('jit', 'off'), "
+        "('max_parallel_workers_per_gather', '0')) AS given (name, ours) "
         "USING (name) WHERE source <> 'client'"
     )
     connection.execute(

@@ -10,8 +10,8 @@ from collections.abc import Collection, Sequence
 from sqlalchemy import ColumnElement, Connection, Select, case, insert, literal, select, update
 
 from worker.ledger.accounts import account_is_held
-from worker.ledger.batches import reopened
-from worker.ledger.campaigns import BATCH_ROWS
+from worker.ledger.batches import first_leave_by, reopened
+from worker.ledger.drafts import BATCH_ROWS
 from worker.ledger.engine import control_lock, now_ms, now_of, now_once
 from worker.ledger.models import ACCOUNTS, BATCHES, CAMPAIGNS, MESSAGES
 from worker.states import BatchState, CampaignState, MessageState
@@ -140,6 +140,7 @@ def _move(connection: Connection, batch_id: int, message_ids: Sequence[int], *, 
             currency=MESSAGES.c.fallback_currency,
         )
     )
+    connection.execute(update(BATCHES).where(BATCHES.c.id == new_id).values(leave_by=first_leave_by()))
     fewer = update(BATCHES).where(BATCHES.c.id == batch_id)
     connection.execute(fewer.values(queued=BATCHES.c.queued - len(message_ids)))
 

@@ -52,7 +52,7 @@ def of_batch(batch: BatchTally, campaign: CampaignTally, *, now: int) -> Iterato
     yield from _of_belonging(batch, campaign)
     if batch.state is BatchState.LEASED:
         yield from _of_lease(batch, now=now)
-    if batch.state is BatchState.HELD:
+    if batch.state is BatchState.HELD and not batch.is_added:
         words = f"batch {batch.id} of campaign {campaign.id} is held: {batch.reason or 'no reason is kept'}"
         yield note("held_batch", words, f"`bulksend campaign resume {campaign.id}` lets it go on")
 
@@ -104,6 +104,14 @@ def of_campaign(campaign: CampaignTally, *, now: int) -> Iterator[Finding]:
     if campaign.state is CampaignState.DISCARDED and campaign.messages:
         words = f"campaign {number} is discarded, yet {campaign.messages} messages of it are there"
         yield note("discard_interrupted", words, f"`bulksend campaign discard {number}` finishes it")
+    if campaign.added and (campaign.importing_until or 0) < now:
+        words = (
+            f"a further file of campaign {number} was not wholly imported: {campaign.added.total()} messages"
+        )
+        step = f"give `bulksend campaign add {number} FILE` again: it begins anew"
+        if campaign.state is CampaignState.CANCELLED:
+            step = f"`bulksend campaign cancel {number}` removes them"
+        yield note("addition_interrupted", f"{words} are left behind, and nothing of them is sent", step)
     if campaign.state is CampaignState.PAUSED and n_queued:
         words = f"campaign {number} is paused: {campaign.reason or 'no reason is kept'}"
         yield note("paused_campaign", words, f"`bulksend campaign resume {number}` lets it go on")

@@ -11,6 +11,7 @@ from worker.ledger.accounts import account_is_open
 from worker.ledger.batches import campaign_is_running, lock_batches
 from worker.ledger.engine import now_ms, now_once
 from worker.ledger.models import BATCHES
+from worker.ledger.starts import may_begin
 from worker.states import BatchState, Lane
 
 
@@ -19,35 +20,70 @@ class DueBatch:
     """A batch that a hint should be published for."""
 
     id: int
-    due_at: int | None  # None when it is due by the database's clock: no other clock is asked then
+    due_in_ms: int = 0  # 0 when it is due by the database's clock: no other clock is asked then
 
 
-def due_for_hints(  # noqa: PLR0913 - each is one bound
-    connection: Connection, provider: str, *, lane: Lane, horizon_ms: int, repeat_ms: int, limit: int
-) -> list[DueBatch]:
-    """Return batches that are due within the horizon and whose last hint is old enough to be repeated.
+@dataclass(frozen=True, kw_only=True)
+class Reach:
+    """How far publishing looks, in milliseconds.
 
-    The first of each campaign comes before the second of any. The interval between repeated hints doubles,
-    up to thirty times its length. ``limit`` is the room left beside the hints that are out, not yet leased.
+    Attributes:
+        horizon_ms: what is due within it gets its hint.
+        repeat_ms: a hint that nobody took is repeated after it; the interval doubles, up to thirty times.
+        late_ms: a start that is late by more was missed: no hints before that is decided.
     """
-    later = case((BATCHES.c.next_due_at > now_ms(), BATCHES.c.next_due_at))
+
+    horizon_ms: int
+    repeat_ms: int
+    late_ms: int
+
+
+def due_for_hints(
+    connection: Connection, provider: str, *, lane: Lane, reach: Reach, limit: int
+) -> list[DueBatch]:
+    """Return batches whose last hint is old enough to be repeated: what is due, then what will be.
+
+    The first of each campaign comes before the second of any. At most ``limit`` hints of either kind are out
+    and not yet leased: what is due later takes no room from what is due now, nor a worker's memory.
+    """
+    is_due = BATCHES.c.next_due_at <= now_once()
+    is_near = (BATCHES.c.next_due_at > now_once()) & (BATCHES.c.next_due_at <= now_once() + reach.horizon_ms)
+    return [
+        *_without_hint(connection, provider, is_due, lane=lane, reach=reach, limit=limit),
+        *_without_hint(connection, provider, is_near, lane=lane, reach=reach, limit=limit),
+    ]
+
+
+def _without_hint(  # noqa: PLR0913 - each is one bound
+    connection: Connection,
+    provider: str,
+    when: ColumnElement[bool],
+    *,
+    lane: Lane,
+    reach: Reach,
+    limit: int,
+) -> list[DueBatch]:
     soonest = (BATCHES.c.next_due_at, BATCHES.c.id)
     turn = func.row_number().over(partition_by=BATCHES.c.campaign_id, order_by=soonest)
     query = (
-        select(BATCHES.c.id, later)
+        select(BATCHES.c.id, BATCHES.c.next_due_at - now_ms())
         .where(
             BATCHES.c.provider == provider,
             BATCHES.c.lane == lane,
             BATCHES.c.state == BatchState.OPEN,
-            BATCHES.c.next_due_at <= now_once() + horizon_ms,
-            campaign_is_running(BATCHES.c.campaign_id),
+            when,
+            may_begin(BATCHES.c.campaign_id, late_ms=reach.late_ms),
             account_is_open(BATCHES.c.provider),
-            (BATCHES.c.published_at.is_(None)) | ~_is_fresh(repeat_ms),
+            (BATCHES.c.published_at.is_(None)) | ~_is_fresh(reach.repeat_ms),
         )
         .order_by(turn, *soonest)
         .limit(limit)
     )
-    return [DueBatch(id=number, due_at=due_at) for number, due_at in connection.execute(query)]
+    found = [DueBatch(id=number, due_in_ms=max(0, left)) for number, left in connection.execute(query)]
+    if not found:
+        return []
+    room = limit - _n_out(connection, provider, when, lane=lane, repeat_ms=reach.repeat_ms)
+    return found[: max(0, room)]
 
 
 def _is_fresh(repeat_ms: int) -> ColumnElement[bool]:
@@ -60,11 +96,19 @@ def _is_fresh(repeat_ms: int) -> ColumnElement[bool]:
 
 def hints_out(connection: Connection, provider: str, *, lane: Lane, repeat_ms: int) -> int:
     """Count the due batches of a provider whose hint is out and may still be leased by it."""
+    is_due = BATCHES.c.next_due_at <= now_once()
+    return _n_out(connection, provider, is_due, lane=lane, repeat_ms=repeat_ms)
+
+
+def _n_out(
+    connection: Connection, provider: str, when: ColumnElement[bool], *, lane: Lane, repeat_ms: int
+) -> int:
     query = select(func.count()).where(
         BATCHES.c.provider == provider,
         BATCHES.c.lane == lane,
         BATCHES.c.state == BatchState.OPEN,
-        BATCHES.c.next_due_at <= now_once(),
+        when,
+        BATCHES.c.published_at.is_not(None),
         campaign_is_running(BATCHES.c.campaign_id),
         _is_fresh(repeat_ms),
     )

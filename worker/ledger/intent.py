@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, Connection, insert, select, update
+from sqlalchemy import ColumnElement, Connection, func, insert, select, update
 
 from worker.ledger.accounts import account_takes
 from worker.ledger.batches import Lease, campaign_is_running
 from worker.ledger.engine import control_lock, now_ms, now_of
 from worker.ledger.given import execute_given
 from worker.ledger.models import BATCHES, EARLIER_SUBMISSIONS, MESSAGES, SUBMISSIONS
-from worker.ledger.values import DueRow, Intention, Marked, Stop
+from worker.ledger.values import LEAVES_WITHIN_MS, DueRow, Intention, Marked, Stop
 from worker.states import BatchState, MessageState
 
 
 def next_due(connection: Connection, held: Lease, *, limit: int) -> list[DueRow]:
     """Read the next rows of a leased batch that are queued and due; marks nothing."""
     names = ("id", "msisdn", "text", "encoding", "parts", "attempts", "group_limit")
-    leave_in_ms = (MESSAGES.c.leave_by - now_ms()).label("leave_in_ms")
+    ends_at: ColumnElement[int] = MESSAGES.c.expires_at  # what misses its opening has another
+    if not held.has_windows:
+        ends_at = func.coalesce(ends_at, MESSAGES.c.leave_by)
+    leave_in_ms = (ends_at - now_ms()).label("leave_in_ms")
     query = select(*(MESSAGES.c[name] for name in names), leave_in_ms).where(*_may_leave(held))
     found = connection.execute(query.order_by(MESSAGES.c.due_at, MESSAGES.c.id).limit(limit))
     return [
@@ -36,21 +39,13 @@ def next_due(connection: Connection, held: Lease, *, limit: int) -> list[DueRow]
     ]
 
 
-def fail_late(connection: Connection, held: Lease) -> int:
-    """Give up the rows of a leased batch whose time to leave is over; return how many."""
-    late = connection.execute(
-        update(MESSAGES)
-        .where(
-            MESSAGES.c.batch_id == held.batch_id,
-            MESSAGES.c.state == MessageState.QUEUED,
-            MESSAGES.c.leave_by <= now_ms(),
-        )
-        .values(state=MessageState.FAILED, code="validity", changed_at=now_ms())
-    ).rowcount
-    if late:
-        counters = {"queued": BATCHES.c.queued - late, "failed": BATCHES.c.failed + late}
-        connection.execute(update(BATCHES).where(BATCHES.c.id == held.batch_id).values(counters))
-    return late
+def next_due_in_ms(connection: Connection, held: Lease) -> int | None:
+    """Return how long it is until a row of a leased batch is due that was never tried; None: none is."""
+    fresh = MESSAGES.c.batch_id == held.batch_id, MESSAGES.c.submission_id.is_(None)
+    later = MESSAGES.c.state == MessageState.QUEUED, MESSAGES.c.due_at > now_ms()
+    query = select(func.min(MESSAGES.c.due_at) - now_ms()).where(*fresh, *later)
+    found: int | None = connection.scalar(query)
+    return found
 
 
 def mark(
@@ -106,12 +101,12 @@ def _is_ours(held: Lease) -> tuple[ColumnElement[bool], ...]:
 
 
 def _may_leave(held: Lease) -> tuple[ColumnElement[bool], ...]:
-    """Say, as SQL, that a row of the batch may leave now."""
+    """Say, as SQL, that a row of the batch may leave now, or a moment later."""
     return (
         MESSAGES.c.batch_id == held.batch_id,
         MESSAGES.c.state == MessageState.QUEUED,
         MESSAGES.c.due_at <= now_ms(),
-        (MESSAGES.c.leave_by.is_(None)) | (MESSAGES.c.leave_by > now_ms()),
+        (MESSAGES.c.leave_by.is_(None)) | (MESSAGES.c.leave_by > now_ms() + LEAVES_WITHIN_MS),
     )
 
 

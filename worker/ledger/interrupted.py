@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 
-from sqlalchemy import ColumnElement, Connection, delete, func, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, delete, func, select, update
 
 from worker.errors import InputError
-from worker.ledger.campaigns import IMPORT_LEASE_MS, Importer, NewCampaign
+from worker.ledger import orders
+from worker.ledger.batches import lock_some
+from worker.ledger.campaigns import IMPORT_LEASE_MS, Importer
 from worker.ledger.control import refusal, state_of
+from worker.ledger.drafts import NewCampaign
 from worker.ledger.engine import now_ms
-from worker.ledger.models import BATCHES, CAMPAIGNS, MESSAGES
+from worker.ledger.models import BATCHES, CAMPAIGNS, MESSAGES, REMINDERS
 from worker.ledger.reports import stored_id
-from worker.states import CampaignState, Lane
+from worker.states import CampaignState, Lane, Late
 
 
 def find(connection: Connection, campaign_id: int) -> NewCampaign:
@@ -25,23 +28,20 @@ def find(connection: Connection, campaign_id: int) -> NewCampaign:
     row = found.one_or_none()
     if row is None:
         raise _refusal(connection, campaign_id, "finished")
-    names = (
-        "name",
-        "fingerprint",
-        "provider",
-        "sender",
-        "template",
-        "text",
-        "source",
-        "fallback",
-        "leaves_at",
-    )
+    return frozen(row)
+
+
+def frozen(row: RowMapping) -> NewCampaign:
+    """Return what was frozen of a campaign, given its row."""
+    names = ["name", "fingerprint", "provider", "sender", "template", "text", "source", "fallback"]
+    names += ["leaves_at", "zone", "windows", "series"]
     kept = {name: row[name] for name in names}
     return NewCampaign(
         **kept,
         options=json.loads(row["options"]),
         reading=json.loads(row["reading"]),
         lane=Lane(row["lane"]),
+        late=Late(row["late"]),
     )
 
 
@@ -63,7 +63,7 @@ def take_over(connection: Connection, campaign_id: int) -> tuple[Importer, int]:
     return Importer(campaign_id=campaign_id, until=taken), int(connection.execute(query).scalar_one())
 
 
-def discard(connection: Connection, campaign_id: int) -> None:
+def discard(connection: Connection, campaign_id: int, *, author: str = orders.OURSELVES) -> None:
     """Put an interrupted campaign away; its rows are then removed with ``clear``.
 
     One that is discarded already stays so: what was interrupted is finished by repeating it.
@@ -73,23 +73,27 @@ def discard(connection: Connection, campaign_id: int) -> None:
     """
     moved = update(CAMPAIGNS).where(*_is_interrupted(campaign_id)).values(state=CampaignState.DISCARDED)
     if connection.execute(moved).rowcount == 1:
+        orders.note(connection, orders.DISCARD, author=author, campaign_id=campaign_id)
         return
     if state_of(connection, campaign_id) != CampaignState.DISCARDED:
         raise _refusal(connection, campaign_id, "discarded")
 
 
 def clear(connection: Connection, campaign_id: int) -> int | None:
-    """Remove one batch of a discarded campaign with its messages; return how many, None at the end.
+    """Remove some batches of a discarded campaign with their messages; return how many, None at the end.
 
     None of them has a submission: no worker leases a batch of a campaign that was never released.
     """
-    first = select(func.min(BATCHES.c.id)).join(CAMPAIGNS, CAMPAIGNS.c.id == BATCHES.c.campaign_id)
-    ours = CAMPAIGNS.c.id == stored_id(campaign_id), CAMPAIGNS.c.state == CampaignState.DISCARDED
-    batch_id = connection.scalar(first.where(*ours))
-    if batch_id is None:
+    if state_of(connection, campaign_id) != CampaignState.DISCARDED:
         return None
-    n_removed = connection.execute(delete(MESSAGES).where(MESSAGES.c.batch_id == batch_id)).rowcount
-    connection.execute(delete(BATCHES).where(BATCHES.c.id == batch_id))
+    batch_ids = lock_some(connection, BATCHES.c.campaign_id == stored_id(campaign_id))
+    if not batch_ids:
+        return None
+    ours = MESSAGES.c.batch_id.in_(batch_ids)
+    gone = select(MESSAGES.c.id).where(ours)
+    connection.execute(delete(REMINDERS).where(REMINDERS.c.message_id.in_(gone)))
+    n_removed = connection.execute(delete(MESSAGES).where(ours)).rowcount
+    connection.execute(delete(BATCHES).where(BATCHES.c.id.in_(batch_ids)))
     return n_removed
 
 

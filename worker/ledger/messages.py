@@ -63,6 +63,14 @@ def _reports(connection: Connection, message_id: int) -> list[dict[str, Any]]:
     return [dict(row) for row in connection.execute(query).mappings()]
 
 
+def of_campaign(connection: Connection, campaign_id: int, *, limit: int) -> list[dict[str, Any]]:
+    """Return the first messages of a campaign."""
+    names = ("id", "msisdn", "parts", "price_micros", "currency", "state", "code", "detail")
+    query = select(*(MESSAGES.c[name] for name in names)).where(MESSAGES.c.campaign_id == campaign_id)
+    found = connection.execute(query.order_by(MESSAGES.c.id).limit(limit))
+    return [dict(row) for row in found.mappings()]
+
+
 def resolve(connection: Connection, written: str) -> int:
     """Return the id that was written, or the newest message to a number with its plus, or to a group.
 

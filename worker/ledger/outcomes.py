@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from sqlalchemy import Connection, Function, Row, func, select, update
 
 from worker.ledger import failover
+from worker.ledger.batches import first_leave_by
 from worker.ledger.changes import Before, Change, judged
 from worker.ledger.engine import now_of
 from worker.ledger.given import execute_given
@@ -277,7 +278,7 @@ def reopen(connection: Connection, batch_id: int, *, due_at: int) -> None:
     connection.execute(
         update(BATCHES)
         .where(BATCHES.c.id == batch_id)
-        .values(next_due_at=_earlier(connection)(BATCHES.c.next_due_at, due_at))
+        .values(next_due_at=_earlier(connection)(BATCHES.c.next_due_at, due_at), leave_by=first_leave_by())
     )
     connection.execute(
         update(BATCHES)

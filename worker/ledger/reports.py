@@ -11,7 +11,7 @@ from sqlalchemy import Connection, RowMapping, Select, func, select
 from worker.errors import InputError
 from worker.ledger import accounts
 from worker.ledger.accounts import AccountStanding
-from worker.ledger.engine import now_ms
+from worker.ledger.engine import now_ms, now_once
 from worker.ledger.models import BATCHES, CAMPAIGNS, LARGEST_ID, MESSAGES, SUBMISSIONS
 from worker.states import OPEN_STATES, PROVEN, BatchState, CampaignState, Lane, MessageState
 from worker.text.pricing import Totals
@@ -43,7 +43,10 @@ class CampaignReport:
     lane: Lane
     rate: str | None  # of its provider, in force; empty: no limit; None: nothing is noted
     leaves_at: int | None = None  # its gateway keeps it until then
+    series: str | None = None  # of reminders
     until: int | None = None  # when it goes on, where the reason ends at a known time
+    zone: str | None = None  # in which it was scheduled, or "recipient"
+    next_due_at: int | None = None  # of what is not due yet
 
     @property
     def messages(self) -> int:
@@ -70,7 +73,9 @@ def stored_id(campaign_id: int) -> int:
 def counts_of(connection: Connection, campaign_ids: Sequence[int]) -> dict[int, dict[MessageState, int]]:
     """Sum the counters of the batches per campaign: cheap enough to look at twice a second."""
     sums = [func.coalesce(func.sum(BATCHES.c[state.value]), 0) for state in MessageState]
-    query = select(BATCHES.c.campaign_id, *sums).where(BATCHES.c.campaign_id.in_(campaign_ids))
+    query = select(BATCHES.c.campaign_id, *sums).where(
+        BATCHES.c.campaign_id.in_(campaign_ids), ~BATCHES.c.is_added
+    )
     found = {number: dict.fromkeys(MessageState, 0) for number in campaign_ids}
     for number, *values in connection.execute(query.group_by(BATCHES.c.campaign_id)):
         found[number] = dict(zip(MessageState, map(int, values), strict=True))
@@ -108,6 +113,7 @@ def _reports(connection: Connection, found: Sequence[RowMapping]) -> Iterator[Ca
     counts = counts_of(connection, numbers)
     held = _held_batches(connection, numbers)
     standings = accounts.standings(connection)
+    next_due = _next_due(connection, numbers)
     for row in found:
         state = state_of(row["state"], counts[row["id"]])
         reason, n_held = held.get(row["id"], (None, 0))
@@ -135,7 +141,10 @@ def _reports(connection: Connection, found: Sequence[RowMapping]) -> Iterator[Ca
             lane=Lane(row["lane"]),
             rate=standing.rate,
             leaves_at=row["leaves_at"],
+            series=row["series"],
             until=None if own_reason else until,
+            zone=row["zone"],
+            next_due_at=next_due.get(row["id"]),
         )
 
 
@@ -160,15 +169,32 @@ def state_of(stored: str, counts: Mapping[MessageState, int]) -> str:
 def _held_batches(connection: Connection, numbers: Sequence[int]) -> dict[int, tuple[str | None, int]]:
     """Return why batches of a campaign are held and how many messages are queued in them."""
     query = select(BATCHES.c.campaign_id, func.max(BATCHES.c.reason), func.sum(BATCHES.c.queued))
-    query = query.where(BATCHES.c.campaign_id.in_(numbers), BATCHES.c.state == BatchState.HELD)
+    query = query.where(
+        BATCHES.c.campaign_id.in_(numbers), BATCHES.c.state == BatchState.HELD, ~BATCHES.c.is_added
+    )
     found = connection.execute(query.group_by(BATCHES.c.campaign_id))
     return {number: (reason, int(n_queued)) for number, reason, n_queued in found}
+
+
+def _next_due(connection: Connection, numbers: Sequence[int]) -> dict[int, int]:
+    """Return when the next messages of a campaign are due, where some are not yet."""
+    query = select(BATCHES.c.campaign_id, func.min(BATCHES.c.next_due_at)).where(
+        BATCHES.c.campaign_id.in_(numbers),
+        BATCHES.c.state == BatchState.OPEN,
+        BATCHES.c.next_due_at > now_once(),
+        BATCHES.c.queued > 0,
+    )
+    found = connection.execute(query.group_by(BATCHES.c.campaign_id))
+    return {number: int(due_at) for number, due_at in found}
 
 
 def totals(connection: Connection, campaign_id: int) -> tuple[int, Totals]:
     """Return the parts of a campaign and what they cost by currency, summed over its rows."""
     sums = func.sum(MESSAGES.c.parts), func.sum(MESSAGES.c.price_micros)
-    query = select(MESSAGES.c.currency, *sums).where(MESSAGES.c.campaign_id == campaign_id)
+    added = select(BATCHES.c.id).where(BATCHES.c.campaign_id == campaign_id, BATCHES.c.is_added)
+    query = select(MESSAGES.c.currency, *sums).where(
+        MESSAGES.c.campaign_id == campaign_id, MESSAGES.c.batch_id.not_in(added)
+    )
     parts, cost = 0, Totals()
     for currency, n_parts, micros in connection.execute(query.group_by(MESSAGES.c.currency)):
         parts += int(n_parts)

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine, func, inspect, select, text
 from worker.errors import LedgerError
 from worker.ledger.engine import writing
 
-SCHEMA = "0005"
+SCHEMA = "0006"
 """The newest step in ``migrations/versions``: what this program reads and writes."""
 
 _SCHEMA_LOCK = 0x62756C6C

@@ -32,6 +32,7 @@ class BatchTally:
     counted: Mapping[MessageState, int]
     first_due_at: int | None  # of its queued rows
     campaigns: frozenset[int]  # the first and the last that its rows belong to
+    is_added: bool = False  # of a further file that is not wholly imported
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +51,7 @@ class CampaignTally:
     refused: int
     skipped: int
     counts: Counter[MessageState] = field(default_factory=Counter)  # of its rows
+    added: Counter[MessageState] = field(default_factory=Counter)  # of a file that is not wholly imported
 
     @property
     def messages(self) -> int:
@@ -126,6 +128,7 @@ def _batch_tally(row: RowMapping) -> BatchTally:
         kept={state: row[state.value] for state in MessageState},
         counted={state: row[f"n_{state}"] or 0 for state in MessageState},
         first_due_at=row["first_due_at"],
+        is_added=row["is_added"],
         campaigns=frozenset({row["first_campaign"], row["last_campaign"]} - {None}),
     )
 

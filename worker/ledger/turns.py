@@ -10,16 +10,17 @@ from worker.ledger.accounts import account_is_open
 from worker.ledger.batches import campaign_is_running
 from worker.ledger.engine import now_ms, now_once
 from worker.ledger.models import ACCOUNTS, BATCHES, CAMPAIGNS
+from worker.ledger.starts import was_missed
 from worker.states import BatchState, CampaignState, Lane
 
 
-def next_batch(connection: Connection, provider: str, *, lane: Lane) -> int | None:
+def next_batch(connection: Connection, provider: str, *, lane: Lane, late_ms: int) -> int | None:
     """Return the batch of a provider that is to be worked next; None when none can be.
 
     It is of the campaign of which the fewest batches are worked now, and of these the one that was served
     longest ago: campaigns take turns, whatever their size.
     """
-    worked = _worked_now(provider)
+    worked = _worked_now(provider, lane)
     query = (
         select(BATCHES.c.id)
         .join(CAMPAIGNS, CAMPAIGNS.c.id == BATCHES.c.campaign_id)
@@ -30,6 +31,7 @@ def next_batch(connection: Connection, provider: str, *, lane: Lane) -> int | No
             BATCHES.c.state == BatchState.OPEN,
             BATCHES.c.next_due_at <= now_once(),
             CAMPAIGNS.c.state == CampaignState.RUNNING,
+            ~was_missed(late_ms),
             account_is_open(BATCHES.c.provider),
         )
         .order_by(func.coalesce(worked.c.n, 0), CAMPAIGNS.c.served_at, BATCHES.c.next_due_at, BATCHES.c.id)
@@ -38,9 +40,23 @@ def next_batch(connection: Connection, provider: str, *, lane: Lane) -> int | No
     return found
 
 
-def _worked_now(provider: str) -> Subquery:
+def soon_due(connection: Connection, provider: str, *, lane: Lane, within_ms: int) -> int | None:
+    """Return the batch of a provider that is due first, where that is so soon that one may wait for it."""
+    query = select(BATCHES.c.id).where(
+        BATCHES.c.provider == provider,
+        BATCHES.c.lane == lane,
+        BATCHES.c.state == BatchState.OPEN,
+        BATCHES.c.next_due_at <= now_once() + within_ms,
+        campaign_is_running(BATCHES.c.campaign_id),
+        account_is_open(BATCHES.c.provider),
+    )
+    found: int | None = connection.scalar(query.order_by(BATCHES.c.next_due_at, BATCHES.c.id).limit(1))
+    return found
+
+
+def _worked_now(provider: str, lane: Lane) -> Subquery:
     query = select(BATCHES.c.campaign_id, func.count().label("n")).where(
-        BATCHES.c.provider == provider, BATCHES.c.state == BatchState.LEASED
+        BATCHES.c.provider == provider, BATCHES.c.lane == lane, BATCHES.c.state == BatchState.LEASED
     )
     return query.group_by(BATCHES.c.campaign_id).subquery()
 

@@ -8,6 +8,9 @@ from decimal import Decimal
 
 from worker.states import MessageState, SubmissionOutcome
 
+LEAVES_WITHIN_MS = 500
+"""A request leaves so soon after its mark: 250 ms after the commit was sent, and what the mark takes."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class DueRow:

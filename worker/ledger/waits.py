@@ -9,13 +9,15 @@ from sqlalchemy import Connection, case, func, select
 from worker.ledger import accounts
 from worker.ledger.batches import campaign_is_running
 from worker.ledger.engine import now_ms
-from worker.ledger.models import BATCHES
+from worker.ledger.models import BATCHES, CAMPAIGNS
 from worker.ledger.reports import CampaignReport
 from worker.states import BatchState, CampaignState, Lane, MessageState
 
 URGENT = "urgent work goes first"
 TURN = "it is another campaign's turn"
 AGAIN = "what is left is tried again"
+SCHEDULED = "it is scheduled"
+SHUT = "its window is shut"
 
 
 def told(connection: Connection, report: CampaignReport) -> CampaignReport:
@@ -28,7 +30,7 @@ def told(connection: Connection, report: CampaignReport) -> CampaignReport:
     if n_leased:
         return report
     if due_at is not None:
-        return replace(report, reason=AGAIN, until=due_at)
+        return replace(report, reason=_why_later(connection, report.id), until=due_at)
     return replace(report, reason=TURN) if _others_are_worked(connection, report) else report
 
 
@@ -39,6 +41,19 @@ def _batches(connection: Connection, campaign_id: int) -> tuple[int, int | None]
     query = select(worked, first, now_ms()).where(BATCHES.c.campaign_id == campaign_id)
     n_leased, due_at, now = connection.execute(query).one()
     return int(n_leased), due_at if due_at is not None and due_at > now else None
+
+
+def _why_later(connection: Connection, campaign_id: int) -> str:
+    """Say why what is next is due later: it was to be, it waits for an opening, or it is tried again."""
+    query = (
+        select(BATCHES.c.fence, CAMPAIGNS.c.windows)
+        .join(CAMPAIGNS, CAMPAIGNS.c.id == BATCHES.c.campaign_id)
+        .where(BATCHES.c.campaign_id == campaign_id, BATCHES.c.state == BatchState.OPEN)
+    )
+    fence, windows = connection.execute(query.order_by(BATCHES.c.next_due_at).limit(1)).one()
+    if not fence:
+        return SCHEDULED
+    return AGAIN if windows is None else SHUT
 
 
 def _urgent_goes_first(connection: Connection, provider: str) -> bool:

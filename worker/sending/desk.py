@@ -6,7 +6,7 @@ import gc
 import threading
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from sqlalchemy import Engine
@@ -14,6 +14,7 @@ from sqlalchemy import Engine
 from worker.sending.pace import Pace
 from worker.sending.plan import Unit
 from worker.sending.record import Judge
+from worker.sending.refusals import Refusals
 from worker.sending.submit import Gateway
 from worker.settings import Timers
 from worker.throttle.limits import Limits
@@ -70,3 +71,4 @@ class Desk:
     providers: Collection[str]  # that this worker serves, this one among them
     should_stop: Callable[[], bool]
     should_hurry: Callable[[], bool] = lambda: False  # stop without waiting for what is under way
+    refusals: Refusals = field(default_factory=Refusals)

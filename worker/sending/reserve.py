@@ -7,9 +7,13 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from sqlalchemy import Connection
+
+from worker.clock import elapsed_s
 from worker.errors import BulksendError
-from worker.ledger import campaigns, intent
-from worker.ledger.batches import Lease
+from worker.ledger import intent
+from worker.ledger.batches import Lease, others_wait
+from worker.ledger.drafts import BATCH_ROWS
 from worker.ledger.engine import reading
 from worker.ledger.values import DueRow
 from worker.sending.desk import Desk
@@ -18,6 +22,7 @@ from worker.sending.tempo import Tempo
 from worker.throttle.call import Grant
 
 _ASKED_AT_ONCE = 256  # requests
+_HANDFUL_S = 0.05  # in which rows that are due one by one come together: a mark is a commit
 
 
 class Unsendable(BulksendError):
@@ -42,11 +47,12 @@ class Reservations:
     tempo: Tempo
     is_probe: bool  # the account is braked: one message, and then see
     _planned: deque[tuple[DueRow, ...]] = field(default_factory=deque)
+    _next_due_at_s: float | None = None  # when a further row is due, where that is soon
 
     @property
-    def has_planned(self) -> bool:
-        """Whether requests wait for a departure to be reserved."""
-        return bool(self._planned)
+    def has_more(self) -> bool:
+        """Whether requests wait for a departure to be reserved, or are so soon due that one may wait."""
+        return bool(self._planned) or self._next_due_at_s is not None
 
     def end_probe(self) -> None:
         """Go on at once as before: the account is well again."""
@@ -57,7 +63,8 @@ class Reservations:
         """Return the seconds until departures are to be asked for; infinite: when something has come back."""
         if n_out >= self._most():
             return math.inf
-        return self.tempo.wait_s(n_out=n_out)
+        due_in_s = (self._next_due_at_s or 0.0) - elapsed_s()
+        return max(due_in_s, self.tempo.wait_s(n_out=n_out))
 
     def _most(self) -> int:
         """Most requests that may be out: those that wait for their departure need no connection yet."""
@@ -76,7 +83,7 @@ class Reservations:
             NotSent: the gateway is away: no departure was asked for.
         """
         self._look(n_out=n_out)
-        if self.wait_s(n_out=n_out) > 0 and (n_out or self._planned):
+        if self.wait_s(n_out=n_out) > 0 and (n_out or self.has_more):
             return None
         if not self._planned:
             self._plan()
@@ -93,7 +100,9 @@ class Reservations:
 
     def _plan(self) -> None:
         with reading(self.desk.engine) as connection:
-            rows = intent.next_due(connection, self.held, limit=campaigns.BATCH_ROWS)
+            rows = intent.next_due(connection, self.held, limit=BATCH_ROWS)
+            due_in_s = None if rows else self._due_in_s(connection)
+        self._next_due_at_s = None if due_in_s is None else elapsed_s() + due_in_s
         if parts_differ(rows):
             raise Unsendable("a text has another number of parts than was previewed")
         most = 1 if self.is_probe else self.desk.max_recipients
@@ -107,6 +116,15 @@ class Reservations:
             reserved=has.reserved,
         )
         self._planned.extend(planned)
+
+    def _due_in_s(self, connection: Connection) -> float | None:
+        """Return when the next row is due, if that is worth to wait for: nobody else's rows are due now."""
+        due_in_ms = intent.next_due_in_ms(connection, self.held)
+        if due_in_ms is None or due_in_ms > 1000 * self.desk.timers.slot_wait:
+            return None
+        if others_wait(connection, self.held):
+            return None
+        return max(due_in_ms / 1000, _HANDFUL_S)
 
     def _reserve(self, *, n_out: int) -> Reserved | None:
         n_asked = min(len(self._planned), self._most() - n_out, _ASKED_AT_ONCE)

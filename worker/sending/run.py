@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from worker.clock import Stamp, elapsed_s
 from worker.errors import InputError, LedgerError, NotSent, OutcomeUnknown, TooLate
-from worker.ledger import batches, control, intent, trouble, turns
+from worker.ledger import batches, control, intent, openings, trouble, turns
 from worker.ledger.engine import LedgerUnavailableError, reading, writing
 from worker.ledger.values import Intention, Marked, Stop
 from worker.sending.books import Books
@@ -47,10 +47,11 @@ def send_batch(desk: Desk, batch_id: int) -> int:
     """
     lease_ms = int(desk.timers.lease * 1000)
     with writing(desk.engine) as connection:
-        held = batches.lease(connection, batch_id, owner=desk.owner, lease_ms=lease_ms)
+        late_ms = int(desk.timers.late * 1000)
+        held = batches.lease(connection, batch_id, owner=desk.owner, lease_ms=lease_ms, late_ms=late_ms)
         if held is None:
             return 0
-        intent.fail_late(connection, held)
+        openings.move_on(connection, batch_id)
         found = trouble.trouble_of(connection, held.provider)
     with writing(desk.engine) as connection:  # by itself: a pause locks the campaign before its batches
         turns.note_served(connection, held.campaign_id)
@@ -97,7 +98,7 @@ class _Work:
 
     def _goes_on(self) -> bool:
         self._send_more()
-        waits = bool(self.books.unsaved or (self.reservations.has_planned and not self._is_stopped()))
+        waits = bool(self.books.unsaved or (self.reservations.has_more and not self._is_stopped()))
         return bool(self.out) or (waits and not self.desk.should_stop())
 
     def _is_stopped(self) -> bool:
@@ -229,6 +230,8 @@ class _Work:
         refusal = next((end.refusal for end in ends if end.refusal), None)
         if refusal:
             self._pause(refusal)
+        elif self.desk.refusals.note(self.desk.engine, self.held, ends):
+            self.stopped = True
 
     def _answers(self) -> list[Ended]:
         """Wait for the next answer, or until there is something else to do."""
@@ -252,7 +255,7 @@ class _Work:
         """Return how long there is nothing to do but to wait: until ledger or throttle are asked again."""
         if self.books.is_away:
             return _LEDGER_RETRY_S
-        if self.reservations.has_planned and not self._is_stopped():
+        if self.reservations.has_more and not self._is_stopped():
             return min(self.reservations.wait_s(n_out=len(self.out)), LOOK_S)
         return _LEDGER_RETRY_S if self.out else 0.0
 

@@ -4,15 +4,27 @@ Only programs read settings; everything else gets values as arguments.
 """
 
 from worker.settings.address import Address
-from worker.settings.load import CONFIG_VARIABLE, load_settings
+from worker.settings.load import CAMPAIGN_VARIABLE, CONFIG_VARIABLE, load_settings
 from worker.settings.rates import Rate, rate_text, rates_of, read_rates
 from worker.settings.secret import read_secret
-from worker.settings.shape import DEFAULT_FILE, Provider, Receipts, Retries, Settings, Timers
+from worker.settings.shape import (
+    DEFAULT_FILE,
+    Campaigns,
+    Notice,
+    Provider,
+    Receipts,
+    Retries,
+    Settings,
+    Timers,
+)
 
 __all__ = [
+    "CAMPAIGN_VARIABLE",
     "CONFIG_VARIABLE",
     "DEFAULT_FILE",
     "Address",
+    "Campaigns",
+    "Notice",
     "Provider",
     "Rate",
     "Receipts",

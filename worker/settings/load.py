@@ -12,9 +12,22 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from worker.errors import ConfigError
-from worker.settings.shape import DEFAULT_FILE, Provider, Receipts, Retries, Settings, Timers
+from worker.settings.shape import (
+    DEFAULT_FILE,
+    Campaigns,
+    Notice,
+    Provider,
+    Receipts,
+    Retries,
+    Settings,
+    Timers,
+)
 
 CONFIG_VARIABLE = "BULKSEND_CONFIG"
+CAMPAIGN_VARIABLE = "BULKSEND_CAMPAIGN"
+"""Tells the command of a notice which campaign is done; that command may call `bulksend` in turn."""
+
+_NO_SETTINGS = frozenset({CONFIG_VARIABLE, CAMPAIGN_VARIABLE})
 _PREFIX = "BULKSEND_"
 
 
@@ -56,7 +69,7 @@ def _read_toml(file: Path) -> dict[str, Any]:
 def _refuse_unknown_variables() -> None:
     known = [f"{_PREFIX}{name.upper()}" for name in Settings.model_fields if name != "source"]
     for variable in os.environ:
-        if not variable.startswith(_PREFIX) or variable == CONFIG_VARIABLE or "_TEST_" in variable:
+        if not variable.startswith(_PREFIX) or variable in _NO_SETTINGS or "_TEST_" in variable:
             continue
         if variable.split("__")[0] not in known:
             raise ConfigError(f"{variable} is not a setting{_hint(variable, known)}")
@@ -90,6 +103,8 @@ def _finding(kind: str, message: str, key: str) -> str:
 def _known_keys(key: str) -> list[str]:
     section, found, _ = key.partition(".")
     models: dict[str, type[BaseModel]] = {
+        "campaigns": Campaigns,
+        "notice": Notice,
         "providers": Provider,
         "receipts": Receipts,
         "retries": Retries,

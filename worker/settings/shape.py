@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -19,14 +20,20 @@ from pydantic_settings import (
 )
 
 from worker.settings.address import Address, read_address
+from worker.settings.hours import read_quiet, read_zone
 from worker.settings.rates import Rate, read_rates
+from worker.timing.hours import Hours
 
 DEFAULT_FILE = "bulksend.toml"
 
 _UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0, "day": 86400.0}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|min|h|day)")
+_PERCENT = re.compile(r"(\d+(?:\.\d+)?)\s*%")
+_WHOLE = 100
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 _VISIBLE = re.compile(r"[!\"$->@-~]+")  # printable ASCII without what begins a query or a fragment
+
+_VISIBLE_QUERY = re.compile(r"[!$-~]+")  # printable ASCII without quotes and fragments
 
 
 def _seconds(value: object) -> float:
@@ -94,6 +101,7 @@ class Provider(Frozen):
     max_recipients: int | None = Field(default=None, ge=1)
     price: Price | None = None
     fallback: str | None = None
+    quiet: Annotated[tuple[Hours, ...], BeforeValidator(read_quiet)] = ()  # nothing leaves, where it arrives
     timeout: Annotated[Duration, Field(le=20)] = 10.0
     options: dict[str, str | int | float | bool] = Field(default_factory=dict)
     dialect: dict[str, str | int | bool] = Field(default_factory=dict)  # how this brand's API differs
@@ -139,6 +147,8 @@ class Timers(Frozen):
     patience: Duration = 259_200.0  # an unknown message is for a person then, and called final
     follow: Duration = 120.0  # before the gateway is first asked whether an accepted message arrived
     repeat: Duration = 86_400.0  # the same content within so long is a repeat
+    late: Duration = 3600.0  # a start that is late by more was missed
+    order_wait: Duration = 20.0  # a pause or cancel waits so long for what is on its way, then names it
 
     @model_validator(mode="after")
     def _shutdown_fits(self) -> Self:
@@ -154,6 +164,65 @@ class Retries(Frozen):
     attempts: int = Field(default=8, ge=1)  # in all
     first: Duration = 5.0  # the longest pause before the second attempt; it doubles with each
     longest: Duration = 600.0
+
+
+def _share(value: object) -> object:
+    match = _PERCENT.fullmatch(value.strip()) if isinstance(value, str) else None
+    if value == "off":
+        return None
+    if match is None or not 0 < float(match[1]) < _WHOLE:
+        msg = 'write a share such as "50%", or "off"'
+        raise ValueError(msg)
+    return float(match[1]) / _WHOLE
+
+
+class Campaigns(Frozen):
+    """When a campaign is paused by itself."""
+
+    pause_refused: Annotated[float | None, BeforeValidator(_share)] = 0.5  # a share of the last outcomes
+    pause_refused_of: int = Field(default=200, ge=4, le=10_000)  # so many outcomes
+
+
+def _webhook(value: object) -> object:
+    parts = urlsplit(value) if isinstance(value, str) else None
+    is_plain = parts is not None and parts.scheme in {"http", "https"} and parts.hostname
+    if not is_plain or "@" in str(value) or not _VISIBLE_QUERY.fullmatch(str(value)):
+        msg = 'write where it is posted to, such as "https://example.org/sms-done"'
+        raise ValueError(msg)
+    return value
+
+
+def _command(value: object) -> object:
+    try:
+        words = shlex.split(value) if isinstance(value, str) else []
+    except ValueError:
+        words = []
+    if not words:
+        msg = (
+            'write a program with its arguments, such as "/usr/local/bin/sms-done --quiet"; no shell reads it'
+        )
+        raise ValueError(msg)
+    return value
+
+
+class Notice(Frozen):
+    """Who is told when a campaign is done."""
+
+    command: Annotated[str, BeforeValidator(_command)] | None = None
+    webhook: Annotated[str, BeforeValidator(_webhook)] | None = None
+    secret: str | None = None  # signs what is posted
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether anybody is."""
+        return self.command is not None or self.webhook is not None
+
+    @model_validator(mode="after")
+    def _is_signed(self) -> Self:
+        if (self.webhook is None) != (self.secret is None):
+            msg = 'webhook and secret go together: add secret = "env:NAME", which signs what is posted'
+            raise ValueError(msg)
+        return self
 
 
 class _Environment(EnvSettingsSource):
@@ -183,7 +252,10 @@ class Settings(BaseSettings):
     metrics: Annotated[Address, BeforeValidator(read_address)] | None = None
     timers: Timers = Timers()
     retries: Retries = Retries()
+    campaigns: Campaigns = Campaigns()
+    notice: Notice = Notice()
     providers: dict[ProviderName, Provider] = Field(default_factory=dict)
+    zone: Annotated[str, BeforeValidator(read_zone)] | None = None  # of what is written without one
     source: Path = Field(default=Path(DEFAULT_FILE), exclude=True)
 
     @property

@@ -17,6 +17,7 @@ from tests.ledgers import (
     lease,
     mark,
     pause,
+    reach,
     record,
     release,
     result,
@@ -46,7 +47,11 @@ def lose(engine: Engine, batch_id: int, *, with_row: bool = False) -> None:
 def hinted(engine: Engine, *, horizon_ms: int = 0, repeat_ms: int = REPEAT_MS, limit: int = 9) -> list[int]:
     with reading(engine) as connection:
         found = hints.due_for_hints(
-            connection, PROVIDER, lane=Lane.BULK, horizon_ms=horizon_ms, repeat_ms=repeat_ms, limit=limit
+            connection,
+            PROVIDER,
+            lane=Lane.BULK,
+            reach=reach(horizon_ms=horizon_ms, repeat_ms=repeat_ms),
+            limit=limit,
         )
     return [each.id for each in found]
 
@@ -61,7 +66,7 @@ def test_to_look_for_hints_passes_over_what_is_due_later_without_a_look(postgres
 
     plans = [explained(postgres_engine, statement, given) for statement, given in looks]
 
-    assert len(plans) == 2
+    assert len(plans) == 3
     assert all("next_due_at <=" in condition for plan in plans for condition in plan)
     assert all(plans)
 

@@ -15,6 +15,7 @@ from tests.ledgers import (
     lease,
     mark,
     pause,
+    reach,
     record,
     result,
     run_campaign,
@@ -23,11 +24,12 @@ from tests.ledgers import (
 )
 from worker.errors import InputError, LedgerError
 from worker.ledger import accounts, campaigns, hints, interrupted, messages, reports
+from worker.ledger.drafts import BATCH_ROWS, SourceCounts, batched
 from worker.ledger.engine import reading, writing
 from worker.ledger.models import CAMPAIGNS
 from worker.states import Lane, MessageState
 
-COUNTS = campaigns.SourceCounts(rows=5, duplicates=1, refused=2)
+COUNTS = SourceCounts(rows=5, duplicates=1, refused=2)
 
 
 def report(engine: Engine, campaign_id: int) -> reports.CampaignReport:
@@ -55,7 +57,7 @@ def test_nothing_is_due_while_importing(engine: Engine) -> None:
 
     with reading(engine) as connection:
         due = hints.due_for_hints(
-            connection, "acme", lane=Lane.BULK, horizon_ms=10_000, repeat_ms=10_000, limit=9
+            connection, "acme", lane=Lane.BULK, reach=reach(horizon_ms=10_000, repeat_ms=10_000), limit=9
         )
 
     assert due == []
@@ -245,9 +247,9 @@ def test_a_campaign_counts_as_worked_from_its_first_lease_on(engine: Engine) -> 
 
 
 def test_a_stream_of_messages_is_cut_into_batches() -> None:
-    chunks = list(campaigns.batched(some_messages(1) * (campaigns.BATCH_ROWS + 1)))
+    chunks = list(batched(some_messages(1) * (BATCH_ROWS + 1)))
 
-    assert [len(chunk) for chunk in chunks] == [campaigns.BATCH_ROWS, 1]
+    assert [len(chunk) for chunk in chunks] == [BATCH_ROWS, 1]
 
 
 def test_a_campaign_of_which_only_held_batches_are_left_says_why_and_is_stuck(engine: Engine) -> None:

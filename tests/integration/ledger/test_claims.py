@@ -9,10 +9,11 @@ from tests.ledgers import a_campaign, import_campaign, importer_of, some_message
 from worker.errors import InputError
 from worker.ledger import campaigns, claims, interrupted, reports
 from worker.ledger.claims import Identity
+from worker.ledger.drafts import SourceCounts
 from worker.ledger.engine import reading, writing
 from worker.ledger.models import CAMPAIGNS, CLAIMS
 
-COUNTS = campaigns.SourceCounts(rows=1, duplicates=0, refused=0)
+COUNTS = SourceCounts(rows=1, duplicates=0, refused=0)
 DAY_MS = 86_400_000
 
 

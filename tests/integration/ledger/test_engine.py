@@ -12,6 +12,7 @@ from tests.conftest import free_port
 from tests.ledgers import a_campaign, import_campaign, some_messages
 from worker.errors import ConfigError, LedgerError
 from worker.ledger import campaigns, reports
+from worker.ledger.drafts import NewMessage
 from worker.ledger.engine import LedgerUnavailableError, now_ms, open_ledger, reading, writing
 from worker.ledger.models import MESSAGES
 
@@ -19,7 +20,7 @@ SECRET_TEXT = "Dear Ada, your code is 4711"
 SECRET_NUMBER = "+4520304050"
 
 
-def private_messages() -> Sequence[campaigns.NewMessage]:
+def private_messages() -> Sequence[NewMessage]:
     return [replace(message, msisdn=SECRET_NUMBER) for message in some_messages(1, text=SECRET_TEXT)]
 
 

@@ -15,10 +15,11 @@ from tests.ledgers import (
 )
 from worker.errors import InputError
 from worker.ledger import campaigns, interrupted, reports
+from worker.ledger.drafts import SourceCounts
 from worker.ledger.engine import reading, writing
 from worker.ledger.models import CAMPAIGNS
 
-COUNTS = campaigns.SourceCounts(rows=3, duplicates=0, refused=0)
+COUNTS = SourceCounts(rows=3, duplicates=0, refused=0)
 
 
 def interrupt(engine: Engine) -> None:

@@ -4,6 +4,7 @@ import pytest
 from sqlalchemy import Engine
 
 from tests.ledgers import (
+    LATE_MS,
     PROVIDER,
     a_campaign,
     ago,
@@ -16,10 +17,12 @@ from tests.ledgers import (
     lease,
     mark,
     pause,
+    reach,
     release,
     some_messages,
 )
 from worker.ledger import accounts, campaigns, hints, rates, turns
+from worker.ledger.drafts import SourceCounts
 from worker.ledger.engine import reading, writing
 from worker.states import Lane
 
@@ -36,7 +39,7 @@ def begin(
         before = set(batch_ids(engine))
         for _ in range(n_batches):
             importer = campaigns.add_batch(connection, importer, some_messages(1))
-        counts = campaigns.SourceCounts(rows=n_batches, duplicates=0, refused=0)
+        counts = SourceCounts(rows=n_batches, duplicates=0, refused=0)
         campaigns.release(connection, importer, counts)
     return [each for each in batch_ids(engine) if each not in before]
 
@@ -49,7 +52,7 @@ def batch_ids(engine: Engine) -> list[int]:
 
 def next_batch(engine: Engine, lane: Lane = Lane.BULK) -> int | None:
     with reading(engine) as connection:
-        return turns.next_batch(connection, PROVIDER, lane=lane)
+        return turns.next_batch(connection, PROVIDER, lane=lane, late_ms=LATE_MS)
 
 
 def work(engine: Engine, batch_id: int) -> None:
@@ -167,7 +170,7 @@ def test_hints_go_out_campaign_by_campaign(engine: Engine) -> None:
 
     with reading(engine) as connection:
         found = hints.due_for_hints(
-            connection, PROVIDER, lane=Lane.BULK, horizon_ms=0, repeat_ms=10_000, limit=4
+            connection, PROVIDER, lane=Lane.BULK, reach=reach(horizon_ms=0, repeat_ms=10_000), limit=4
         )
 
     assert [each.id for each in found] == [large[0], small[0], large[1], small[1]]

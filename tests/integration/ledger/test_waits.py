@@ -20,6 +20,7 @@ from tests.ledgers import (
     some_messages,
 )
 from worker.ledger import campaigns, rates, reports, tally, waits
+from worker.ledger.drafts import SourceCounts
 from worker.ledger.engine import now_of, reading, writing
 from worker.ledger.reports import CampaignReport
 from worker.states import Lane, MessageState
@@ -38,7 +39,7 @@ def begin(engine: Engine, name: str, *, lane: Lane = Lane.BULK, via: str = PROVI
     with writing(engine) as connection:
         importer = campaigns.create(connection, replace(a_campaign(name), lane=lane, provider=via))
         importer = campaigns.add_batch(connection, importer, some_messages(2))
-        campaigns.release(connection, importer, campaigns.SourceCounts(rows=2, duplicates=0, refused=0))
+        campaigns.release(connection, importer, SourceCounts(rows=2, duplicates=0, refused=0))
     return importer.campaign_id
 
 
@@ -86,11 +87,18 @@ def test_it_waits_while_another_of_its_account_has_its_turn(
 
 def test_what_is_tried_again_later_is_told_with_the_time(engine: Engine) -> None:
     first = begin(engine, "first")
-    change_batch(engine, first, next_due_at=ago(-60_000))
+    change_batch(engine, first, next_due_at=ago(-60_000), fence=1)
 
     found = told(engine)
 
     assert (found.reason, found.until) == (waits.AGAIN, batch(engine, first)["next_due_at"])
+
+
+def test_what_was_never_begun_with_is_scheduled(engine: Engine) -> None:
+    first = begin(engine, "first")
+    change_batch(engine, first, next_due_at=ago(-60_000))
+
+    assert told(engine).reason == waits.SCHEDULED
 
 
 def test_a_limit_that_is_used_up_is_told_with_the_time(engine: Engine) -> None:

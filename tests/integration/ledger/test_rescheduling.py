@@ -1,0 +1,312 @@
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pytest
+from sqlalchemy import Engine, select, update
+
+from producer.schedule.moving import Mover, Target
+from tests.ledgers import (
+    PROVIDER,
+    a_campaign,
+    assert_counts,
+    batch,
+    change_batch,
+    database_now,
+    do,
+    due_rows,
+    lease,
+    mark,
+    pause,
+    record,
+    release,
+    rows,
+    some_messages,
+    try_mark,
+    unclear,
+)
+from worker.errors import InputError
+from worker.ledger import campaigns, control, orders, reports, rescheduling
+from worker.ledger.drafts import SourceCounts, batched
+from worker.ledger.engine import reading, writing
+from worker.ledger.models import BATCHES, CAMPAIGNS
+from worker.ledger.rebatching import NewTimes, Placed
+from worker.ledger.rescheduling import Begun, Ended, Wish
+from worker.ledger.values import Stop
+from worker.timing.words import Instant
+
+MINUTE_MS = 60_000
+HOUR_MS = 60 * MINUTE_MS
+AT_MS = round(1000 * datetime(2031, 1, 31, 9, tzinfo=UTC).timestamp())
+BY = Wish(words="--by 2h", target={"by": 2 * HOUR_MS})
+AT = Wish(words="--at 2031-01-31T09:00Z", target={}, is_start=True)
+
+
+def running(engine: Engine, *delays_ms: int) -> None:
+    """Write and release campaign 1, with a message due after each of the delays."""
+    now = database_now(engine)
+    messages = some_messages(len(delays_ms))
+    for message, delay_ms in zip(messages, delays_ms, strict=True):
+        object.__setattr__(message, "due_at", now + delay_ms)
+    with writing(engine) as connection:
+        importer = campaigns.create(connection, a_campaign())
+        importer = campaigns.add_batches(connection, importer, list(batched(messages)))
+        counts = SourceCounts(rows=len(messages), duplicates=0, refused=0)
+        campaigns.release(connection, importer, counts)
+
+
+def begin(engine: Engine, wish: Wish = BY) -> Begun:
+    return do(engine, rescheduling.begin, 1, wish, author="ann")
+
+
+def later(message: Placed) -> NewTimes:
+    return NewTimes(due_at=message.due_at + 2 * HOUR_MS, leave_by=None, expires_at=None, zones=None)
+
+
+def at_once(_: Placed) -> NewTimes:
+    return NewTimes(due_at=AT_MS, leave_by=AT_MS + HOUR_MS, expires_at=None, zones="UTC")
+
+
+def move_all(engine: Engine, times: Callable[[Placed], NewTimes] = later) -> int:
+    n = 0
+    while (moved := do(engine, rescheduling.move_some, 1, times)) is not None:
+        n += moved
+    return n
+
+
+def end(engine: Engine) -> Ended:
+    return do(engine, rescheduling.end, 1, author="ann")
+
+
+def due(engine: Engine) -> list[object]:
+    return [row["due_at"] for row in rows(engine)]
+
+
+def state(engine: Engine) -> str:
+    with reading(engine) as connection:
+        return reports.report(connection, 1).state
+
+
+def test_what_is_queued_goes_to_its_new_time(engine: Engine) -> None:
+    running(engine, HOUR_MS, HOUR_MS + 1, 3 * HOUR_MS)
+    before = [int(str(at)) for at in due(engine)]
+
+    begin(engine)
+    n = move_all(engine)
+    ended = end(engine)
+
+    assert n == ended.moved == 3
+    assert (ended.left, ended.is_running) == (0, True)
+    assert due(engine) == [at + 2 * HOUR_MS for at in before]
+    assert (state(engine), batch(engine, 1)["state"]) == ("running", "done")
+    assert_counts(engine)
+
+
+def test_messages_that_meet_in_a_minute_share_a_batch(engine: Engine) -> None:
+    running(engine, HOUR_MS, 2 * HOUR_MS, 3 * HOUR_MS)
+
+    begin(engine, AT)
+    move_all(engine, at_once)
+    end(engine)
+
+    with reading(engine) as connection:
+        query = select(BATCHES.c.queued, BATCHES.c.next_due_at, BATCHES.c.leave_by)
+        found = connection.execute(query.where(BATCHES.c.queued > 0)).all()
+        due_at = connection.scalar(select(CAMPAIGNS.c.due_at))
+    assert [tuple(row) for row in found] == [(3, AT_MS, AT_MS + HOUR_MS)]
+    assert due_at == AT_MS
+
+
+def test_nothing_leaves_while_it_is_moved(engine: Engine) -> None:
+    running(engine, 0, 0)
+    held = lease(engine, 1)
+    found = due_rows(engine, held)
+
+    begin(engine)
+
+    assert try_mark(engine, held, found) == Stop.CONTROL
+    move_all(engine)
+    end(engine)
+    assert try_mark(engine, held, found) == []
+    assert release(engine, held)
+    assert batch(engine, 1)["state"] == "done"
+    assert_counts(engine)
+
+
+def test_what_has_left_stays_and_is_counted(engine: Engine) -> None:
+    running(engine, 0, 0, 0)
+    held = lease(engine, 1)
+    marked = mark(engine, held, due_rows(engine, held)[:1])
+
+    begin(engine)
+    n = move_all(engine)
+    ended = end(engine)
+    record(engine, *map(unclear, marked))
+
+    assert (n, ended.left) == (2, 1)
+    assert [row["state"] for row in rows(engine)] == ["unknown", "queued", "queued"]
+    assert_counts(engine)
+
+
+def test_an_interruption_leaves_it_paused_and_a_repeat_finishes_it(engine: Engine) -> None:
+    running(engine, *(n * HOUR_MS for n in range(1, 301)))
+    before = [int(str(at)) for at in due(engine)]
+    begin(engine)
+    n_before = do(engine, rescheduling.move_some, 1, later)
+
+    between = state(engine)
+    again = begin(engine)
+    n_after = move_all(engine)
+    ended = end(engine)
+
+    assert (between, again.moved, again.n) == ("paused", n_before, 300)
+    assert (n_before or 0) + n_after == ended.moved == 300
+    assert due(engine) == [at + 2 * HOUR_MS for at in before]
+    assert state(engine) == "running"
+
+
+def test_another_order_waits_for_the_one_that_was_interrupted(engine: Engine) -> None:
+    running(engine, HOUR_MS)
+    begin(engine)
+
+    with pytest.raises(InputError, match="first repeat `bulksend campaign reschedule 1 --by 2h`"):
+        begin(engine, AT)
+
+
+def test_it_says_why_it_is_paused(engine: Engine) -> None:
+    running(engine, HOUR_MS)
+
+    begin(engine)
+
+    with reading(engine) as connection:
+        reason = reports.report(connection, 1).reason
+    assert reason is not None
+    assert "repeat `bulksend campaign reschedule 1 --by 2h`" in reason
+
+
+def test_what_was_paused_stays_paused(engine: Engine) -> None:
+    running(engine, HOUR_MS)
+    pause(engine, 1)
+
+    begin(engine)
+    move_all(engine)
+    ended = end(engine)
+
+    assert (ended.is_running, state(engine)) == (False, "paused")
+
+
+def test_a_campaign_that_is_cancelled_meanwhile_is_left_alone(engine: Engine) -> None:
+    running(engine, HOUR_MS, 2 * HOUR_MS)
+    begin(engine)
+    do(engine, control.cancel, 1, author="bob")
+
+    with pytest.raises(InputError, match="cancelled meanwhile"):
+        do(engine, rescheduling.move_some, 1, later)
+
+
+@pytest.mark.parametrize(
+    ("facts", "wish", "code"),
+    [
+        ({"leaves_at": AT_MS}, BY, "kept_by_gateway"),
+        ({"series": "dentist"}, BY, "reminders"),
+        ({"reading": '{"timing": {"column": "at"}}'}, AT, "own_times"),
+        ({"state": "cancelled"}, BY, "wrong_state"),
+        ({"state": "importing"}, BY, "wrong_state"),
+    ],
+)
+def test_what_cannot_be_moved_is_refused_with_the_step(
+    engine: Engine, facts: dict[str, object], wish: Wish, code: str
+) -> None:
+    running(engine, HOUR_MS)
+    with writing(engine) as connection:
+        connection.execute(update(CAMPAIGNS).values(facts))
+
+    with pytest.raises(InputError) as refused:
+        begin(engine, wish)
+
+    assert refused.value.code == code
+
+
+def test_nothing_queued_is_refused(engine: Engine) -> None:
+    running(engine, 0)
+    held = lease(engine, 1)
+    mark(engine, held)
+
+    with pytest.raises(InputError, match="Nothing of campaign 1 is queued"):
+        begin(engine)
+
+
+def test_what_is_held_stays_held(engine: Engine) -> None:
+    running(engine, HOUR_MS)
+    change_batch(engine, 1, state="held", reason="its worker was lost three times without progress")
+
+    begin(engine)
+    move_all(engine)
+
+    assert (batch(engine, 2)["state"], batch(engine, 2)["provider"]) == ("held", PROVIDER)
+    assert batch(engine, 2)["reason"] == "its worker was lost three times without progress"
+
+
+def test_who_ordered_it_is_written_down(engine: Engine) -> None:
+    running(engine, HOUR_MS)
+
+    begin(engine)
+    move_all(engine)
+    end(engine)
+
+    with reading(engine) as connection:
+        found = [(each["what"], each["author"], each["detail"]) for each in orders.of_campaign(connection, 1)]
+    assert found == [("reschedule", "ann", "--by 2h"), ("rescheduled", "ann", "1 messages")]
+
+
+# --- what new times are made of
+
+
+def begun(n: int = 4, **timing: object) -> Begun:
+    return Begun(
+        campaign_id=1,
+        wish=BY,
+        boundary=1,
+        n=n,
+        moved=0,
+        was_running=True,
+        windows='{"open": [{"hours": "09:00-20:00", "weekdays": "every day"}], "quiet": []}',
+        zone="Europe/Copenhagen",
+        reading={"timing": timing},
+    )
+
+
+def placed(place: int = 0, **facts: int | str | None) -> Placed:
+    known = {"msisdn": "+4520304050", "due_at": AT_MS, "leave_by": None, "expires_at": None}
+    return Placed(**{**known, "zones": "Europe/Copenhagen", "place": place, **facts})  # type: ignore[arg-type]
+
+
+def test_windows_and_validity_hold_for_the_new_time() -> None:
+    mover = Mover(Target(now_ms=0, by_ms=12 * HOUR_MS), begun(validity_ms=3 * HOUR_MS))
+
+    found = mover.times(placed())
+
+    nine = AT_MS + 23 * HOUR_MS  # of the day after, in Copenhagen
+    assert (found.due_at, found.leave_by, found.expires_at) == (nine, nine + 3 * HOUR_MS, nine + 3 * HOUR_MS)
+
+
+def test_what_was_spread_is_spread_again() -> None:
+    mover = Mover(Target(now_ms=0, when=Instant(AT_MS)), begun(over_ms=HOUR_MS))
+
+    found = [mover.times(placed(place)).due_at for place in range(4)]
+
+    assert found == [AT_MS + place * HOUR_MS // 4 for place in range(4)]
+
+
+def test_later_keeps_the_distances() -> None:
+    mover = Mover(Target(now_ms=0, by_ms=HOUR_MS), begun(over_ms=HOUR_MS))
+
+    assert mover.times(placed(3, due_at=AT_MS + 5)).due_at == AT_MS + 5 + HOUR_MS
+
+
+def test_what_has_no_known_zone_keeps_its_time() -> None:
+    target = Target.of_kept(Target(now_ms=0, by_ms=HOUR_MS, zone="recipient").kept)
+    mover = Mover(target, begun())
+
+    found = mover.times(placed(msisdn="+881612345678", zones=None, leave_by=AT_MS + 7))
+
+    assert (found.due_at, found.leave_by, mover.n_kept) == (AT_MS, AT_MS + 7, 1)

@@ -1,0 +1,140 @@
+"""Rows that are due one after the other within one batch, and hints that come before their time."""
+
+import threading
+import time
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import Engine
+
+from tests.integration.test_sending import PATIENT, MakeDesk, make_desk
+from tests.ledgers import (
+    assert_counts,
+    batch,
+    change_batch,
+    database_now,
+    do,
+    rows,
+    run_campaign,
+    some_messages,
+    states,
+)
+from tests.sandbox.running import Sandbox
+from worker.ledger import hints
+from worker.sending.early import wait_until_due
+from worker.sending.run import send_batch
+
+__all__ = ["make_desk"]
+
+
+def spread_batch(engine: Engine, *due_in_ms: int, name: str = "spring") -> int:
+    """Release a batch whose messages are due so long from now."""
+    now = database_now(engine)
+    pairs = zip(some_messages(len(due_in_ms)), due_in_ms, strict=True)
+    return run_campaign(engine, name=name, messages=[replace(each, due_at=now + ms) for each, ms in pairs])
+
+
+def late_ms(engine: Engine, sandbox: Sandbox) -> list[int]:
+    """Return how late each message came to the gateway; negative is early."""
+    due = {row["msisdn"]: int(str(row["due_at"])) for row in rows(engine)}
+    return [int(1000 * each["time"]) - due[each["msisdn"]] for each in sandbox.accepted()]
+
+
+def test_rows_of_one_batch_leave_when_each_is_due(
+    engine: Engine, sandbox: Sandbox, make_desk: MakeDesk
+) -> None:
+    desk = make_desk(width=2, max_recipients=1)
+    send_batch(desk, run_campaign(engine, 1, name="first"))  # one new to Redis waits for a second
+    sandbox.reset()
+    batch_id = spread_batch(engine, 0, 300, 310, 700, 1200)
+
+    n_requests = send_batch(desk, batch_id)
+
+    late = late_ms(engine, sandbox)
+    assert n_requests == 5
+    assert (min(late) >= 0, max(late) < 1000) == (True, True)
+    assert batch(engine, batch_id)["state"] == "done"
+    assert_counts(engine)
+
+
+def test_a_batch_whose_next_row_is_far_is_given_back(
+    engine: Engine, sandbox: Sandbox, make_desk: MakeDesk
+) -> None:
+    batch_id = spread_batch(engine, 0, 60_000)
+
+    send_batch(make_desk(), batch_id)
+
+    found = batch(engine, batch_id)
+    assert (states(engine), found["state"]) == (["accepted", "queued"], "open")
+    assert found["next_due_at"] == rows(engine)[1]["due_at"]
+    assert sandbox.stats()["requests"] == 1
+
+
+def test_a_batch_that_waits_for_its_next_row_gives_way_to_what_is_due(
+    engine: Engine, make_desk: MakeDesk
+) -> None:
+    slow, other = spread_batch(engine, 0, 1900), spread_batch(engine, 0, name="other")
+
+    send_batch(make_desk(), slow)
+
+    assert batch(engine, slow)["state"] == "open"
+    assert send_batch(make_desk(), other) == 1
+
+
+def test_a_worker_that_is_to_stop_waits_for_no_row(engine: Engine, make_desk: MakeDesk) -> None:
+    batch_id = spread_batch(engine, 0, 1900)
+    stopping = threading.Event()
+    threading.Timer(0.3, stopping.set).start()
+    began_s = time.monotonic()
+
+    send_batch(make_desk(should_stop=stopping.is_set), batch_id)
+
+    assert time.monotonic() - began_s < 1.5
+    assert batch(engine, batch_id)["state"] == "open"
+
+
+def test_a_row_that_was_tried_before_is_not_waited_for(engine: Engine, make_desk: MakeDesk) -> None:
+    hasty = PATIENT.model_copy(update={"mark_to_write": 1e-6})  # nothing is written in time: again in 1 s
+    batch_id = run_campaign(engine, 1)
+
+    assert send_batch(make_desk(timers=hasty), batch_id) == 1
+    assert batch(engine, batch_id)["state"] == "open"
+
+
+# --- hints before their time
+
+
+def test_a_hint_that_comes_early_is_waited_for(engine: Engine, sandbox: Sandbox, make_desk: MakeDesk) -> None:
+    desk = make_desk()
+    send_batch(desk, run_campaign(engine, 1, name="first"))
+    sandbox.reset()
+    batch_id = spread_batch(engine, 400)
+
+    assert wait_until_due(desk, batch_id)
+    assert send_batch(desk, batch_id) == 1
+    assert 0 <= late_ms(engine, sandbox)[0] < 500
+
+
+def test_a_hint_that_comes_far_too_early_is_published_again(engine: Engine, make_desk: MakeDesk) -> None:
+    batch_id = spread_batch(engine, 4000)
+    do(engine, hints.note_published, [batch_id])
+
+    assert not wait_until_due(make_desk(), batch_id)
+    found = batch(engine, batch_id)
+    assert (found["published_at"], found["n_hints"]) == (None, 0)
+
+
+def test_who_is_to_stop_waits_for_no_batch(engine: Engine, make_desk: MakeDesk) -> None:
+    batch_id = spread_batch(engine, 1500)
+
+    assert not wait_until_due(make_desk(should_stop=lambda: True), batch_id)
+
+
+@pytest.mark.parametrize("change", [{"state": "held"}, {"state": "done"}, {"next_due_at": 1}])
+def test_what_is_not_to_be_waited_for_is_tried_at_once(
+    engine: Engine, make_desk: MakeDesk, change: dict[str, object]
+) -> None:
+    batch_id = spread_batch(engine, 60_000)
+    change_batch(engine, batch_id, **change)
+
+    assert wait_until_due(make_desk(), batch_id)
