@@ -7,6 +7,7 @@ import signal
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
+from typing import Any
 
 from sqlalchemy import Engine
 
@@ -16,6 +17,7 @@ from producer.spool import Spool
 from worker.errors import InputError, LedgerError
 from worker.ledger import campaigns, claims, interrupted
 from worker.ledger.claims import Identity
+from worker.ledger.drafts import NewCampaign, NewMessage, SourceCounts, batched, together
 from worker.ledger.engine import LedgerUnavailableError, writing
 
 OnMessages = Callable[[int], None]
@@ -58,7 +60,7 @@ def create(engine: Engine, order: Order, prepared: Prepared, *, on_messages: OnM
         LedgerError: the ledger is away; nothing was released, unless the sentence says that it may be.
         LateInterrupt: Ctrl-C came when the release was made, or may have been made.
     """
-    with _interrupts_held_back() as check:
+    with interrupts_held_back() as check:
         with writing(engine) as connection:
             claims.require_new(connection, prepared.identity)
             importer = campaigns.create(connection, _new(order, prepared))
@@ -84,7 +86,7 @@ def finish(
         LedgerError: the ledger is away; nothing was released, unless the sentence says that it may be.
         LateInterrupt: Ctrl-C came when the release was made, or may have been made.
     """
-    with _interrupts_held_back() as check:
+    with interrupts_held_back() as check:
         with writing(engine) as connection:
             _require_same(interrupted.find(connection, campaign_id), prepared.found, campaign_id)
             claims.require_not_overtaken(connection, prepared.identity, campaign_id)
@@ -97,8 +99,8 @@ def finish(
             import_.release(prepared)
 
 
-def _new(order: Order, prepared: Prepared) -> campaigns.NewCampaign:
-    return campaigns.NewCampaign(
+def _new(order: Order, prepared: Prepared) -> NewCampaign:
+    return NewCampaign(
         name=order.name,
         fingerprint=prepared.found.fingerprint,
         provider=order.account.name,
@@ -107,14 +109,25 @@ def _new(order: Order, prepared: Prepared) -> campaigns.NewCampaign:
         text=prepared.found.text,
         options=order.options,
         source=order.path.name,
-        reading={**order.reading, "key": prepared.identity.key},
+        reading={**order.reading, "key": prepared.identity.key, "prices": order.prices},
         fallback=prepared.found.fallback,
         lane=order.lane,
         leaves_at=order.leaves_at,
+        wants_notice=order.wants_notice,
+        **_times(order, prepared.found),
     )
 
 
-def _require_same(kept: campaigns.NewCampaign, found: Preview, campaign_id: int) -> None:
+def _times(order: Order, found: Preview) -> dict[str, Any]:
+    """Give what a campaign keeps of when it leaves."""
+    timing, windows = order.schedule, found.plan.windows
+    if timing is None:
+        return {}
+    kept = None if windows.is_always else windows.to_json()
+    return {"zone": timing.zone, "late": timing.late, "windows": kept}
+
+
+def _require_same(kept: NewCampaign, found: Preview, campaign_id: int) -> None:
     if kept.fingerprint != found.fingerprint:
         raise InputError(
             f"The file, the prices or the settings have changed since campaign {campaign_id} was begun: "
@@ -168,19 +181,19 @@ class _Import:
         number = self._importer.campaign_id
         return f"Campaign {number} {what}: see `bulksend campaign show {number}`"
 
-    def add(self, messages: Iterable[campaigns.NewMessage], *, on_messages: OnMessages | None) -> None:
-        for chunk in campaigns.batched(messages):
+    def add(self, messages: Iterable[NewMessage], *, on_messages: OnMessages | None) -> None:
+        for chunks in together(batched(messages)):
             self._check()
             with writing(self._engine) as connection:
-                renewed = campaigns.add_batch(connection, self._importer, chunk)
+                renewed = campaigns.add_batches(connection, self._importer, chunks)
             self._importer = renewed
             if on_messages:
-                on_messages(len(chunk))
+                on_messages(sum(map(len, chunks)))
 
     def release(self, prepared: Prepared) -> None:
         self._check()
         found = prepared.found
-        counts = campaigns.SourceCounts(rows=found.rows, duplicates=found.duplicates, refused=found.refused)
+        counts = SourceCounts(rows=found.rows, duplicates=found.duplicates, refused=found.refused)
         self._is_releasing = True
         with writing(self._engine) as connection:
             claims.move(connection, prepared.identity, self._importer.campaign_id)
@@ -204,7 +217,7 @@ class _Import:
 
 
 @contextlib.contextmanager
-def _interrupts_held_back() -> Iterator[Callable[[], None]]:
+def interrupts_held_back() -> Iterator[Callable[[], None]]:
     """Give a check that raises what Ctrl-C would have raised before; a second Ctrl-C is not held back.
 
     A transaction that it tears apart keeps its locks as long as the traceback lives, and nothing could be put

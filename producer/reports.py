@@ -12,9 +12,9 @@ from typing import Any, TextIO
 from sqlalchemy import Connection
 
 from worker.clock import instant
-from worker.ledger import reports
+from worker.ledger import orders, reports, scheduled
 from worker.ledger.accounts import AccountStanding
-from worker.ledger.campaigns import NewMessage
+from worker.ledger.drafts import NewMessage
 from worker.ledger.reports import CampaignReport
 from worker.providers import Account
 from worker.settings import Provider, Settings, rate_text
@@ -24,6 +24,8 @@ from worker.states import OPEN_STATES, MessageState
 from worker.text.pricing import Price
 from worker.throttle.call import Standing
 
+_LATE_MS = 1000
+_MESSAGE_INSTANTS = ("due_at", "leave_by", "expires_at", "changed_at")
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -55,6 +57,9 @@ def iso(epoch_ms: int | None) -> str | None:
 def explained(report: CampaignReport, settings: Settings) -> CampaignReport:
     """Add what the ledger does not say: that a provider has no settings (any more), and what to do."""
     if report.is_interrupted:
+        if report.series is not None:
+            again = "the same `bulksend remind` puts it away and begins anew"
+            return replace(report, reason=f"its import was interrupted: {again}", until=None)
         order = f"bulksend campaign {{}} {report.id}"
         finish, discard = (
             f"`{order.format('resume')}` finishes it",
@@ -79,7 +84,11 @@ def listed(report: CampaignReport) -> dict[str, Any]:
         "until": iso(report.until),
         "provider": report.provider,
         "lane": report.lane,
+        "series": report.series,
         "created_at": iso(report.created_at),
+        "starts_at": iso(report.due_at),
+        "next_due_at": iso(report.next_due_at),
+        "zone": report.zone,
         "counts": {state.value: n for state, n in report.counts.items()},
     }
 
@@ -101,8 +110,28 @@ def shown(connection: Connection, report: CampaignReport) -> dict[str, Any]:
         "due_at": iso(report.due_at),
         "leaves_at": iso(report.leaves_at),
         "ends_at": iso(_ends_at(connection, report)),
+        **_scheduled(connection, report),
         "codes": reports.codes(connection, report.id),
+        "orders": [order_facts(each) for each in orders.of_campaign(connection, report.id)],
     }
+
+
+def _scheduled(connection: Connection, report: CampaignReport) -> dict[str, Any]:
+    """Give what is still to come of a campaign, and how late the oldest of it is."""
+    found = scheduled.schedule_of(connection, report.id)
+    opening = found.opening
+    lateness_ms = 0 if report.is_done else found.lateness_ms
+    return {
+        "lateness_s": lateness_ms / 1000 if lateness_ms > _LATE_MS else None,
+        "next_opening": opening and {"opens_at": iso(opening.opens_at), "closes_at": iso(opening.closes_at)},
+        "scheduled": [{"leaves_at": iso(at), "messages": n} for at, n in found.parts],
+        "scheduled_later": found.n_later,
+    }
+
+
+def order_facts(order: Mapping[str, Any]) -> dict[str, Any]:
+    """Give one line of who ordered what, and when."""
+    return {"at": iso(order["at"]), **{name: order[name] for name in ("author", "what", "detail")}}
 
 
 def message_shown(history: Mapping[str, Any]) -> dict[str, Any]:
@@ -112,7 +141,7 @@ def message_shown(history: Mapping[str, Any]) -> dict[str, Any]:
         price = str(Price.of_micros(history["price_micros"], currency=history["currency"]))
     hidden = {"price_micros", "currency", "submission_id", "group_limit"}
     facts = {name: value for name, value in history.items() if name not in hidden}
-    instants = {name: iso(facts[name]) for name in ("due_at", "leave_by", "changed_at")}
+    instants = {name: iso(facts[name]) for name in _MESSAGE_INSTANTS}
     return {
         **facts,
         **instants,

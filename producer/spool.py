@@ -10,9 +10,19 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import fields
 
-from worker.ledger.campaigns import NewMessage
+from worker.ledger.drafts import NewMessage
 
 _NAMES = [field.name for field in fields(NewMessage)]
+
+
+def written(message: NewMessage) -> str:
+    """Write a message in a line."""
+    return json.dumps(list(vars(message).values()))
+
+
+def read_back(line: str) -> NewMessage:
+    """Read what ``written`` wrote."""
+    return NewMessage(**dict(zip(_NAMES, json.loads(line), strict=True)))
 
 
 class Spool:
@@ -24,14 +34,13 @@ class Spool:
 
     def add(self, message: NewMessage, _text: str = "") -> None:
         """Append one message; takes what a preview calls with."""
-        self._file.write(json.dumps(list(vars(message).values())) + "\n")
+        self._file.write(written(message) + "\n")
         self.n_messages += 1
 
     def __iter__(self) -> Iterator[NewMessage]:
         """Yield all messages from the first."""
         self._file.seek(0)
-        for line in self._file:
-            yield NewMessage(**dict(zip(_NAMES, json.loads(line), strict=True)))
+        yield from map(read_back, self._file)
 
     def close(self) -> None:
         """Forget everything."""

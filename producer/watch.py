@@ -10,12 +10,14 @@ from contextlib import suppress
 
 from sqlalchemy import Engine
 
-from worker.ledger import reports, waits
-from worker.ledger.engine import LedgerUnavailableError, reading
+from worker.ledger import notices, reports, waits
+from worker.ledger.engine import LedgerUnavailableError, now_of, reading
 from worker.ledger.reports import CampaignReport
+from worker.waiting import within
 
 LOOK_S = 0.5
 NOBODY_SENDS_S = 3.0
+_TOLD_S = 45.0  # a command may take 30 s, a webhook 10 s
 NOBODY_SENDS = (
     "No worker has begun with it yet: none runs, all are busy, or the provider is held "
     "(`bulksend worker` runs one)"
@@ -53,17 +55,19 @@ def follow(
 ) -> CampaignReport:
     """Look twice a second until the campaign is done or waits for a person; return the last look.
 
-    A ledger that is away for a moment is looked at again. ``on_idle`` is called once, after three seconds,
-    when no worker has begun by then.
+    A ledger that is away for a moment is looked at again. ``on_idle`` is called once, three seconds after
+    something is due, when no worker has begun by then.
     """
     idle_at_s = time.monotonic() + NOBODY_SENDS_S
     while True:
         in_between()
         with suppress(LedgerUnavailableError):
-            report, is_begun = _look(engine, campaign_id)
+            report, is_begun, is_due = _look(engine, campaign_id)
             on_look(report)
             if report.is_done or report.is_stuck:
                 return report
+            if not is_due:
+                idle_at_s = max(idle_at_s, time.monotonic() + NOBODY_SENDS_S)
             if time.monotonic() >= idle_at_s:
                 idle_at_s = math.inf
                 if not is_begun:
@@ -71,11 +75,29 @@ def follow(
         time.sleep(LOOK_S)
 
 
-def _look(engine: Engine, campaign_id: int) -> tuple[CampaignReport, bool]:
-    """Return a campaign, and whether some worker has begun with it."""
+def _look(engine: Engine, campaign_id: int) -> tuple[CampaignReport, bool, bool]:
+    """Return a campaign, whether some worker has begun with it, and whether anything of it was due."""
     with reading(engine) as connection:
         found = waits.told(connection, reports.report(connection, campaign_id))
-        return found, reports.has_been_worked(connection, campaign_id)
+        is_due = found.due_at is None or found.due_at <= now_of(connection)
+        return found, reports.has_been_worked(connection, campaign_id), is_due
+
+
+def starts_at(engine: Engine, campaign_id: int) -> int | None:
+    """Return when a campaign starts of which nothing is due yet, in epoch milliseconds; None: it is due."""
+    with reading(engine) as connection:
+        due_at = reports.report(connection, campaign_id).due_at
+        return due_at if due_at is not None and due_at > now_of(connection) else None
+
+
+def is_told(engine: Engine, campaign_id: int) -> bool:
+    """Wait until it was tried to tell of the end of a campaign; say whether it was."""
+
+    def is_settled() -> bool:
+        with reading(engine) as connection:
+            return notices.is_settled(connection, campaign_id)
+
+    return within(_TOLD_S, is_settled, every_s=0.1)
 
 
 def is_worked_soon(engine: Engine, campaign_id: int) -> bool:

@@ -11,9 +11,11 @@ import click
 from producer import watch
 from producer.cli import EXIT_PARTLY
 from producer.cli.control import cancel, discard, pause, resume, retry
+from producer.cli.costs import cost_words
 from producer.cli.opening import ready_ledger
-from producer.cli.order import cost_words
-from producer.cli.output import Meter, echo_facts, echo_json, echo_table
+from producer.cli.output import Meter, echo_facts, echo_json, echo_orders, echo_table
+from producer.cli.reschedule import reschedule
+from producer.cli.scheduled import countdown, due_facts, echo_scheduled, list_words
 from producer.cli.speed import campaign_because, pace_words
 from producer.reports import explained, is_complete, listed, rate_in_force, shown
 from worker.ledger import reports, waits
@@ -28,7 +30,7 @@ def campaign() -> None:
     """See campaigns, and give them orders."""
 
 
-for _order in (pause, resume, cancel, retry, discard):
+for _order in (pause, resume, cancel, reschedule, retry, discard):
     campaign.add_command(_order)
 
 
@@ -46,9 +48,16 @@ def list_(*, limit: int, as_json: bool) -> None:
         echo_json(found)
         return
     headers = ["id", "name", "state", "provider", "lane", "created", "counts", "because"]
-    names = ("id", "name", "state", "provider", "lane", "created_at")
+    names = ("state", "provider", "lane", "created_at")
     rows = (
-        [*(row[name] for name in names), _count_words(row["counts"]), campaign_because(row)] for row in found
+        [
+            row["id"],
+            row["name"] if row["series"] is None else f"{row['name']} (series {row['series']})",
+            *(row[name] for name in names),
+            _count_words(row["counts"]),
+            campaign_because(row) or list_words(row),
+        ]
+        for row in found
     )
     echo_table(headers, rows)
 
@@ -111,7 +120,7 @@ class Dashboard:
             self._meter.__enter__()
         pace = self._pace_words(report, done)
         facts = listed(explained(report, self._settings))
-        reason = campaign_because(facts)
+        reason = countdown(report) or campaign_because(facts)
         self._meter.show(done, f"{pace}, {_count_words(facts['counts'])}{f' - {reason}' if reason else ''}")
 
     def _pace_words(self, report: CampaignReport, done: int) -> str:
@@ -146,14 +155,17 @@ def echo_report(facts: dict[str, Any]) -> None:
     counts = facts["counts"]
     words = {
         "campaign": f"{facts['id']} {facts['name']}",
+        "series": facts["series"],
         "state": facts["state"],
         "because": campaign_because(facts),
+        **due_facts(facts),
         "provider": facts["provider"],
         "lane": facts["lane"],
         "rows": facts["rows"],
         "messages": facts["messages"],
         "duplicates": facts["duplicates"],
         "refused": facts["refused"],
+        "skipped": facts["skipped"] or None,
         **{name: n for name, n in counts.items() if n},
         "codes": ", ".join(f"{code}: {n}" for code, n in facts["codes"].items()) or None,
         "parts": facts["parts"],
@@ -162,6 +174,10 @@ def echo_report(facts: dict[str, Any]) -> None:
         "ends" if facts["state"] == "running" else "ended": facts["ends_at"],
     }
     echo_facts(words)
+    echo_scheduled(facts)
+    if facts["orders"]:
+        click.echo("\nOrders:")
+        echo_orders(facts["orders"])
 
 
 def _count_words(counts: dict[str, int]) -> str:

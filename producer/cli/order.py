@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
 
 from producer.cli.handing import slow_words
-from producer.cli.output import Meter
-from producer.cli.times import is_over, read_instant
+from producer.cli.output import Meter, ask
+from producer.cli.times import is_over, local_words
+from producer.cli.timing import make_leaves_at, make_timing, now, timing_options
+from producer.cli.when import when_facts
 from producer.cli.words import require_plain
 from producer.preview import OnMessage, Order, Preview, preview
+from producer.schedule.timing import Timing
 from worker.errors import ConfigError, InputError
-from worker.ledger.campaigns import NewCampaign
 from worker.ledger.claims import Identity
+from worker.ledger.drafts import NewCampaign
 from worker.providers import Account, account_named
 from worker.settings import Settings
+from worker.states import Late
 
 LONGEST_KEY = 100
 _FOR_EVER_MS = 10**13  # 300 years
@@ -40,16 +43,10 @@ def order_options(command: F) -> F:
             click.option("--column", help="Column with the numbers, where it has no usual name."),
             click.option("--country", help="Country of numbers without country code, such as DK."),
             click.option("--option", "options", multiple=True, metavar="NAME=VALUE", help="Gateway option."),
-            click.option("--at", metavar="WHEN", help="When it is to leave, such as 2027-01-31T08:00+01:00."),
-            click.option(
-                "--schedule-at",
-                type=click.Choice(["gateway"]),
-                help="Who keeps it until --at: the gateway is given it at once.",
-            ),
         )
     ):
         command = option(command)
-    return command
+    return timing_options(command)
 
 
 def make_order(settings: Settings, given: dict[str, Any]) -> Order:
@@ -59,8 +56,10 @@ def make_order(settings: Settings, given: dict[str, Any]) -> Order:
         ConfigError: no such provider, no sender, an option without a value, or one that is no plain text; a
             time that is none, or that nobody would keep.
     """
-    leaves_at = _leaves_at(given["at"], keeper=given["schedule_at"])
     account = account_named(settings, given["provider"])
+    fallback, now_ms = _fallback_of(settings, account), now()
+    leaves_at = make_leaves_at(settings, account, given, now_ms=now_ms)
+    timing = None if leaves_at else make_timing(settings, account, fallback, given, now_ms=now_ms)
     sender = given["sender"] or account.provider.sender
     if not sender:
         raise ConfigError(f"No sender: give --sender, or sender = in [providers.{account.name}]")
@@ -78,19 +77,11 @@ def make_order(settings: Settings, given: dict[str, Any]) -> Order:
         column=given["column"],
         country=given["country"],
         options=dict(map(_option, given["options"])),
-        fallback=_fallback_of(settings, account),
+        fallback=fallback,
         leaves_at=leaves_at,
+        timing=timing,
+        wants_notice=settings.notice.is_wanted,
     )
-
-
-def _leaves_at(at: str | None, *, keeper: str | None) -> int | None:
-    if at is None and keeper is None:
-        return None
-    if at is None:
-        raise ConfigError("--schedule-at gateway: give the time with --at")
-    if keeper is None:
-        raise ConfigError("--at: Bulksend keeps no schedule of its own yet; give --schedule-at gateway too")
-    return read_instant("--at", at)
 
 
 def remake_order(settings: Settings, kept: NewCampaign) -> Order:
@@ -107,6 +98,7 @@ def remake_order(settings: Settings, kept: NewCampaign) -> Order:
         )
     account = account_named(settings, kept.provider)
     column, country = kept.reading.get("column"), kept.reading.get("country")
+    timed = cast("dict[str, Any] | None", kept.reading.get("timing"))
     return Order(
         path=path,
         template=kept.template,
@@ -119,6 +111,7 @@ def remake_order(settings: Settings, kept: NewCampaign) -> Order:
         fallback=_fallback_of(settings, account),
         lane=kept.lane,
         leaves_at=kept.leaves_at,
+        timing=None if timed is None else Timing.of_kept(timed, path=path, late=kept.late),
     )
 
 
@@ -126,6 +119,23 @@ def require_ahead(order: Order, step: str) -> None:
     """Refuse an order whose time is over; raises InputError with the step that helps."""
     if order.leaves_at is not None and is_over(order.leaves_at):
         raise InputError(f"The time until which the gateway was to keep it is over: {step}", code="time_over")
+
+
+def confirm_late(order: Order, found: Preview, *, late_s: float, yes: bool) -> None:
+    """Go on with an order whose start was missed, or whose validity is over, only when that is wanted."""
+    timing, starts_at = order.schedule, found.plan.starts_at
+    if timing is None or starts_at is None:
+        return
+    if timing.validity_ms is not None and is_over(starts_at + timing.validity_ms):
+        ends = local_words(starts_at + timing.validity_ms, timing.shown_in)
+        click.echo(f"From {ends} on it is not worth sending any more: it will be given up", err=True)
+        ask("Import it all the same?", yes=yes)
+        return
+    if not timing.is_timed or timing.late is Late.SEND:
+        return
+    if is_over(starts_at + round(1000 * late_s)):
+        click.echo(f"It was to start at {local_words(starts_at, timing.shown_in)}", err=True)
+        ask("Send it now?", yes=yes)
 
 
 def _fallback_of(settings: Settings, account: Account) -> Account | None:
@@ -140,7 +150,8 @@ def make_identity(
 
     One that is for a certain time is the same order for ever.
     """
-    repeat_ms = round(settings.timers.repeat * 1000) if order.leaves_at is None else _FOR_EVER_MS
+    is_dated = order.leaves_at is not None or (order.timing is not None and order.timing.is_dated)
+    repeat_ms = _FOR_EVER_MS if is_dated else round(settings.timers.repeat * 1000)
     return Identity(content=found.content, repeat_ms=repeat_ms, key=key, again=again)
 
 
@@ -175,6 +186,11 @@ def _size(path: Path) -> int:
 
 def summary(found: Preview) -> dict[str, object]:
     """Give the figures of a preview under the names of the contract."""
+    return {**sums(found), **when_facts(found.plan)}
+
+
+def sums(found: Preview) -> dict[str, object]:
+    """Give what an order comes to, apart from when it leaves."""
     return {
         "rows": found.rows,
         "messages": found.messages,
@@ -194,45 +210,6 @@ def require_messages(found: Preview) -> None:
         raise InputError("No row of the file can be sent to", code="nothing_to_send")
 
 
-def amount(written: str | None) -> Decimal | None:
-    """Read the amount of --max-cost; raises ConfigError when it is none."""
-    try:
-        most = None if written is None else Decimal(written)
-    except InvalidOperation:
-        most = Decimal("NaN")
-    if most is not None and not (most.is_finite() and most >= 0):
-        raise ConfigError(f"--max-cost {written}: write an amount such as 250.00")
-    return most
-
-
-def require_within(found: Preview, most: Decimal | None) -> None:
-    """Refuse an order that costs more than a given amount, by its provider or its fallback.
-
-    Raises:
-        InputError: it costs more, in any currency.
-        ConfigError: not every message has a price.
-    """
-    if most is None:
-        return
-    if found.targets:
-        raise ConfigError(
-            f"--max-cost: nobody here knows what the {found.targets} groups or contacts of the gateway's own "
-            "cost: leave them out of the file"
-        )
-    _require_priced(found.unpriced, whose="the provider")
-    _require_priced(found.unpriced_fallback, whose=f"the fallback, {found.fallback}")
-    for totals, whose in (found.cost, ""), (found.cost_fallback, f" by its fallback, {found.fallback}"):
-        cost = totals.render()
-        if any(Decimal(sum_) > most for sum_ in cost.values()):
-            words = f"It would cost {cost_words(cost)}{whose}, more than --max-cost {most}"
-            raise InputError(words, code="too_dear")
-
-
-def _require_priced(n_unpriced: int, *, whose: str) -> None:
-    if n_unpriced:
-        raise ConfigError(f"--max-cost: {n_unpriced} messages have no price; set price = for {whose}")
-
-
 def target_words(found: Preview) -> str:
     """Say what nobody here knows of messages to groups and contacts that the gateway keeps."""
     what = "1 message goes" if found.targets == 1 else f"{found.targets} messages go"
@@ -240,20 +217,3 @@ def target_words(found: Preview) -> str:
         f"{what} to groups or contacts that the gateway keeps: Bulksend cannot see who gets them, "
         "nor count or price what is sent"
     )
-
-
-def most_words(found: Preview) -> str:
-    """Write what an order costs, and what it costs at most where a fallback may take over."""
-    cost, other = found.cost.micros, found.cost_fallback.micros
-    words = cost_words(found.cost.render())
-    if found.targets:
-        known = f"{words}, and " if cost else ""
-        return f"{known}an unknown price for groups or contacts of the gateway's own"
-    if all(currency in cost and micros <= cost[currency] for currency, micros in other.items()):
-        return words
-    return f"{words}; at most {cost_words(found.cost_fallback.render())} if {found.fallback} takes over"
-
-
-def cost_words(cost: dict[str, str]) -> str:
-    """Write sums of money in a line."""
-    return " + ".join(f"{amount} {currency}" for currency, amount in cost.items()) or "no price configured"

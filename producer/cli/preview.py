@@ -10,8 +10,10 @@ from typing import Any
 
 import click
 
-from producer.cli.order import make_order, most_words, order_options, read_order, summary, target_words
-from producer.cli.output import echo_facts, echo_json, echo_problems
+from producer.cli.costs import most_words
+from producer.cli.order import make_order, order_options, read_order, summary, sums, target_words
+from producer.cli.output import echo_facts, echo_json, echo_problems, echo_table
+from producer.cli.when import opening_rows, when_line, when_sentences
 from producer.preview import OnMessage, Preview
 from producer.reports import MessageRows
 from worker.errors import ConfigError
@@ -61,9 +63,15 @@ def _as_json(found: Preview) -> dict[str, object]:
 def _echo(found: Preview) -> None:
     echo_problems(found.problems, total=found.refused)
     targets = found.targets or None
-    echo_facts({**summary(found), "targets": targets, "cost": most_words(found), "cost_fallback": None})
+    known = {"targets": targets, "cost": most_words(found), "cost_fallback": None}
+    echo_facts({**sums(found), **known, "leaves": when_line(found.plan)})
     if targets:
         click.echo(f"{target_words(found)}.", err=True)
+    for sentence in when_sentences(found.plan):
+        click.echo(sentence, err=True)
+    if rows := list(opening_rows(found.plan)):
+        click.echo()
+        echo_table(["from", "to about", "messages"], rows)
     for sample in found.samples:
         parts = "1 part" if sample.parts == 1 else f"{sample.parts} parts"
         click.echo(f"\nThe text of line {sample.line} ({parts}, {sample.encoding}):")

@@ -45,8 +45,8 @@ def see_off(settings: Settings, engine: Engine, released: Released, *, waits: bo
         _publish(settings, engine, released.provider)
         if waits:
             ended, code = _followed(settings, engine, released.id)
-        elif not watch.is_worked_soon(engine, released.id):
-            click.echo(watch.NOBODY_SENDS, err=True)
+        else:
+            _say_who_sends(engine, released.id)
     except KeyboardInterrupt:
         code = EXIT_INTERRUPTED
         _say_how_to_go_on(settings, released.id)
@@ -58,6 +58,14 @@ def see_off(settings: Settings, engine: Engine, released: Released, *, waits: bo
     elif ended:
         echo_report(ended)
     return code
+
+
+def _say_who_sends(engine: Engine, campaign_id: int) -> None:
+    """Say so where no worker begins, or will when it is due."""
+    if watch.starts_at(engine, campaign_id):
+        click.echo("It starts by itself where a worker runs (`bulksend worker`)", err=True)
+    elif not watch.is_worked_soon(engine, campaign_id):
+        click.echo(watch.NOBODY_SENDS, err=True)
 
 
 def _publish(settings: Settings, engine: Engine, provider: str) -> None:
@@ -92,9 +100,12 @@ def _follow(settings: Settings, engine: Engine, campaign_id: int) -> CampaignRep
             click.echo("Sending from here, unless a worker runs already; Ctrl-C stops cleanly", err=True)
         try:
             with dashboard:
-                return watch.follow(
+                report = watch.follow(
                     engine, campaign_id, on_look=dashboard.show, in_between=in_between, on_idle=on_idle
                 )
+                if settings.broker is None and report.is_done:
+                    watch.is_told(engine, campaign_id)  # while our worker runs: it is the one who tells
+                return report
         except KeyboardInterrupt:
             if settings.broker is None:  # before our worker is waited for
                 click.echo("Stopping: what is under way ends, the rest stays queued.", err=True)

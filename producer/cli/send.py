@@ -4,29 +4,30 @@ from __future__ import annotations
 
 from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import click
 from sqlalchemy import Engine
 
 from producer import importing
+from producer.cli.costs import amount, most_words, require_within
 from producer.cli.handing import handing_over
 from producer.cli.order import (
-    amount,
     make_identity,
     make_order,
-    most_words,
     order_options,
     read_order,
     require_ahead,
     require_key,
     require_messages,
-    require_within,
     summary,
     target_words,
 )
 from producer.cli.output import Meter, ask, echo_problems, is_interactive
 from producer.cli.released import Released, see_off
+from producer.cli.trying import try_out
+from producer.cli.when import when_line, when_sentences
 from producer.preview import Order, Preview
 from producer.spool import Spool
 from worker.errors import InputError
@@ -46,6 +47,13 @@ from worker.station import require_broker
 @click.option("--key", help="Send only once what has this key: 1 to 100 characters of your choice.")
 @click.option("--urgent", is_flag=True, help="Send before campaigns that are not urgent.")
 @click.option("--again", is_flag=True, help="Send it although the same was sent before.")
+@click.option(
+    "--test",
+    "numbers",
+    multiple=True,
+    metavar="NUMBER",
+    help="Send only the first message, at once and to a number of your own; up to 5 of them.",
+)
 @click.option("--yes", is_flag=True, help="Answer every question with yes.")
 @click.option("--wait", is_flag=True, help="Wait until all is sent; without a broker, send it from here.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
@@ -59,6 +67,7 @@ def send(  # noqa: PLR0913 - one argument per option
     key: str | None,
     urgent: bool,
     again: bool,
+    numbers: tuple[str, ...],
     yes: bool,
     wait: bool,
     as_json: bool,
@@ -70,10 +79,14 @@ def send(  # noqa: PLR0913 - one argument per option
     require_key(key)
     order = replace(make_order(settings, given), lane=Lane.URGENT if urgent else Lane.BULK)
     order.account.secret()  # found missing here rather than by the worker
+    if numbers:
+        ledger = partial(_ready_ledger, settings, brings_own=True)
+        ctx.exit(try_out(settings, order, numbers, most=most, open_ledger=ledger, as_json=as_json))
     spool = Spool()
     found = read_order(order, on_message=spool.add)
-    _require_wanted(found, most=most, good_rows=accept_good_rows or yes)
-    _confirm(order, found, yes=yes)
+    require_wanted(found, most=most, good_rows=accept_good_rows or yes)
+    say_when(found)
+    confirm(order, found, yes=yes)
     engine = _ready_ledger(settings, brings_own=wait)
     identity = make_identity(settings, order, found, key=key, again=again)
     prepared = importing.Prepared(found=found, messages=spool, identity=identity)
@@ -91,7 +104,7 @@ def _ready_ledger(settings: Settings, *, brings_own: bool) -> Engine:
     return engine
 
 
-def _require_wanted(found: Preview, *, most: Decimal | None, good_rows: bool) -> None:
+def require_wanted(found: Preview, *, most: Decimal | None, good_rows: bool) -> None:
     """Refuse what would send other rows, nothing, or for more money than is wanted."""
     _accept(found, good_rows=good_rows)
     require_messages(found)
@@ -115,7 +128,15 @@ def _accept(found: Preview, *, good_rows: bool) -> None:
         )
 
 
-def _confirm(order: Order, found: Preview, *, yes: bool) -> None:
+def say_when(found: Preview) -> None:
+    """Say when it leaves, where that is said of it."""
+    if found.plan.starts_at is not None:
+        click.echo(f"It leaves {when_line(found.plan)}", err=True)
+        for sentence in when_sentences(found.plan):
+            click.echo(sentence, err=True)
+
+
+def confirm(order: Order, found: Preview, *, yes: bool) -> None:
     """Say what escapes from our hands, and go on only when that is wanted."""
     if found.targets:
         click.echo(f"{target_words(found)}.", err=True)

@@ -7,6 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from worker.settings import rates_of
+from worker.settings.hours import RECIPIENT
+from worker.timing.local import clock_of
 
 _EXACT_BELOW = 10  # a second: slower than that, tenths matter
 
@@ -40,11 +42,17 @@ def pace_words(per_second: float, *, rate: str, unit: str) -> str:
 
 
 def campaign_because(facts: Mapping[str, Any]) -> str | None:
-    """Write why a campaign does not go on, and the local time at which it does where that is known."""
+    """Write why a campaign does not go on, and the local time at which it does where that is known.
+
+    That is of the zone in which it was scheduled, with its offset, or else of this machine.
+    """
     reason: str | None = facts["reason"]
     if reason is None or facts["until"] is None:
         return reason
-    at = datetime.fromisoformat(facts["until"]).astimezone()
+    zone = facts.get("zone")
+    is_named = zone not in {None, RECIPIENT}
+    at = datetime.fromisoformat(facts["until"]).astimezone(clock_of(str(zone)) if is_named else None)
     is_today = at.date() == datetime.now(tz=at.tzinfo).date()
     clock = at.strftime("%H:%M:%S" if is_today else "%Y-%m-%d %H:%M:%S")
-    return f"{reason}{',' if ':' in reason else ':'} next at {clock}"
+    offset = f" {at.isoformat()[-6:]}" if is_named else ""
+    return f"{reason}{',' if ':' in reason else ':'} next at {clock}{offset}"

@@ -1,39 +1,11 @@
-"""Times as they are written on the command line, and as a person reads them."""
+"""Times as a person reads them."""
 
 from __future__ import annotations
 
 import time
-from datetime import datetime
 
 from worker.clock import instant
-from worker.errors import ConfigError
-
-_EXAMPLE = "2027-01-31T08:00+01:00, or 2027-01-31T07:00Z"
-_FARTHEST_MS = 2 * 366 * 86_400_000
-
-
-def read_instant(option: str, written: str) -> int:
-    """Return a moment that is still to come, in epoch milliseconds.
-
-    Args:
-        option: where it was written.
-        written: ISO 8601 with an offset or Z.
-
-    Raises:
-        ConfigError: it is no such time, or it is over.
-    """
-    try:
-        at = datetime.fromisoformat(written.strip())
-    except ValueError:
-        at = None
-    if at is None or at.utcoffset() is None:
-        raise ConfigError(f"{option}: write a time with its offset, such as {_EXAMPLE}")
-    epoch_ms = round(1000 * at.timestamp())
-    if is_over(epoch_ms):
-        raise ConfigError(f"{option}: this time is over")
-    if not is_over(epoch_ms - _FARTHEST_MS):
-        raise ConfigError(f"{option}: this time is too far away: nobody keeps a message for years")
-    return epoch_ms
+from worker.timing.local import local_of
 
 
 def is_over(epoch_ms: int) -> bool:
@@ -44,3 +16,9 @@ def is_over(epoch_ms: int) -> bool:
 def time_words(epoch_ms: int) -> str:
     """Write a moment for a person, in UTC to the second."""
     return f"{instant(epoch_ms):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def local_words(epoch_ms: int, zone: str) -> str:
+    """Write a moment for a person, as the clocks of a zone show it: ``2027-01-31 09:00 +01:00``."""
+    local = local_of(epoch_ms, zone)
+    return f"{local:%Y-%m-%d %H:%M} {local.isoformat()[-6:]}"

@@ -57,6 +57,22 @@ def find_number_column(headers: list[str], *, wanted: str | None) -> int:
     raise _no_number_column(headers, wanted=wanted, found=found)
 
 
+def find_column(headers: list[str], wanted: str) -> int:
+    """Return the position of the column with a header, as it is or as its variable name.
+
+    Raises:
+        InputError: ``no_such_column``, naming the columns found.
+    """
+    name = variable_name(wanted)  # which says where a row has the value: it must be the only one of it
+    found = [at for at, header in enumerate(headers) if name and variable_name(header) == name]
+    if len(found) == 1:
+        return found[0]
+    words = f"no column is called {wanted!r}: the columns are {list_columns(headers)}"
+    if found:
+        words = f"more than one column is called {wanted!r}: rename all but one of them"
+    raise InputError(words, code="no_such_column", column=wanted)
+
+
 def name_variables(headers: list[str]) -> tuple[dict[str, int], frozenset[str]]:
     """Return the position of each variable, and the names that more than one column has.
 

@@ -3,13 +3,15 @@
 from collections.abc import Callable, Iterator
 from itertools import chain
 from pathlib import Path
+from typing import NamedTuple
 
-from producer.recipients.columns import find_number_column, list_columns, name_variables
+from producer.recipients.columns import find_column, find_number_column, list_columns, name_variables
 from producer.recipients.lines import Line, Lines
 from producer.recipients.records import Record, find_delimiter, read_records
 from producer.recipients.rows import Problem, Row
 from worker.errors import InputError
 from worker.text import msisdn, targets
+from worker.text.template import variable_name
 
 
 class Recipients:
@@ -22,6 +24,8 @@ class Recipients:
         headers: names of the columns as the file writes them.
         number_column: the one with the numbers.
         variables: what templates may call the columns.
+        last_values: the cells by variable name of what was given out last, even if it was refused; empty
+            where they cannot be told apart.
     """
 
     def __init__(
@@ -41,9 +45,10 @@ class Recipients:
         self.headers = headers
         self.number_column = headers[self._number_position]
         self.variables = frozenset(self._positions)
+        self.last_values: dict[str, str] = {}
 
-    def require(self, names: frozenset[str]) -> None:
-        """Check that each variable of a template has one column.
+    def require(self, names: frozenset[str], *, who: str = "the template") -> None:
+        """Check that each variable of a template, or of whoever asks for it, has one column.
 
         Raises:
             InputError: ``unknown_variable`` or ``duplicate_column``, with the name.
@@ -51,14 +56,14 @@ class Recipients:
         for name in sorted(names):
             if name not in self.variables:
                 raise InputError(
-                    f"the template asks for {name!r}, and no column has this name: "
+                    f"{who} asks for {name!r}, and no column has this name: "
                     f"the columns are {list_columns(self.headers)}",
                     code="unknown_variable",
                     column=name,
                 )
             if name in self._ambiguous:
                 raise InputError(
-                    f"the template asks for {name!r}, and more than one column has this name: "
+                    f"{who} asks for {name!r}, and more than one column has this name: "
                     "rename all but one of them",
                     code="duplicate_column",
                     column=name,
@@ -71,6 +76,7 @@ class Recipients:
             InputError: ``encoding``, with its line: nothing of the file can be trusted.
         """
         for record in self._records:
+            self.last_values = {}
             yield record if isinstance(record, Problem) else self._row(record)
 
     def _row(self, record: Record) -> Row | Problem:
@@ -85,7 +91,7 @@ class Recipients:
                 "a cell that holds the delimiter must be in quotes",
             )
         cells.extend([""] * missing)
-        values = {name: cells[position] for name, position in self._positions.items()}
+        self.last_values = values = {name: cells[position] for name, position in self._positions.items()}
         written = cells[self._number_position]
         try:
             if target := targets.parse(written, known=self._targets):
@@ -125,18 +131,49 @@ def open_recipients(
             ``unreadable_row`` for the first line.
     """
     known_region = None if region is None else msisdn.check_region(region)
+    headers, records = _opened(path, on_bytes=on_bytes)
+    if (row := next(records, None)) is None:
+        raise InputError(f"{path.name} names its columns and has no rows", code="file_empty")
+    return Recipients(
+        chain([row], records), headers=headers, column=column, region=known_region, targets=kinds
+    )
+
+
+class ColumnValues(NamedTuple):
+    """One column of a file: its header, its variable name, and its cells without the space around them."""
+
+    header: str
+    name: str
+    values: Iterator[str]
+
+
+def column_values(path: Path, wanted: str) -> ColumnValues:
+    """Read one column alone; rows that cannot be read have no value.
+
+    Args:
+        path: as for ``open_recipients``.
+        wanted: a header, exactly or as its variable name.
+
+    Raises:
+        InputError: as ``open_recipients``, or ``no_such_column``.
+    """
+    headers, records = _opened(path)
+    position = find_column(headers, wanted)
+    read = (record.cells for record in records if isinstance(record, Record))
+    values = (cells[position].strip() for cells in read if position < len(cells))
+    return ColumnValues(headers[position], variable_name(headers[position]), values)
+
+
+def _opened(
+    path: Path, *, on_bytes: Callable[[int], None] | None = None
+) -> tuple[list[str], Iterator[Record | Problem]]:
     lines = Lines(path, on_bytes=on_bytes)
     first = _next_written(lines)
     if first is None:
         raise InputError(f"{path.name} is empty", code="file_empty")
     lines.take_back([first])
     records = read_records(lines, delimiter=find_delimiter(first.text))
-    headers = _headers(next(records), name=path.name)
-    if (row := next(records, None)) is None:
-        raise InputError(f"{path.name} names its columns and has no rows", code="file_empty")
-    return Recipients(
-        chain([row], records), headers=headers, column=column, region=known_region, targets=kinds
-    )
+    return _headers(next(records), name=path.name), records
 
 
 def _next_written(lines: Lines) -> Line | None:

@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import socket
 import subprocess
 from typing import Any
 
@@ -192,4 +193,4 @@ def test_what_a_user_without_a_name_settles_is_kept_with_his_number(left: Place)
 
     left.run("unknown", "settle", "1", "--as", "failed")
 
-    assert rows(left.engine)[0]["detail"] == f"by uid {NOBODY}"
+    assert rows(left.engine)[0]["detail"] == f"by uid {NOBODY}@{socket.gethostname()}"

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from producer.cli.order import most_words, require_within
+from producer.cli.costs import most_words, require_within
 from producer.preview import Order, Preview, preview
 from worker.errors import ConfigError, InputError
 from worker.gateways.base import Capabilities
-from worker.ledger.campaigns import NewMessage
+from worker.ledger.drafts import NewMessage
 from worker.providers import Account, account_named
 from worker.settings import Settings
 from worker.states import Lane

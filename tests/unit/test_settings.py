@@ -35,13 +35,17 @@ def refusal(folder: Path, text: str = PROVIDER) -> str:
         ('ledgr = "x"', "ledgr is not a setting; did you mean ledger?"),
         (
             "[other]",
-            "other is not a setting; known are: ledger, broker, receipts, metrics, timers, retries, prov",
+            "other is not a setting; known are: ledger, broker, receipts, metrics, timers, retries, camp",
         ),
         ("ledger = 3", "ledger: input should be a valid string"),
         ('source = "x"', "source is not a setting; remove it"),
         ("[receipts]\nport = 1", "receipts.port is not a setting; known are: listen, public_url"),
         ('[timers]\nleas = "1s"', "timers.leas is not a setting; did you mean lease?"),
         ("[timers]\nlease = 30", 'timers.lease: write a time with its unit, such as "10s", "250ms" or'),
+        ('[campaigns]\npause_refused = "half"', 'campaigns.pause_refused: write a share such as "50%", or'),
+        ('[campaigns]\npause_refused = "100%"', 'campaigns.pause_refused: write a share such as "50%", or'),
+        ('zone = "Europe/Kopenhagen"', "zone: 'Europe/Kopenhagen' is not a time zone: did you mean"),
+        ("zone = 1", 'zone: write a time zone such as "Europe/Copenhagen"'),
         ("providers = 3", "providers: input should be a valid dictionary"),
         ("ledger =", "is not valid TOML: "),
     ],
@@ -72,6 +76,9 @@ A_RATE = 'write a rate such as "50/s", "5/min" or ["50/s", "10000/day"]'
         ('rate = "1234567890/s"', f"rate: {A_RATE}"),
         ("rate = 50", f"rate: {A_RATE}"),
         ('rate = ["5/min", "50/s", "6/min"]', "rate: two of the rates are for the same time: write one"),
+        ('quiet = "9-5"', "quiet: '9-5' are no hours: write them like 09:00-20:00"),
+        ('quiet = "21:00-08:00 someday"', "quiet: 'someday' are no weekdays"),
+        ("quiet = 21", 'quiet: write hours such as "21:00-08:00"'),
         ('limit_group = "A"', "limit_group: a limit group's name is 1 to 40 lower-case letters, digits,"),
         ('guard = "2s"', "guard: input should be less than or equal to 1"),
         ("guard = 25", f"guard: {A_TIME}"),
@@ -374,3 +381,25 @@ def test_an_address_comes_from_the_environment_too(tmp_path: Path, monkeypatch: 
 
 def test_without_an_address_nothing_listens(tmp_path: Path) -> None:
     assert load(tmp_path).metrics is None
+
+
+@pytest.mark.parametrize(
+    ("line", "written"),
+    [
+        ('quiet = "21:00-08:00"', ["21:00-08:00"]),
+        ('quiet = ["21:00-08:00", "00:00-24:00 sun"]', ["21:00-08:00", "00:00-24:00 sun"]),
+        ("", []),
+    ],
+)
+def test_quiet_hours_are_read(tmp_path: Path, line: str, written: list[str]) -> None:
+    found = load(tmp_path, f"{PROVIDER}{line}\n").providers["acme"].quiet
+
+    assert list(map(str, found)) == written
+
+
+@pytest.mark.parametrize(
+    ("line", "zone"),
+    [("zone = 'europe/copenhagen'", "Europe/Copenhagen"), ("zone = 'Recipient'", "recipient"), ("", None)],
+)
+def test_a_zone_is_read(tmp_path: Path, line: str, zone: str | None) -> None:
+    assert load(tmp_path, f"{line}\n{PROVIDER}").zone == zone

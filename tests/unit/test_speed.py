@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 
+from producer.cli.scheduled import list_words
 from producer.cli.speed import campaign_because, connection_words, pace_words, rate_words
 
 
@@ -72,3 +73,19 @@ def test_a_time_of_another_day_is_told_with_the_day() -> None:
 
     local = until.astimezone().strftime("%Y-%m-%d %H:%M:%S")
     assert campaign_because(facts("1000/day is used up", until)) == f"1000/day is used up: next at {local}"
+
+
+@pytest.mark.parametrize(
+    ("zone", "words"),
+    [("Asia/Tokyo", "2031-05-17 18:30:00 +09:00"), ("America/New_York", "2031-05-17 05:30:00 -04:00")],
+)
+def test_the_time_of_a_scheduled_campaign_is_of_its_zone(zone: str, words: str) -> None:
+    told = facts("it is scheduled", datetime(2031, 5, 17, 9, 30, tzinfo=UTC))
+
+    assert campaign_because({**told, "zone": zone}) == f"it is scheduled: next at {words}"
+
+
+def test_the_list_tells_the_start_in_the_zone_of_the_campaign() -> None:
+    facts = {"state": "running", "starts_at": "2131-05-17T09:30:00Z", "zone": "Asia/Tokyo"}
+
+    assert list_words(facts) == "starts 2131-05-17 18:30 +09:00"
