@@ -32,12 +32,12 @@ from worker.log import configure_logging
 from worker.providers import Account, accounts_of, children_of
 from worker.receipts import dlr_urls
 from worker.retry import Policy
-from worker.sending import run
 from worker.sending.desk import Desk, freeze_memory, started_pool
 from worker.sending.early import wait_until_due
 from worker.sending.pace import Pace
 from worker.sending.record import Judge
 from worker.sending.refusals import Refusals
+from worker.sending.run import Relay
 from worker.sending.seats import Seats
 from worker.sending.submit import Gateway
 from worker.sessions import store_of
@@ -97,22 +97,33 @@ def _work(provider: str, lane: Lane, batch_id: int | None) -> None:
     """Work a batch and then others of its provider, as long as that leaves children for others."""
     desk = _desk(provider)
     ends_s = time.monotonic() + settings.timers.visibility / 5  # well before Redis repeats the hint
-    while batch_id is not None and time.monotonic() < ends_s and wait_until_due(desk, batch_id):
-        with _seats.taken(provider, lane) as is_seated:
-            if not is_seated:  # who works for this provider goes on with it, or its hint is repeated
-                return
-            if not run.send_batch(desk, batch_id):
-                return
-        batch_id = _next(provider, lane)
+    with Relay(desk) as relay:
+        while batch_id is not None and time.monotonic() < ends_s and wait_until_due(desk, batch_id):
+            with _seats.taken(provider, lane) as is_seated:
+                # Where there is no seat, who works for this provider goes on, or its hint is repeated.
+                if not is_seated or not relay.send(batch_id):
+                    return
+                batch_id = _due_now(provider, lane)
+                if batch_id is None:
+                    relay.end()
+            batch_id = batch_id or _due_soon(provider, lane)
 
 
-def _next(provider: str, lane: Lane) -> int | None:
-    """Return the batch to go on with: one that is due, or else one that soon will be."""
-    timers = settings.timers
-    late_ms, soon_ms = int(1000 * timers.late), int(1000 * min(2 * timers.tick, timers.slot_wait))
+def _due_now(provider: str, lane: Lane) -> int | None:
+    """Return the batch to go on with: one that is due."""
     with reading(_engine()) as connection:
-        found = turns.next_batch(connection, provider, lane=lane, late_ms=late_ms)
-        return found or turns.soon_due(connection, provider, lane=lane, within_ms=soon_ms)
+        return turns.next_batch(connection, provider, lane=lane, late_ms=int(1000 * settings.timers.late))
+
+
+def _due_soon(provider: str, lane: Lane) -> int | None:
+    """Return the batch to wait for: one that soon will be due, or became due meanwhile."""
+    timers = settings.timers
+    soon_ms = int(1000 * min(2 * timers.tick, timers.slot_wait))
+    found = _due_now(provider, lane)
+    if found is not None:
+        return found
+    with reading(_engine()) as connection:
+        return turns.soon_due(connection, provider, lane=lane, within_ms=soon_ms)
 
 
 @functools.cache

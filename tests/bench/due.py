@@ -41,7 +41,8 @@ class Lateness:
         most: the latest.
         early: how many came before they were due.
         twice: how many came more than once.
-        by_second: the share of the limit that was used in each whole second after the first was due.
+        by_second: the share of the limit that was used in each whole second after the first was due, as long
+            as another second's worth was still to come.
     """
 
     n: int
@@ -67,7 +68,7 @@ class Lateness:
             most=late[-1],
             early=sum(ms < 0 for ms in late),
             twice=len(came) - len({number for number, _ in came}),
-            by_second=tuple(n / PER_SECOND for n in counts),
+            by_second=tuple(n / PER_SECOND for n in _in_backlog(counts)),
         )
 
     @property
@@ -79,11 +80,21 @@ class Lateness:
     def used_words(self) -> str:
         """Say how much of the limit was used, second by second: the first five, then the least."""
         first = ", ".join(f"{share:.0%}" for share in self.by_second[:5])
-        return f"used in second 1 to 5: {first}; least later: {min(self.by_second[5:-1], default=1):.0%}"
+        return f"used in second 1 to 5: {first}; least later: {min(self.by_second[5:], default=1):.0%}"
 
     def is_whole(self, n: int) -> bool:
         """Say whether each came once, and none early."""
         return self.n == n and not (self.early or self.twice)
+
+
+def _in_backlog(counts: Sequence[int]) -> Iterator[int]:
+    """Give the counts of those seconds after which a full second's worth was still to come."""
+    left = sum(counts)
+    for n in counts:
+        left -= n
+        if left < PER_SECOND:
+            return
+        yield n
 
 
 def order(here: World, due: Callable[[int], Sequence[int]]) -> list[int]:
@@ -131,7 +142,7 @@ def at_once(*, rows: int) -> Finding:
             due = order(here, lambda first: [first] * rows)
             here.wait_for(rows, rows / PER_SECOND + START_S)
         found = lateness(here, due)
-    first, *others = found.by_second[:-1] or [0.0]
+    first, *others = found.by_second or [0.0]
     is_used = first >= USED_AT_FIRST and min(others, default=1) >= USED
     return Finding(
         ran=f"{rows} messages due in one instant, limit {PER_SECOND}/s, one worker",

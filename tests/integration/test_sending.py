@@ -52,8 +52,9 @@ from worker.ledger.reports import CampaignReport
 from worker.retry import Policy
 from worker.sending.desk import Desk
 from worker.sending.record import Judge
-from worker.sending.run import new_reference, send_batch
+from worker.sending.run import send_batch
 from worker.sending.submit import Exchanger, Gateway
+from worker.sending.work import new_reference
 from worker.sending.write import write_kept
 from worker.settings import Timers
 from worker.throttle.call import Ask, Grant

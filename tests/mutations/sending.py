@@ -2,7 +2,7 @@
 
 from tests.mutations.tree import Edit, Protection
 
-_RUN = "worker/sending/run.py"
+_WORK = "worker/sending/work.py"
 _RESERVE = "worker/sending/reserve.py"
 _CPSMS = "worker/gateways/cpsms/replies.py"
 _HINTS = "worker/ledger/hints.py"
@@ -57,7 +57,7 @@ WRITING = (
         "a mark that the ledger did not answer is taken back, and not acted upon",
         (
             Edit(
-                _RUN,
+                _WORK,
                 "            self._take_back(intentions, reason=str(error))\n",
                 "            _ = error\n",
             ),

@@ -47,12 +47,18 @@ class Reservations:
     tempo: Tempo
     is_probe: bool  # the account is braked: one message, and then see
     _planned: deque[tuple[DueRow, ...]] = field(default_factory=deque)
+    _has_looked: bool = False  # into the ledger, for what there is
     _next_due_at_s: float | None = None  # when a further row is due, where that is soon
 
     @property
     def has_more(self) -> bool:
         """Whether requests wait for a departure to be reserved, or are so soon due that one may wait."""
         return bool(self._planned) or self._next_due_at_s is not None
+
+    @property
+    def is_drained(self) -> bool:
+        """Whether all that there was to send has its departure: what is queued again by an answer has not."""
+        return self._has_looked and not self.has_more
 
     def end_probe(self) -> None:
         """Go on at once as before: the account is well again."""
@@ -102,6 +108,7 @@ class Reservations:
         with reading(self.desk.engine) as connection:
             rows = intent.next_due(connection, self.held, limit=BATCH_ROWS)
             due_in_s = None if rows else self._due_in_s(connection)
+        self._has_looked = True
         self._next_due_at_s = None if due_in_s is None else elapsed_s() + due_in_s
         if parts_differ(rows):
             raise Unsendable("a text has another number of parts than was previewed")

@@ -1,43 +1,19 @@
-"""Work one batch: lease, then plan, mark, submit and record until nothing of it may leave; release."""
+"""Work batches, one or one after the other: lease, send what may leave, release."""
 
 from __future__ import annotations
 
-import logging
-import secrets
-import string
-import time
-from collections.abc import Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
-from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
 
-from worker.clock import Stamp, elapsed_s
-from worker.errors import InputError, LedgerError, NotSent, OutcomeUnknown, TooLate
-from worker.ledger import batches, control, intent, openings, trouble, turns
-from worker.ledger.engine import LedgerUnavailableError, reading, writing
-from worker.ledger.values import Intention, Marked, Stop
+from worker.ledger import batches, openings, trouble, turns
+from worker.ledger.engine import writing
 from worker.sending.books import Books
 from worker.sending.conclusions import Conclusions
-from worker.sending.departures import Departure
 from worker.sending.desk import Desk
 from worker.sending.keep import Keep
-from worker.sending.plan import units_of
-from worker.sending.record import Ended, Reply, not_sent, unreachable
-from worker.sending.reserve import Reservations, Reserved, Unsendable
-from worker.sending.tempo import LOOK_S, Tempo
-from worker.sending.write import LOCKED_S
-from worker.waiting import within
-
-_log = logging.getLogger(__name__)
-_ALPHABET = string.ascii_lowercase + string.digits
-_REFERENCE_LENGTH = 20  # 36 ** 20 is above 2 ** 103: 100 random bits and more
-_LEDGER_RETRY_S = 1.0
-_LOOK_S = 0.25  # how often a wait looks whether it is to end
-_WAKE_S = 0.02  # how exactly a wait for departures ends: they are asked for well before they come
-
-
-def new_reference() -> str:
-    """Return a fresh reference for a submission: 20 lower-case letters and digits."""
-    return "".join(secrets.choice(_ALPHABET) for _ in range(_REFERENCE_LENGTH))
+from worker.sending.reserve import Reservations
+from worker.sending.tempo import Tempo
+from worker.sending.work import Work
 
 
 def send_batch(desk: Desk, batch_id: int) -> int:
@@ -45,12 +21,30 @@ def send_batch(desk: Desk, batch_id: int) -> int:
 
     A batch that is leased, done, not due, paused or held is left alone: a repeated task does nothing.
     """
+    work = begin(desk, batch_id)
+    if work is None:
+        return 0
+    try:
+        work.run()
+    finally:
+        work.finish()
+    return work.n_requests
+
+
+def begin(desk: Desk, batch_id: int, *, earlier: Work | None = None) -> Work | None:
+    """Lease a batch; None when it is to be left alone.
+
+    Args:
+        desk: what the process has for the account.
+        batch_id: the batch.
+        earlier: another batch that the process has sent, but for the answers, which are awaited beside.
+    """
     lease_ms = int(desk.timers.lease * 1000)
     with writing(desk.engine) as connection:
         late_ms = int(desk.timers.late * 1000)
         held = batches.lease(connection, batch_id, owner=desk.owner, lease_ms=lease_ms, late_ms=late_ms)
         if held is None:
-            return 0
+            return None
         openings.move_on(connection, batch_id)
         found = trouble.trouble_of(connection, held.provider)
     with writing(desk.engine) as connection:  # by itself: a pause locks the campaign before its batches
@@ -65,202 +59,56 @@ def send_batch(desk: Desk, batch_id: int) -> int:
         ),
     )
     tempo = Tempo(desk=desk, held=held, limits=desk.limits)
-    reservations = Reservations(desk=desk, held=held, tempo=tempo, is_probe=found.is_braked)
-    work = _Work(desk=desk, held=held, lease_ms=lease_ms, books=books, tempo=tempo, reservations=reservations)
-    try:
-        work.run()
-    finally:
-        work.finish()
-    facts = {"batch_id": batch_id, "fence": held.fence, "n_requests": work.n_requests}
-    _log.info("batch worked", extra=facts)
-    return work.n_requests
+    return Work(
+        desk=desk,
+        held=held,
+        lease_ms=lease_ms,
+        books=books,
+        tempo=tempo,
+        reservations=Reservations(desk=desk, held=held, tempo=tempo, is_probe=found.is_braked),
+        earlier=earlier,
+    )
 
 
-@dataclass(kw_only=True)
-class _Work:
-    """The state of working one lease: what is next, what is out, and what is known of it."""
+class Relay:
+    """The batches that one process works one after the other; the end of the ``with`` block gives all back.
 
-    desk: Desk
-    held: batches.Lease
-    lease_ms: int
-    books: Books
-    tempo: Tempo
-    reservations: Reservations
-    n_requests: int = 0
-    out: dict[Future[Reply], Marked] = field(default_factory=dict)
-    stopped: bool = False
-    slice_began_at: float = field(default_factory=time.monotonic)
+    Each is begun while the last answers to another are to come: else the provider's limit would go unused
+    until they are there and the next batch is leased, planned and marked.
+    """
 
-    def run(self) -> None:
-        """Keep as many requests out as rate and connections allow, recording what came back in between."""
-        while self._goes_on():
-            self._record_some()
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._last: Work | None = None  # of which only answers are to come
 
-    def _goes_on(self) -> bool:
-        self._send_more()
-        waits = bool(self.books.unsaved or (self.reservations.has_more and not self._is_stopped()))
-        return bool(self.out) or (waits and not self.desk.should_stop())
+    def __enter__(self) -> Self:
+        """Begin with none."""
+        return self
 
-    def _is_stopped(self) -> bool:
-        return self.stopped or self.tempo.is_over
+    def send(self, batch_id: int) -> bool:
+        """Work a batch as far as it goes now; say whether it was to be worked at all."""
+        work = begin(self._desk, batch_id, earlier=self._last)
+        if work is None:
+            return False
+        self._last = work
+        if not work.run_to_the_last():
+            self.end()
+        return True
 
-    def finish(self) -> None:
-        """Record what is still out and give the batch back, whatever else fails."""
-        try:
-            while self.out or (self.books.unsaved and not self.desk.should_stop()):
-                self._record_some()
-        finally:
-            wait(self.out)
-            self.out.clear()
-            self.tempo.release(n_out=self.desk.pace.gate.under_way)  # who hurries lets go of some
-            self.books.save()
-            if self.books.unsaved:  # they are on disk, and the sweep opens the batch
-                self.books.close()
-            else:
-                self._release()
+    def end(self) -> None:
+        """Await what is to come, with what that brings back to be sent, and give the last batch back."""
+        work, self._last = self._last, None
+        if work is not None:
+            try:
+                work.run()
+            finally:
+                work.finish()
 
-    def _release(self) -> None:
-        try:
-            with writing(self.desk.engine) as connection:
-                batches.release(connection, self.held)
-        except LedgerError as error:  # the sweep opens it when the lease has run out
-            _log.warning("batch not released", extra={"batch_id": self.held.batch_id, "reason": str(error)})
-
-    # --- out
-
-    def _send_more(self) -> None:
-        """Reserve departures for a good handful of requests, mark them in one commit, and let them leave."""
-        if self.books.unsaved or self._is_stopped() or self._should_rest():
-            return
-        try:
-            reserved = self.reservations.reserve(n_out=len(self.out))
-        except Unsendable as reason:
-            self._pause(str(reason))
-        except NotSent as reason:
-            self.stopped = True
-            self.books.conclusions.hold(unreachable(reason))
-        else:
-            if reserved is not None:
-                self._send(reserved)
-
-    def _send(self, reserved: Reserved) -> None:
-        intentions = [Intention(reference=new_reference(), rows=rows) for rows in reserved.requests]
-        marked, marked_at = self._mark(intentions)
-        places = {each.reference: n for n, each in enumerate(intentions)}
-        unused = dict(enumerate(reserved.costs))
-        for each in marked:
-            n, units = places[each.reference], units_of(each.rows, self.desk.unit)
-            unused[n] -= units
-            departure = self.desk.pace.departure(
-                self.tempo.limits, reserved.grant, n, units=units, marked_at=marked_at
-            )
-            self.out[self.desk.pool.submit(self._carry, each, departure)] = each
-        self.n_requests += len(marked)
-        self.desk.pace.lead.note(elapsed_s() - reserved.grant.at_s)
-        self.desk.pace.give_back(self.tempo.limits, reserved.grant, unused)
-
-    def _carry(self, marked: Marked, departure: Departure) -> Reply:
-        """Carry one request, in a thread of the pool."""
-        try:
-            with self.desk.pace.gate.passed(departure.left_s):
-                reply = self.desk.gateway.submit(self.held, marked, before_write=departure.wait)
-        except TooLate as reason:
-            reply = reason
-        if isinstance(reply, NotSent) or departure.left_at_s is None:  # what cannot be written does not leave
-            departure.give_back()
-        else:
-            self.desk.pace.latency.note(elapsed_s() - departure.left_at_s)
-        return reply
-
-    def _should_rest(self) -> bool:
-        """Stop when told to, or when the slice is used up while another batch waits."""
-        if self.desk.should_stop():
-            self.stopped = True
-        elif time.monotonic() - self.slice_began_at > self.desk.timers.slice:
-            with reading(self.desk.engine) as connection:
-                self.stopped = batches.others_wait(connection, self.held)
-            self.slice_began_at = time.monotonic()
-        return self.stopped
-
-    def _pause(self, reason: str) -> None:
-        self.stopped = True
-        try:
-            with writing(self.desk.engine) as connection:
-                control.pause(connection, self.held.campaign_id, reason=reason, author="worker")
-        except (InputError, LedgerError) as error:  # somebody was quicker, or the next lease finds the same
-            reason = str(error)
-        _log.error("campaign paused", extra={"batch_id": self.held.batch_id, "reason": reason})
-
-    def _mark(self, intentions: Sequence[Intention]) -> tuple[list[Marked], Stamp]:
-        """Mark, and tell when the commit was sent: from then on the time to the first byte is short."""
-        try:
-            with writing(self.desk.engine, wait_s=LOCKED_S) as connection:
-                marked = intent.mark(
-                    connection, self.held, intentions, lease_ms=self.lease_ms, login=self.desk.login
-                )
-                marked_at = Stamp.now()
-        except LedgerUnavailableError as error:
-            self._take_back(intentions, reason=str(error))
-            return [], Stamp.now()
-        if isinstance(marked, Stop):
-            self.stopped = True
-            _log.info("mark refused", extra={"batch_id": self.held.batch_id, "reason": marked.value})
-            return [], marked_at
-        return marked, marked_at
-
-    def _take_back(self, intentions: Sequence[Intention], *, reason: str) -> None:
-        """Say that nothing has left of requests whose mark may stand in the ledger: its answer was lost."""
-        self.stopped = True
-        _log.warning("mark not answered", extra={"batch_id": self.held.batch_id, "reason": reason})
-        unsent = TooLate("the ledger did not answer")
-        marked = [Marked(reference=each.reference, rows=each.rows) for each in intentions]
-        self.books.add([Ended(result=not_sent(each, unsent)) for each in marked])
-        self.books.miss()
-
-    # --- back
-
-    def _record_some(self) -> None:
-        """Wait for an answer and write it with what else has come; nothing is forgotten before that."""
-        self.books.add(self._answers())
-        ends = self.books.save()
-        if self.books.was_refused:
-            self.stopped = True
-        if self.reservations.is_probe and any(end.is_answered for end in ends):
-            self.reservations.end_probe()
-        refusal = next((end.refusal for end in ends if end.refusal), None)
-        if refusal:
-            self._pause(refusal)
-        elif self.desk.refusals.note(self.desk.engine, self.held, ends):
-            self.stopped = True
-
-    def _answers(self) -> list[Ended]:
-        """Wait for the next answer, or until there is something else to do."""
-        idle_s = self._idle_s()
-        if not self.out:
-            within(idle_s, self.desk.should_stop, every_s=min(_WAKE_S, idle_s))
-            return []
-        done: set[Future[Reply]] = set()
-        ends_s = elapsed_s() + idle_s
-
-        def has_come() -> bool:
-            look_s = min(_LOOK_S, max(0.0, ends_s - elapsed_s()))
-            done.update(wait(self.out, timeout=look_s, return_when=FIRST_COMPLETED).done)
-            return bool(done) or self.desk.should_hurry()
-
-        within(idle_s, has_come, every_s=0.0)
-        ended = [future for future in self.out if future in done or self.desk.should_hurry()]
-        return [self._judged(future) for future in ended]
-
-    def _idle_s(self) -> float:
-        """Return how long there is nothing to do but to wait: until ledger or throttle are asked again."""
-        if self.books.is_away:
-            return _LEDGER_RETRY_S
-        if self.reservations.has_more and not self._is_stopped():
-            return min(self.reservations.wait_s(n_out=len(self.out)), LOOK_S)
-        return _LEDGER_RETRY_S if self.out else 0.0
-
-    def _judged(self, future: Future[Reply]) -> Ended:
-        """Judge a request that has ended; of one that is not waited for nobody knows."""
-        reply = future.result() if future.done() else OutcomeUnknown("stopped in a hurry")
-        marked = self.out.pop(future)
-        return self.desk.judge.ended(marked, reply, is_one_text=self.held.text is not None)
+    def __exit__(
+        self, _kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        """Give back what is held; after an error nothing more is sent of it."""
+        if error is None:
+            self.end()
+        elif self._last is not None:
+            self._last.finish()

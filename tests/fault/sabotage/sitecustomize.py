@@ -59,7 +59,7 @@ def _wrap(owner: Any, name: str, around: Callable[..., Any]) -> None:  # noqa: A
     setattr(owner, name, outer)
 
 
-def _send_batch(inner: Callable[..., Any], *args: Any, **names: Any) -> Any:  # noqa: ANN401 - as above
+def _begin(inner: Callable[..., Any], *args: Any, **names: Any) -> Any:  # noqa: ANN401 - as above
     _reach("before_lease", "any")
     return inner(*args, **names)
 
@@ -135,7 +135,7 @@ def _wrap_steps() -> None:
     from worker.sending import run  # noqa: PLC0415
     from worker.sending.submit import Gateway  # noqa: PLC0415
 
-    _wrap(run, "send_batch", _send_batch)
+    _wrap(run, "begin", _begin)
     _wrap(batches, "lease", _lease)
     _wrap(intent, "mark", _mark)
     _wrap(Gateway, "submit", _submit)
