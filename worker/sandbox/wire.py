@@ -14,7 +14,8 @@ _decoder = json.JSONDecoder()
 quoted: Callable[[str], str] = json.encoder.encode_basestring_ascii
 """Writes a string of JSON in ASCII."""
 
-_guids = map("{}{:012x}".format, itertools.repeat(str(uuid.uuid4())[:-12]), itertools.count())
+_beginning = str(uuid.uuid4())[:-12]
+_count = itertools.count()
 
 
 def decoded(text: str) -> Any:  # noqa: ANN401 - whatever JSON holds
@@ -39,7 +40,7 @@ def fields(text: str) -> list[tuple[str, str, str]]:
 
 def new_guid() -> str:
     """Return a UUID in the form of version 4; all of one process begin alike and end in a count."""
-    return next(_guids)
+    return f"{_beginning}{next(_count):012x}"
 
 
 def now() -> str:

@@ -4,8 +4,7 @@ Source: the vendor's documentation (smsend/REST-API, 2019-07) and clients of all
 says is a knob.
 """
 
-import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl
 
@@ -20,7 +19,7 @@ from worker.sandbox.smsend.contacts import Contacts
 from worker.sandbox.smsend.knobs import SmsendKnobs
 from worker.sandbox.smsend.orders import Order, Orders, word_of
 from worker.sandbox.smsend.replies import page_reply, push_url, refusal_reply, send_reply, status_reply
-from worker.sandbox.smsend.request import Asked, asked, given_by, rows_of
+from worker.sandbox.smsend.request import given_by, ordered, rows_of
 from worker.sandbox.smsend.sessions import Sessions, user_name
 from worker.sandbox.smsend.time import written, zone_of
 
@@ -114,41 +113,30 @@ class Smsend(Gateway):
 
     def _send(self, call: Call, *, user: str) -> Response:
         given, rows = self._read(call)
+        kind, knobs = call.path[0], self.knobs
         try:
-            wanted = asked(given, rows=rows, is_parametric=call.path[0] == "paramsms", knobs=self.knobs)
+            order, texts = ordered(given, rows=rows, is_parametric=kind == "paramsms", user=user, knobs=knobs)
         except RefusalError as error:
             raise RefusalError(error.status, error.text, messages=len(rows)) from None
-        n_parts = sum([parts for _text, parts in wanted.texts])
-        if self.knobs.duplicate_order == "refuse" and self._orders.has(user, wanted.order_id):
+        if knobs.duplicate_order == "refuse" and self._orders.has(user, order.order_id):
             raise RefusalError(400, "the order_id is already in use", messages=len(rows))
-        if n_parts > self._credit.left(user, knobs=self.knobs):
+        if order.cost > self._credit.left(user, knobs=knobs):
             raise RefusalError(400, "not enough credit", messages=len(rows))
-        self.keep_rate(user, messages=len(wanted.numbers), parts=n_parts)
-        self.book.counts["refused"] += len(rows) - len(wanted.numbers)
-        self._accept(wanted, user=user, n_parts=n_parts)
-        for msisdn in wanted.numbers:
+        self.keep_rate(user, messages=len(order.numbers), parts=order.cost)
+        self.book.counts["refused"] += len(rows) - len(order.numbers)
+        self._accept(order, texts)
+        for msisdn in order.numbers:
             fate = fate_of(msisdn)
             if fate and not fate.is_named:  # it answers for all or for none
                 raise RefusalError(500, "server fault, try later", messages=0)
-        left = self._credit.left(user, knobs=self.knobs) if wanted.returns_remaining else 0.0
-        return send_reply(call.path[0], wanted=wanted, parts=n_parts, left=left, knobs=self.knobs)
+        left = self._credit.left(user, knobs=knobs)
+        return send_reply(kind, order=order, given=given, left=left, knobs=knobs)
 
-    def _accept(self, wanted: Asked, *, user: str, n_parts: int) -> None:
-        for msisdn, (text, parts) in zip(wanted.numbers, wanted.texts, strict=True):
-            self.book.accept(
-                msisdn=msisdn, text=text, sender=wanted.sender, reference=wanted.order_id, parts=parts
-            )
-        self._credit.take(user, n_parts)
-        order = Order(
-            order_id=wanted.order_id,
-            user=user,
-            message_type=wanted.message_type,
-            sender=wanted.sender,
-            numbers=wanted.numbers,
-            cost=n_parts,
-            created_s=time.time(),
-            leaves_at_s=wanted.send_at_s,
-        )
+    def _accept(self, order: Order, texts: Sequence[tuple[str, int]]) -> None:
+        accept, sender, order_id = self.book.accept, order.sender, order.order_id
+        for msisdn, (text, parts) in zip(order.numbers, texts, strict=True):
+            accept(msisdn=msisdn, text=text, sender=sender, reference=order_id, parts=parts)
+        self._credit.take(order.user, order.cost)
         self._orders.add(order)
         if self.knobs.push_url and order.message_type not in self.knobs.no_report:
             for msisdn in order.numbers:

@@ -1,7 +1,8 @@
 """The orders of the smSend family: what became of each message, cancelling, and the history."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,16 +21,16 @@ _NUMBERS = {"DLVRD": 4, "SENT": 4, "ERROR": 9, "TIMEOUT": 10}  # in the history 
 _WAITING = 2
 
 
-@dataclass(kw_only=True, slots=True)
+@dataclass(kw_only=True, slots=True, eq=False)
 class Order:
-    """What one request had accepted."""
+    """What one request asks for, and once it is accepted, has: without the recipients that may be bad."""
 
-    order_id: str
+    order_id: str  # given, or made here
     user: str
-    message_type: str
-    sender: str
-    numbers: list[str]
-    cost: float  # in credits
+    message_type: str  # one of the account's
+    sender: str  # may be empty
+    numbers: Sequence[str]  # E.164 with plus
+    cost: int  # in credits: parts
     created_s: float
     leaves_at_s: float
     is_cancelled: bool = False
@@ -53,15 +54,17 @@ class Orders:
     """All orders, by user and order id; an id may have several where that is allowed."""
 
     def __init__(self) -> None:
-        self._orders: dict[tuple[str, str], list[Order]] = {}
+        self._orders: defaultdict[str, dict[str, Order]] = defaultdict(dict)
+        self._others: list[Order] = []  # whose id was taken
 
     def has(self, user: str, order_id: str) -> bool:
         """Say whether the id is taken, also by an order that was cancelled."""
-        return (user, order_id) in self._orders
+        return order_id in self._orders[user]
 
     def add(self, order: Order) -> None:
         """Keep an order."""
-        self._orders.setdefault((order.user, order.order_id), []).append(order)
+        if self._orders[order.user].setdefault(order.order_id, order) is not order:
+            self._others.append(order)
 
     def states(self, user: str, *, order_id: str, knobs: SmsendKnobs) -> list[dict[str, str]]:
         """Return what became of each message of an order.
@@ -72,7 +75,7 @@ class Orders:
         now_s = time.time()
         rows = [
             _row(order, msisdn, knobs=knobs, now_s=now_s)
-            for order in self._orders.get((user, order_id), [])
+            for order in self._with_id(user, order_id)
             if not order.is_cancelled and order.created_s + knobs.order_delay_s <= now_s
             for msisdn in order.numbers
             if _is_kept(msisdn)
@@ -84,7 +87,7 @@ class Orders:
     def cancel(self, user: str, *, order_id: str | None) -> list[Order]:
         """Cancel what is still to leave of one order, or of all; return what is cancelled."""
         now_s = time.time()
-        orders = self._of(user) if order_id is None else iter(self._orders.get((user, order_id), []))
+        orders = self._of(user) if order_id is None else self._with_id(user, order_id)
         gone = [order for order in orders if order.leaves_at_s > now_s and not order.is_cancelled]
         for order in gone:
             order.is_cancelled = True
@@ -127,8 +130,16 @@ class Orders:
             if f"+{number}" in order.numbers
         ]
 
-    def _of(self, user: str) -> Iterator[Order]:
-        return (order for (owner, _id), orders in self._orders.items() if owner == user for order in orders)
+    def _with_id(self, user: str, order_id: str) -> list[Order]:
+        first = self._orders[user].get(order_id)
+        return [] if first is None else [first, *(o for o in self._of_others(user) if o.order_id == order_id)]
+
+    def _of(self, user: str) -> list[Order]:
+        orders = [*self._orders[user].values(), *self._of_others(user)]
+        return sorted(orders, key=lambda order: order.created_s) if self._others else orders
+
+    def _of_others(self, user: str) -> list[Order]:
+        return [order for order in self._others if order.user == user]
 
     def _within(self, user: str, *, given: Mapping[str, str], knobs: SmsendKnobs) -> list[Order]:
         zone = zone_of(given.get("timezone"), default=knobs.zone)

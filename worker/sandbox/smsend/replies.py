@@ -10,7 +10,9 @@ from starlette.responses import PlainTextResponse, Response
 from worker.sandbox.gateway import JsonReply, RefusalError, WrittenReply
 from worker.sandbox.smsend.contacts import page_of
 from worker.sandbox.smsend.knobs import SmsendKnobs
-from worker.sandbox.smsend.request import Asked
+from worker.sandbox.smsend.orders import Order
+from worker.sandbox.smsend.request import COUNTS_PARTS, REMAINING
+from worker.sandbox.smsend.text import flag
 from worker.sandbox.wire import quoted
 
 _ENDLESS = 9_843  # what an account without end shows
@@ -33,11 +35,15 @@ def refusal_reply(error: RefusalError, *, knobs: SmsendKnobs) -> Response:
     return JsonReply(content, status_code=error.status, headers=headers)
 
 
-def send_reply(name: str, *, wanted: Asked, parts: int, left: float, knobs: SmsendKnobs) -> Response:
-    """Return the acceptance of all messages of a call, of so many parts: JSON by hand, as of each send."""
-    total = parts if wanted.returns_credits else len(wanted.numbers)
-    remaining = f'"remaining_credits":{_shown(left)},' if wanted.returns_remaining else ""
-    order_id = quoted(wanted.order_id)
+def send_reply(
+    name: str, *, order: Order, given: Mapping[str, Any], left: float, knobs: SmsendKnobs
+) -> Response:
+    """Return the acceptance of all messages of a call: JSON by hand, as of each send."""
+    counts_parts = COUNTS_PARTS in given and flag(given, COUNTS_PARTS)
+    tells_rest = REMAINING in given and flag(given, REMAINING)
+    total = order.cost if counts_parts else len(order.numbers)
+    remaining = f'"remaining_credits":{_shown(left)},' if tells_rest else ""
+    order_id = quoted(order.order_id)
     ids = f'"order_id":{order_id},"total_sent":{total},{remaining}"internal_order_id":{order_id[:-1]}-int"'
     status = 201
     if name != "sms":

@@ -4,50 +4,31 @@ import json
 import re
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from worker.sandbox.endings import refusal_of
 from worker.sandbox.gateway import RefusalError
 from worker.sandbox.smsend.knobs import SmsendKnobs
-from worker.sandbox.smsend.text import Limits, flag, rendered, with_links
+from worker.sandbox.smsend.orders import Order
+from worker.sandbox.smsend.text import LIMITING, LINKS, Limits, flag, message_of, rendered, with_links
 from worker.sandbox.smsend.time import unix_s, zone_of
 from worker.sandbox.wire import decoded, new_guid
 
+COUNTS_PARTS = "returnCredits"
+"""The answer counts parts, not messages."""
+REMAINING = "returnRemaining"
+"""The answer tells what is left."""
 _TIME = "scheduled_delivery_time"
+_RARE = frozenset({_TIME, "scheduled_delivery_timezone", COUNTS_PARTS, REMAINING, *LIMITING, *LINKS})
 _ORDER_ID = re.compile(r"[A-Za-z0-9_.-]{1,32}")
-_SENDER = re.compile(r"\+?[0-9]{1,16}|[ -~]{1,11}")
+_LONG_SENDER = re.compile(r"\+?[0-9]{1,16}")
+_WORD_LENGTH = 11  # of a sender that is not a number
 _NUMBER = re.compile(r"(\+|00)?([1-9][0-9]{6,14})", re.ASCII)
 _REFUSALS = {
     "number": "the recipient is not a valid number",
     "stopped": "the recipient is blacklisted",
     "credit": "not enough credit",
 }
-
-
-@dataclass(kw_only=True, slots=True, eq=False)  # as quick to make as a `Call`
-class Asked:
-    """One request to send; without the recipients that it allows to be bad.
-
-    Attributes:
-        order_id: given, or made here.
-        message_type: one of the account's.
-        sender: may be empty.
-        numbers: E.164 with plus.
-        texts: what reaches the handset of each number, and its parts.
-        send_at_s: when it leaves, Unix seconds.
-        returns_credits: whether the answer counts parts, not messages.
-        returns_remaining: whether it tells what is left.
-    """
-
-    order_id: str
-    message_type: str
-    sender: str
-    numbers: list[str]
-    texts: list[tuple[str, int]]
-    send_at_s: float
-    returns_credits: bool
-    returns_remaining: bool
 
 
 def given_by(body: bytes) -> dict[str, Any]:
@@ -94,8 +75,12 @@ def _parametric_rows(given: Mapping[str, Any], *, knobs: SmsendKnobs) -> list[di
     return rows
 
 
-def asked(given: Mapping[str, Any], *, rows: list[Any], is_parametric: bool, knobs: SmsendKnobs) -> Asked:
-    """Return what the call asks to send; only a parametric message has parameters.
+def ordered(
+    given: Mapping[str, Any], *, rows: list[Any], is_parametric: bool, user: str, knobs: SmsendKnobs
+) -> tuple[Order, list[tuple[str, int]]]:
+    """Return the order, without the recipients that it allows to be bad, and the text and parts for each.
+
+    Only a parametric message has parameters.
 
     Raises:
         RefusalError: a field is missing or beyond its limit, or a recipient is bad.
@@ -105,26 +90,34 @@ def asked(given: Mapping[str, Any], *, rows: list[Any], is_parametric: bool, kno
     kind = str(given.get("message_type", ""))
     if kind not in knobs.types:
         raise RefusalError(400, f"message_type must be one of {', '.join(knobs.types)}")
-    zone = zone_of(given.get("scheduled_delivery_timezone"), default=knobs.zone)
+    is_plain = _RARE.isdisjoint(given)
+    zone = None if is_plain else zone_of(given.get("scheduled_delivery_timezone"), default=knobs.zone)
     numbers, rows = _good(rows, given=given, is_parametric=is_parametric, knobs=knobs)
-    message, limits = with_links(given), Limits.of(given, kind=kind, knobs=knobs)
+    message = message_of(given) if is_plain else with_links(given)
+    limits = Limits.usual(kind, knobs=knobs) if is_plain else Limits.of(given, kind=kind, knobs=knobs)
     order_id = _order_id(str(given["order_id"])) if "order_id" in given else new_guid()
-    sender = _sender(given, kind=kind, knobs=knobs)
+    sender = _sender(str(given.get("sender", "")), kind=kind, knobs=knobs)
     if is_parametric:
         texts = [limits.fitted(rendered(message, row=row, knobs=knobs)) for row in rows]
     else:
         texts = [limits.fitted(message)] * len(numbers)
-    at_s = unix_s(given[_TIME], zone=zone, name=_TIME) if _TIME in given else 0.0
-    return Asked(
+    now_s = at_s = time.time()
+    if zone and _TIME in given:
+        at_s = max(now_s, unix_s(given[_TIME], zone=zone, name=_TIME))
+    if not is_plain:
+        for name in REMAINING, COUNTS_PARTS:  # which the answer heeds
+            flag(given, name)
+    order = Order(
         order_id=order_id,
+        user=user,
         message_type=kind,
         sender=sender,
-        numbers=numbers,
-        texts=texts,
-        send_at_s=max(at_s, time.time()),
-        returns_credits="returnCredits" in given and flag(given, "returnCredits"),
-        returns_remaining="returnRemaining" in given and flag(given, "returnRemaining"),
+        numbers=tuple(numbers),  # which garbage collection need not look through
+        cost=sum([parts for _text, parts in texts]),
+        created_s=now_s,
+        leaves_at_s=at_s,
     )
+    return order, texts
 
 
 def _order_id(order_id: str) -> str:
@@ -135,13 +128,13 @@ def _order_id(order_id: str) -> str:
     return order_id
 
 
-def _sender(given: Mapping[str, Any], *, kind: str, knobs: SmsendKnobs) -> str:
-    sender = str(given.get("sender", ""))
+def _sender(sender: str, *, kind: str, knobs: SmsendKnobs) -> str:
     if not sender:
         return "" if kind in knobs.no_alias else knobs.default_sender
     if kind in knobs.no_alias:
         raise RefusalError(400, f"message_type {kind} does not allow a sender")
-    if not _SENDER.fullmatch(sender):
+    is_short = len(sender) <= _WORD_LENGTH and sender.isascii() and sender.isprintable()
+    if not (is_short or _LONG_SENDER.fullmatch(sender)):
         raise RefusalError(400, "the sender must have at most 11 characters or 16 digits")
     return sender
 

@@ -12,14 +12,13 @@ from worker.sandbox.parts import count_parts, is_short, only_gsm
 from worker.sandbox.smsend.knobs import SmsendKnobs
 
 _PLACEHOLDER = re.compile(r"\$\{([A-Za-z0-9]+)\}")
-_LINKS = {"short_link_url": r"%SHORT_LINK%", "id_landing": r"%PAGESLINK_*%", "richsms_url": r"%RICHURL_*%"}
-_LINK_NAMES = frozenset(_LINKS)
+LINKS = {"short_link_url": r"%SHORT_LINK%", "id_landing": r"%PAGESLINK_*%", "richsms_url": r"%RICHURL_*%"}
 _LINK = "https://smsl.test/4x7Qa"
 _LONGEST = {"gsm": 1000, "ucs2": 450}  # by encoding
 _LOW_QUALITY = 160
 _MOST_FRAGMENTS = 7
 _MOST_DIGITS = 9
-_LIMITING = {"encoding", "max_fragments", "truncate"}
+LIMITING = {"encoding", "max_fragments", "truncate"}
 _FLAGS = {"true": True, "false": False}
 
 
@@ -38,14 +37,18 @@ def flag(given: Mapping[str, Any], name: str, *, default: bool = False) -> bool:
     return found
 
 
-def with_links(given: Mapping[str, Any]) -> str:
-    """Return the message with the links in their places; raises RefusalError where there is none."""
+def message_of(given: Mapping[str, Any]) -> str:
+    """Return the message; raises RefusalError where there is none."""
     message = given.get("message")
     if not isinstance(message, str) or not message:
         raise RefusalError(400, "message is missing")
-    if _LINK_NAMES.isdisjoint(given):
-        return message
-    for name, pattern in _LINKS.items():
+    return message
+
+
+def with_links(given: Mapping[str, Any]) -> str:
+    """Return the message with the links in their places; raises RefusalError where there is none."""
+    message = message_of(given)
+    for name, pattern in LINKS.items():
         if given.get(name):
             message = re.sub(pattern, _LINK, message)
     return message
@@ -75,19 +78,23 @@ class Limits:
     @classmethod
     def of(cls, given: Mapping[str, Any], *, kind: str, knobs: SmsendKnobs) -> "Limits":
         """Return what the fields say; raises RefusalError for one that says nothing."""
-        is_low = kind in knobs.low_quality
-        if _LIMITING.isdisjoint(given):
-            return _usual(is_low, knobs.truncates)
+        if LIMITING.isdisjoint(given):
+            return cls.usual(kind, knobs=knobs)
         encoding = str(given.get("encoding") or "gsm").lower()
         if encoding not in _LONGEST:
             raise RefusalError(400, "encoding must be gsm or ucs2")
         longest = _LONGEST[encoding]
         return cls(
             is_unicode=encoding == "ucs2",
-            longest=min(longest, _LOW_QUALITY) if is_low else longest,
+            longest=min(longest, _LOW_QUALITY) if kind in knobs.low_quality else longest,
             fragments=_fragments(given["max_fragments"]) if "max_fragments" in given else _MOST_FRAGMENTS,
             truncates=flag(given, "truncate", default=knobs.truncates),
         )
+
+    @staticmethod
+    def usual(kind: str, *, knobs: SmsendKnobs) -> "Limits":
+        """Return the limits of a request that says nothing of them."""
+        return _usual(kind in knobs.low_quality, knobs.truncates)
 
     def fitted(self, text: str) -> tuple[str, int]:
         """Return the text as it reaches the handset, and its parts; raises RefusalError if it cannot."""
@@ -113,7 +120,6 @@ class Limits:
 
 @functools.lru_cache(maxsize=4)
 def _usual(is_low: bool, truncates: bool, /) -> Limits:  # noqa: FBT001 - keywords would make the cache slower
-    """Return the limits of a request that says nothing of them."""
     longest = _LOW_QUALITY if is_low else _LONGEST["gsm"]
     return Limits(is_unicode=False, longest=longest, fragments=_MOST_FRAGMENTS, truncates=truncates)
 
