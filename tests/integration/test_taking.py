@@ -376,12 +376,7 @@ def test_whoever_is_killed_while_it_asks_leaves_it_unclear(engine: Engine) -> No
 
 
 def test_an_acceptance_that_comes_late_does_not_bring_it_back(engine: Engine) -> None:
-    held = lease(engine, run_campaign(engine, 2))
-    (marked,) = mark(engine, held)
-    record(engine, unclear(marked))
-    release(engine, held)
-    schedule(engine)
-    cancel(engine, 1)
+    marked = nobody_knows(engine)
     all_steps(taker(engine, Answering([OBEYS]), quarantine_s=0))
     schedule(engine, ahead_ms=-1000)
 
