@@ -8,7 +8,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from sqlalchemy import ColumnElement, Connection, Engine, Select, case, func, literal, select, update
 
 from worker.ledger import accounts, batches, campaigns, control, hints, intent, outcomes, values
-from worker.ledger.drafts import NewCampaign, NewMessage, SourceCounts, batched
+from worker.ledger.drafts import NewCampaign, NewMessage, SourceCounts, batched, together
 from worker.ledger.engine import now_ms, now_of, reading, writing
 from worker.ledger.models import ACCOUNTS, BATCHES, EARLIER_SUBMISSIONS, MESSAGES, SUBMISSIONS
 from worker.states import BatchState, MessageState, SubmissionOutcome
@@ -119,8 +119,8 @@ def schedule(engine: Engine, due: Sequence[int], *, name: str = "due", first_num
         replace(message, line=n + 2, msisdn=f"+45{first_number + n}", due_at=at) for n, at in enumerate(due)
     )
     importer = do(engine, campaigns.create, a_campaign(name))
-    for chunk in batched(messages):
-        importer = do(engine, campaigns.add_batch, importer, chunk)
+    for chunks in together(batched(messages)):
+        importer = do(engine, campaigns.add_batches, importer, chunks)
     do(engine, campaigns.release, importer, SourceCounts(rows=len(due), duplicates=0, refused=0))
     return importer.campaign_id
 

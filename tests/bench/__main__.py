@@ -1,8 +1,8 @@
 """``python -m tests.bench [--short | --all] [--rows N] [WORD...]``: measures and judges; ``make bench``.
 
-Words choose: ``departures``, ``whole``, ``due``, ``celery``, ``sandbox``, or combinations by a part of their
-name, such as ``"100/s 50ms 4p"``. A run of everything, that is not short, is written into the README beside
-it.
+Words choose: ``departures``, ``whole``, ``due``, ``million``, ``celery``, ``sandbox``, or combinations by a
+part of their name, such as ``"100/s 50ms 4p"``. A run of everything, that is not short, is written into the
+README beside it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from tests.bench import celery_limit, departing, due, sandbox_speed, table, whole
+from tests.bench import celery_limit, departing, due, million, sandbox_speed, table, whole
 from tests.bench.plan import ALL, DEFAULT, GUARD_S, SHORT, Case, Plan
 from tests.bench.processes import Receiving, receiving
 from tests.bench.sandbox_speed import Beside
@@ -21,7 +21,7 @@ from tests.bench.table import Compared, Measured
 from tests.bench.whole import Finding
 from tests.fault.servers import own_redis
 
-PARTS = ("departures", "whole", "due", "celery", "sandbox")
+PARTS = ("departures", "whole", "due", "million", "celery", "sandbox")
 CELERY = Case(per_second=100, latency_s=0.0, processes=4, is_stirred=False)
 
 
@@ -40,6 +40,7 @@ def main(argv: Sequence[str]) -> int:
         celery = _compare(plan, redis_url=redis.url, receiver=receiver) if "celery" in parts else []
     found = list(_look(whole.findings(plan.lengths))) if "whole" in parts else []
     timed = list(_look(due.findings(rows=plan.lengths.due))) if "due" in parts else []
+    timed += list(_look(million.findings(rows=plan.lengths.million))) if "million" in parts else []
     beside = list(sandbox_speed.compare(seconds=plan.lengths.sandbox)) if "sandbox" in parts else []
     about = f"{table.ran_on()}, in {(time.monotonic() - began_s) / 60:.0f} minutes"
     lines = [

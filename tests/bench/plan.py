@@ -65,6 +65,7 @@ class Lengths:
         rows: of the bulk campaign behind which the urgent message waits.
         minute: of the limit per minute; None: not run.
         due: messages that are due at a time.
+        million: messages that wait, for what they cost in memory.
     """
 
     departures: float
@@ -76,6 +77,7 @@ class Lengths:
     rows: int
     minute: float | None
     due: int
+    million: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,7 +103,16 @@ _MIXED = (_case(100, 50, 4, 8),)
 SHORT = Plan(
     cases=(_case(10, 0, 1), _case(100, 50, 2), _case(500, 300, 4), *_MIXED),
     lengths=Lengths(
-        departures=10, receiver=10, bare=5, celery=10, whole=10, sandbox=8, rows=5_000, minute=None, due=2_000
+        departures=10,
+        receiver=10,
+        bare=5,
+        celery=10,
+        whole=10,
+        sandbox=8,
+        rows=5_000,
+        minute=None,
+        due=2_000,
+        million=20_000,
     ),
 )
 _RATES = (10, 100, 500, 1000)
@@ -128,6 +139,7 @@ DEFAULT = Plan(
         rows=_ROWS,
         minute=130,
         due=20_000,
+        million=1_000_000,
     ),
 )
 ALL = Plan(
@@ -148,5 +160,6 @@ ALL = Plan(
         rows=_ROWS,
         minute=190,
         due=20_000,
+        million=1_000_000,
     ),
 )
