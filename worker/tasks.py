@@ -97,16 +97,24 @@ def _work(provider: str, lane: Lane, batch_id: int | None) -> None:
     """Work a batch and then others of its provider, as long as that leaves children for others."""
     desk = _desk(provider)
     ends_s = time.monotonic() + settings.timers.visibility / 5  # well before Redis repeats the hint
-    with Relay(desk) as relay:
-        while batch_id is not None and time.monotonic() < ends_s and wait_until_due(desk, batch_id):
-            with _seats.taken(provider, lane) as is_seated:
-                # Where there is no seat, who works for this provider goes on, or its hint is repeated.
-                if not is_seated or not relay.send(batch_id):
-                    return
-                batch_id = _due_now(provider, lane)
-                if batch_id is None:
-                    relay.end()
-            batch_id = batch_id or _due_soon(provider, lane)
+    while batch_id is not None and time.monotonic() < ends_s and wait_until_due(desk, batch_id):
+        with _seats.taken(provider, lane) as is_seated, Relay(desk) as relay:
+            # Where there is no seat, who works for this provider goes on, or its hint is repeated.
+            if not is_seated or not _work_what_is_due(relay, provider, lane, batch_id, ends_s=ends_s):
+                return
+        batch_id = _due_soon(provider, lane)
+
+
+def _work_what_is_due(relay: Relay, provider: str, lane: Lane, batch_id: int, *, ends_s: float) -> bool:
+    """Work batches one after the other; say whether that is all that is due."""
+    due: int | None = batch_id
+    while due is not None:
+        if not relay.send(due):
+            return False
+        due = _due_now(provider, lane)
+        if due is not None and not (time.monotonic() < ends_s and _seats.may_stay(provider, lane)):
+            return False
+    return True
 
 
 def _due_now(provider: str, lane: Lane) -> int | None:
@@ -196,7 +204,12 @@ def _desk(provider: str) -> Desk:
         unit=account.provider.unit,
         max_recipients=account.max_recipients,
         timers=settings.timers,
-        judge=Judge(policy=_policy(), random=random.SystemRandom().random),
+        judge=Judge(
+            policy=_policy(),
+            random=random.SystemRandom().random,
+            stop_list=adapter.capabilities.stop_list,
+            keeps_numbers=not settings.optouts.hashed,
+        ),
         folder=folder_of(settings),
         providers=settings.providers.keys(),
         should_stop=lambda: bool(_stopping.value),

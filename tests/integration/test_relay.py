@@ -12,12 +12,14 @@ import pytest
 from sqlalchemy import Engine
 
 from tests.integration.test_sending import Imagined, MakeDesk, make_desk
-from tests.ledgers import assert_counts, batch, run_campaign, some_messages, states
+from tests.ledgers import PROVIDER, assert_counts, batch, do, run_campaign, some_messages, states
 from tests.outages import away
 from worker.errors import LedgerError
 from worker.gateways.base import HttpReply, HttpRequest
+from worker.ledger import rates
 from worker.ledger.drafts import NewMessage
 from worker.sending.run import Relay
+from worker.sending.tempo import LOOK_S
 from worker.waiting import within
 
 __all__ = ["make_desk"]
@@ -32,6 +34,7 @@ class Slow(Imagined):
 
     may_answer: threading.Event = field(default_factory=threading.Event)
     came: list[list[str]] = field(default_factory=list)
+    on_first: Callable[[], object] = lambda: None
     on_second: Callable[[], object] = lambda: None
 
     def exchange(self, request: HttpRequest, *, before_write: Callable[[], None] | None = None) -> HttpReply:
@@ -42,6 +45,7 @@ class Slow(Imagined):
         numbers = [f"+{number}" for number in (to if isinstance(to, list) else [to])]
         self.came.append(numbers)
         if FIRST in numbers:
+            self.on_first()
             assert self.may_answer.wait(DEADLINE_S)
         else:
             self.on_second()
@@ -167,6 +171,26 @@ def test_whatever_goes_wrong_between_two_batches_the_first_is_recorded_and_given
         send_one_and_fail()
     assert states(engine) == ["accepted", "queued"]
     assert batch(engine, first)["state"] == "done"
+    assert_counts(engine)
+
+
+def test_a_batch_whose_plan_is_made_anew_for_another_rate_is_sent_before_the_next(
+    engine: Engine, make_desk: MakeDesk
+) -> None:
+    batch_id = run_campaign(engine, 2, messages=of(FIRST, BESIDE))
+    gateway = Slow()
+
+    def is_slowed() -> None:
+        do(engine, rates.order_rate, [PROVIDER], "10/s", author="ann")
+        threading.Timer(2 * LOOK_S, gateway.may_answer.set).start()
+
+    gateway.on_first = is_slowed
+    with Relay(make_desk(client=gateway, width=1, max_recipients=1)) as relay:
+        assert relay.send(batch_id)
+        queued = states(engine).count("queued")
+
+    assert queued == 0
+    assert gateway.came == [[FIRST], [BESIDE]]
     assert_counts(engine)
 
 

@@ -63,7 +63,7 @@ class Reservations:
     def end_probe(self) -> None:
         """Go on at once as before: the account is well again."""
         self.is_probe = False
-        self._planned.clear()
+        self._forget_plan()
 
     def wait_s(self, *, n_out: int) -> float:
         """Return the seconds until departures are to be asked for; infinite: when something has come back."""
@@ -100,9 +100,14 @@ class Reservations:
     def _look(self, *, n_out: int) -> None:
         """See whether the rate is another, and whether there is anything to stay for."""
         if self.tempo.look(n_out=n_out):
-            self._planned.clear()  # requests are as large as the rate allows
+            self._forget_plan()  # requests are as large as the rate allows
         if not n_out:
             self.tempo.leave_if_far()
+
+    def _forget_plan(self) -> None:
+        """Plan anew before anything more leaves; until then nobody knows that all has its departure."""
+        self._planned.clear()
+        self._has_looked = False
 
     def _plan(self) -> None:
         with reading(self.desk.engine) as connection:
@@ -110,7 +115,7 @@ class Reservations:
             due_in_s = None if rows else self._due_in_s(connection)
         self._has_looked = True
         self._next_due_at_s = None if due_in_s is None else elapsed_s() + due_in_s
-        if parts_differ(rows):
+        if parts_differ(rows, udh_bits=self.held.udh_bits):
             raise Unsendable("a text has another number of parts than was previewed")
         most = 1 if self.is_probe else self.desk.max_recipients
         has = self.desk.gateway.adapter.capabilities

@@ -14,6 +14,7 @@ from worker.sending.keep import Keep
 from worker.sending.reserve import Reservations
 from worker.sending.tempo import Tempo
 from worker.sending.work import Work
+from worker.sending.write import LOCKED_S
 
 
 def send_batch(desk: Desk, batch_id: int) -> int:
@@ -40,14 +41,16 @@ def begin(desk: Desk, batch_id: int, *, earlier: Work | None = None) -> Work | N
         earlier: another batch that the process has sent, but for the answers, which are awaited beside.
     """
     lease_ms = int(desk.timers.lease * 1000)
-    with writing(desk.engine) as connection:
+    wait_s = LOCKED_S if earlier else None  # its answers are not to lie unrecorded behind somebody's lock
+    with writing(desk.engine, wait_s=wait_s) as connection:
         late_ms = int(desk.timers.late * 1000)
         held = batches.lease(connection, batch_id, owner=desk.owner, lease_ms=lease_ms, late_ms=late_ms)
         if held is None:
             return None
         openings.move_on(connection, batch_id)
         found = trouble.trouble_of(connection, held.provider)
-    with writing(desk.engine) as connection:  # by itself: a pause locks the campaign before its batches
+    # By itself: a pause locks the campaign before its batches.
+    with writing(desk.engine, wait_s=wait_s) as connection:
         turns.note_served(connection, held.campaign_id)
     books = Books(
         engine=desk.engine,
@@ -86,14 +89,17 @@ class Relay:
         return self
 
     def send(self, batch_id: int) -> bool:
-        """Work a batch as far as it goes now; say whether it was to be worked at all."""
+        """Work a batch as far as it goes now; say whether any request of it was made.
+
+        Where none was, the next would fare no better: departures, account or campaign are waited for.
+        """
         work = begin(self._desk, batch_id, earlier=self._last)
         if work is None:
             return False
         self._last = work
         if not work.run_to_the_last():
             self.end()
-        return True
+        return work.n_requests > 0
 
     def end(self) -> None:
         """Await what is to come, with what that brings back to be sent, and give the last batch back."""

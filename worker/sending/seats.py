@@ -27,6 +27,7 @@ class Seats:
         self._file.truncate(total * _WORD)
         self._total = total
         self._providers = {name: number for number, name in enumerate(providers, start=1)}
+        self._ours: int | None = None  # on which this process sits
 
     @contextmanager
     def taken(self, provider: str, lane: Lane) -> Iterator[bool]:
@@ -35,34 +36,53 @@ class Seats:
         Bulk leaves one for what is urgent. A provider that somebody works for leaves one for each other that
         nobody works for yet, and one more, urgent or not: without it their bulk could not sit.
         """
-        place = self._sit(provider, lane)
+        self._ours = self._sit(provider, lane)
         try:
-            yield place is not None
+            yield self._ours is not None
         finally:
-            if place is not None:
-                self._unlock(place)
+            if self._ours is not None:
+                self._unlock(self._ours)
+            self._ours = None
+
+    def may_stay(self, provider: str, lane: Lane) -> bool:
+        """Say whether this process, which sits, would be let in again: others may have come."""
+        with self._alone():
+            return self._place(provider, lane) is not None
 
     def _sit(self, provider: str, lane: Lane) -> int | None:
-        is_ours = within(_PATIENCE_S, lambda: self._lock(self._total))  # who sits down does so alone
-        try:
-            free, served = self._look()
-            others = len(self._providers.keys() - served) if provider in served else 0
-            kept = others + (1 if lane is Lane.BULK or others else 0)
-            if len(free) <= kept or not self._lock(free[0]):
+        with self._alone():
+            place = self._place(provider, lane)
+            if place is None or not self._lock(place):
                 return None
-            os.pwrite(self._file.fileno(), self._providers[provider].to_bytes(_WORD), free[0] * _WORD)
-            return free[0]
+            os.pwrite(self._file.fileno(), self._providers[provider].to_bytes(_WORD), place * _WORD)
+            return place
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Let nobody else sit down meanwhile."""
+        is_ours = within(_PATIENCE_S, lambda: self._lock(self._total))
+        try:
+            yield
         finally:
             if is_ours:
                 self._unlock(self._total)
 
+    def _place(self, provider: str, lane: Lane) -> int | None:
+        """Return a seat to be had, our own too; None: what is free is for others."""
+        free, served = self._look()
+        others = len(self._providers.keys() - served) if provider in served else 0
+        kept = others + (1 if lane is Lane.BULK or others else 0)
+        return free[0] if len(free) > kept else None
+
     def _look(self) -> tuple[list[int], set[str]]:
-        """Return the free seats, and the providers that some child works for."""
+        """Return the free seats and our own, and the providers that other children work for."""
         written = os.pread(self._file.fileno(), self._total * _WORD, 0)
         names = {number: name for name, number in self._providers.items()}
         free, served = [], set()
         for place in range(self._total):
-            if self._lock(place):
+            if place == self._ours:  # unlocking it would give it up: a lock of ours is never in our way
+                free.append(place)
+            elif self._lock(place):
                 self._unlock(place)
                 free.append(place)
             elif word := int.from_bytes(written[place * _WORD : (place + 1) * _WORD]):

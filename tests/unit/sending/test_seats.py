@@ -116,3 +116,38 @@ def test_a_killed_child_leaves_its_seat(alone: Seats) -> None:
 def test_who_has_left_his_seat_takes_none(alone: Seats) -> None:
     for _ in range(9):
         assert finds_seat(alone)
+
+
+def test_who_sits_may_stay_until_the_seat_for_what_is_urgent_is_taken(alone: Seats) -> None:
+    for _ in range(2):
+        a_child_for(alone, "acme")
+    go, seated = FORK.Event(), FORK.Event()
+
+    def sit_then() -> None:
+        assert go.wait(10)
+        sit(alone, "acme", Lane.URGENT, seated)
+
+    FORK.Process(target=sit_then, daemon=True).start()  # made before this process sits, as Celery makes them
+    with alone.taken("acme", Lane.BULK) as is_seated:
+        before = alone.may_stay("acme", Lane.BULK)
+        go.set()
+        assert seated.wait(10)
+
+        assert (is_seated, before, alone.may_stay("acme", Lane.BULK)) == (True, True, False)
+
+
+def test_to_ask_whether_it_may_stay_costs_nobody_the_seat(alone: Seats) -> None:
+    for _ in range(2):
+        a_child_for(alone, "acme")
+    go, found = FORK.Event(), FORK.SimpleQueue()
+
+    def look_then() -> None:
+        assert go.wait(10)
+        found.put(finds_seat(alone))
+
+    FORK.Process(target=look_then, daemon=True).start()
+    with alone.taken("acme", Lane.BULK):
+        assert alone.may_stay("acme", Lane.BULK)
+        go.set()
+
+        assert found.get() is False
