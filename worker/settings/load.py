@@ -12,16 +12,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from worker.errors import ConfigError
-from worker.settings.shape import (
-    DEFAULT_FILE,
-    Campaigns,
-    Notice,
-    Provider,
-    Receipts,
-    Retries,
-    Settings,
-    Timers,
-)
+from worker.settings.shape import DEFAULT_FILE, Provider, Settings
 
 CONFIG_VARIABLE = "BULKSEND_CONFIG"
 CAMPAIGN_VARIABLE = "BULKSEND_CAMPAIGN"
@@ -102,16 +93,16 @@ def _finding(kind: str, message: str, key: str) -> str:
 
 def _known_keys(key: str) -> list[str]:
     section, found, _ = key.partition(".")
-    models: dict[str, type[BaseModel]] = {
-        "campaigns": Campaigns,
-        "notice": Notice,
-        "providers": Provider,
-        "receipts": Receipts,
-        "retries": Retries,
-        "timers": Timers,
-    }
-    model = models.get(section, Settings) if found else Settings
+    model = _section(section) if found else Settings
     return [name for name in model.model_fields if name != "source"]
+
+
+def _section(name: str) -> type[BaseModel]:
+    if name == "providers":
+        return Provider
+    field = Settings.model_fields.get(name)
+    kind = field.annotation if field else None
+    return kind if isinstance(kind, type) and issubclass(kind, BaseModel) else Settings
 
 
 def _hint(word: str, known: list[str]) -> str:

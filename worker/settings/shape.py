@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -20,68 +18,14 @@ from pydantic_settings import (
 )
 
 from worker.settings.address import Address, read_address
+from worker.settings.campaigns import Campaigns, Notice, OptOuts, Send
 from worker.settings.hours import read_quiet, read_zone
 from worker.settings.rates import Rate, read_rates
+from worker.settings.values import Duration, Frozen, GroupName, Guard, Price, ProviderName
 from worker.timing.hours import Hours
 
 DEFAULT_FILE = "bulksend.toml"
-
-_UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0, "day": 86400.0}
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|min|h|day)")
-_PERCENT = re.compile(r"(\d+(?:\.\d+)?)\s*%")
-_WHOLE = 100
-_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 _VISIBLE = re.compile(r"[!\"$->@-~]+")  # printable ASCII without what begins a query or a fragment
-
-_VISIBLE_QUERY = re.compile(r"[!$-~]+")  # printable ASCII without quotes and fragments
-
-
-def _seconds(value: object) -> float:
-    match = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
-    if match is None:
-        msg = 'write a time with its unit, such as "10s", "250ms" or "5min"'
-        raise ValueError(msg)
-    return float(match[1]) * _UNIT_SECONDS[match[2]]
-
-
-Duration = Annotated[float, BeforeValidator(_seconds), Field(gt=0)]
-"""Seconds as a float, above 0; written with a unit."""
-
-Guard = Annotated[float, BeforeValidator(_seconds), Field(ge=0, le=1)]
-"""Seconds as a float; written with a unit. See ``bulksend init``."""
-
-
-def _name(value: object, *, of: str) -> object:
-    if not isinstance(value, str) or not _NAME.fullmatch(value):
-        msg = f"a {of}'s name is 1 to 40 lower-case letters, digits, - and _"
-        raise ValueError(msg)
-    return value
-
-
-ProviderName = Annotated[str, BeforeValidator(partial(_name, of="provider"))]
-"""Names a queue in Redis too, hence the narrow alphabet."""
-
-GroupName = Annotated[str, BeforeValidator(partial(_name, of="limit group"))]
-"""Of providers that share one limit at their gateway."""
-
-
-def _price(value: object) -> object:
-    if isinstance(value, str) or (
-        isinstance(value, dict) and all(isinstance(x, str) for x in value.values())
-    ):
-        return value
-    msg = 'write a price such as "0.35 DKK", or a table such as { DK = "0.35 DKK" }'
-    raise ValueError(msg)
-
-
-Price = Annotated[str | dict[str, str], BeforeValidator(_price)]
-"""Per part: one for everywhere, or by country."""
-
-
-class Frozen(BaseModel):
-    """Base of every section: unknown keys are refused, nothing changes after loading."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Provider(Frozen):
@@ -93,8 +37,11 @@ class Provider(Frozen):
     secret: str
     sender: str | None = None
     country: str | None = None
+    countries: tuple[str, ...] = ()  # the only ones that are sent to; none: all
+    denied_countries: tuple[str, ...] = ()
     rate: Annotated[tuple[Rate, ...], BeforeValidator(read_rates)] = ()
     unit: Literal["parts", "messages", "requests"] = "parts"
+    udh: Literal[8, 16] = 8  # bits of the number that joins the parts of a text
     connections: int = Field(default=16, ge=1, le=1000)
     limit_group: GroupName | None = None
     guard: Guard = 0.025
@@ -144,7 +91,7 @@ class Timers(Frozen):
     settle: Duration = 30.0  # before the gateway is first asked about an unknown message
     lookup: Duration | None = None  # between two look-ups of an account; default: what the gateway allows
     quarantine: Duration = 900.0  # before an unknown message may be sent again on the gateway's word
-    patience: Duration = 259_200.0  # an unknown message is for a person then, and called final
+    patience: Duration = 259_200.0  # an unknown message is final then, an accepted one has no report
     follow: Duration = 120.0  # before the gateway is first asked whether an accepted message arrived
     repeat: Duration = 86_400.0  # the same content within so long is a repeat
     late: Duration = 3600.0  # a start that is late by more was missed
@@ -164,65 +111,6 @@ class Retries(Frozen):
     attempts: int = Field(default=8, ge=1)  # in all
     first: Duration = 5.0  # the longest pause before the second attempt; it doubles with each
     longest: Duration = 600.0
-
-
-def _share(value: object) -> object:
-    match = _PERCENT.fullmatch(value.strip()) if isinstance(value, str) else None
-    if value == "off":
-        return None
-    if match is None or not 0 < float(match[1]) < _WHOLE:
-        msg = 'write a share such as "50%", or "off"'
-        raise ValueError(msg)
-    return float(match[1]) / _WHOLE
-
-
-class Campaigns(Frozen):
-    """When a campaign is paused by itself."""
-
-    pause_refused: Annotated[float | None, BeforeValidator(_share)] = 0.5  # a share of the last outcomes
-    pause_refused_of: int = Field(default=200, ge=4, le=10_000)  # so many outcomes
-
-
-def _webhook(value: object) -> object:
-    parts = urlsplit(value) if isinstance(value, str) else None
-    is_plain = parts is not None and parts.scheme in {"http", "https"} and parts.hostname
-    if not is_plain or "@" in str(value) or not _VISIBLE_QUERY.fullmatch(str(value)):
-        msg = 'write where it is posted to, such as "https://example.org/sms-done"'
-        raise ValueError(msg)
-    return value
-
-
-def _command(value: object) -> object:
-    try:
-        words = shlex.split(value) if isinstance(value, str) else []
-    except ValueError:
-        words = []
-    if not words:
-        msg = (
-            'write a program with its arguments, such as "/usr/local/bin/sms-done --quiet"; no shell reads it'
-        )
-        raise ValueError(msg)
-    return value
-
-
-class Notice(Frozen):
-    """Who is told when a campaign is done."""
-
-    command: Annotated[str, BeforeValidator(_command)] | None = None
-    webhook: Annotated[str, BeforeValidator(_webhook)] | None = None
-    secret: str | None = None  # signs what is posted
-
-    @property
-    def is_wanted(self) -> bool:
-        """Whether anybody is."""
-        return self.command is not None or self.webhook is not None
-
-    @model_validator(mode="after")
-    def _is_signed(self) -> Self:
-        if (self.webhook is None) != (self.secret is None):
-            msg = 'webhook and secret go together: add secret = "env:NAME", which signs what is posted'
-            raise ValueError(msg)
-        return self
 
 
 class _Environment(EnvSettingsSource):
@@ -254,6 +142,8 @@ class Settings(BaseSettings):
     retries: Retries = Retries()
     campaigns: Campaigns = Campaigns()
     notice: Notice = Notice()
+    send: Send = Send()
+    optouts: OptOuts = OptOuts()
     providers: dict[ProviderName, Provider] = Field(default_factory=dict)
     zone: Annotated[str, BeforeValidator(read_zone)] | None = None  # of what is written without one
     source: Path = Field(default=Path(DEFAULT_FILE), exclude=True)
