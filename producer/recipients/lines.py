@@ -1,26 +1,13 @@
 """The lines of a file, numbered as an editor numbers them, in bounded memory."""
 
 from collections import deque
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import NamedTuple, Self
+from collections.abc import Iterator
+from typing import Final, NamedTuple, Self
 
-from worker.errors import InputError
+from producer.recipients.decoding import Decoder
 
 #: A longer line is cut, so that a file without line ends does not fill the memory.
-MAX_LINE_BYTES = 1 << 20
-
-_CHUNK_BYTES = 1 << 18
-
-_NOT_CSV = {
-    b"\xff\xfe\x00\x00": "is UTF-32",
-    b"\xff\xfe": "is UTF-16",
-    b"\xfe\xff": "is UTF-16",
-    b"PK\x03\x04": "is an Excel workbook or another archive",
-    b"\xd0\xcf\x11\xe0": "is an old Excel workbook",
-}
-
-_BOM = b"\xef\xbb\xbf"
+MAX_LINE_BYTES: Final = 1 << 20
 
 
 class Line(NamedTuple):
@@ -34,13 +21,18 @@ class Line(NamedTuple):
 class Lines:
     """An iterator over lines that can take lines back. The file is closed after the last one.
 
+    Where nothing is special in them, many lines are given at once, which is far quicker.
+
     Raises:
-        InputError: ``file_missing`` when the file cannot be opened, ``encoding`` when it is not UTF-8.
+        InputError: ``encoding``, with its line.
     """
 
-    def __init__(self, path: Path, *, on_bytes: Callable[[int], None] | None = None) -> None:
-        self._again: deque[Line] = deque()
-        self._fresh = _decoded(_split(_chunks(path, on_bytes=on_bytes)), name=path.name)
+    def __init__(self, pieces: Iterator[bytes], decoder: Decoder) -> None:
+        self._blocks = _blocks(pieces)
+        self._decoder = decoder
+        self._waiting: deque[Line] = deque()
+        self._block: list[bytes] = []
+        self._number = 1  # of the first line of the block
 
     def __iter__(self) -> Self:
         """Return itself."""
@@ -48,61 +40,74 @@ class Lines:
 
     def __next__(self) -> Line:
         """Return the next line, one that was taken back first."""
-        return self._again.popleft() if self._again else next(self._fresh)
+        if not self._waiting:
+            self._load()
+            self._waiting.extend(self._decoded())
+        return self._waiting.popleft()
 
     def take_back(self, lines: list[Line]) -> None:
         """Have ``lines`` come again, in their order."""
-        self._again.extendleft(reversed(lines))
+        self._waiting.extendleft(reversed(lines))
+
+    def take_plain(self, special: str) -> tuple[int, list[str]] | None:
+        """Return the next lines without their ends, and the number of the first; None: take them singly.
+
+        Args:
+            special: none of these characters is in the lines.
+
+        Raises:
+            StopIteration: there are no more.
+        """
+        if self._waiting:
+            return None
+        self._load()
+        block = b"".join(self._block)
+        text = None if _has_long(self._block) else self._decoder.text(block, number=self._number)
+        if text is None or any(char in text for char in special):
+            self._waiting.extend(self._decoded())
+            return None
+        if "\r" in text:
+            text = text.replace("\r\n", "\n").replace("\r", "\n")
+        texts = text.removesuffix("\n").split("\n")
+        number = self._number
+        self._number += len(texts)
+        self._block = []
+        return number, texts
+
+    def _load(self) -> None:
+        if self._block:
+            return
+        try:
+            self._block = next(self._blocks)
+        except StopIteration:
+            self._decoder.close()
+            raise
+
+    def _decoded(self) -> Iterator[Line]:
+        for number, line in enumerate(self._block, start=self._number):
+            if len(line) > MAX_LINE_BYTES:
+                yield Line(number, "", is_cut=True)
+            else:
+                yield Line(number, self._decoder.text(line, number=number), is_cut=False)
+        self._number += len(self._block)
+        self._block = []
 
 
-def _chunks(path: Path, *, on_bytes: Callable[[int], None] | None) -> Iterator[bytes]:
-    try:
-        file = path.open("rb")
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}", code="file_missing") from None
-    with file:
-        while chunk := file.read(_CHUNK_BYTES):
-            if on_bytes:
-                on_bytes(len(chunk))
-            yield chunk
+def _has_long(lines: list[bytes]) -> bool:
+    return len(max(lines, key=len)) > MAX_LINE_BYTES
 
 
-def _split(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """Yield lines with their ends (LF, CR LF, CR); one that is too long is cut to one byte too many."""
+def _blocks(pieces: Iterator[bytes]) -> Iterator[list[bytes]]:
+    """Yield whole lines with their ends (LF, CR LF, CR); one that is too long is cut to a byte too many."""
     rest = b""
-    for chunk in chunks:
-        lines = (rest + chunk).splitlines(keepends=True)
+    for piece in pieces:
+        if not piece:
+            continue
+        lines = (rest + piece).splitlines(keepends=True)
         rest = b"" if lines[-1].endswith(b"\n") else lines.pop()
-        yield from lines
+        if lines:
+            yield lines
         if len(rest) > MAX_LINE_BYTES and not rest.endswith(b"\r"):  # a line feed may follow this CR
             rest = rest[: MAX_LINE_BYTES + 1]
     if rest:
-        yield rest
-
-
-def _decoded(lines: Iterator[bytes], *, name: str) -> Iterator[Line]:
-    for number, line in enumerate(lines, start=1):
-        content = _content(line, name=name) if number == 1 else line
-        if len(content) > MAX_LINE_BYTES:
-            yield Line(number, "", is_cut=True)
-        else:
-            yield Line(number, _text(content, number=number, name=name), is_cut=False)
-
-
-def _content(first: bytes, *, name: str) -> bytes:
-    for magic, is_something in _NOT_CSV.items():
-        if first.startswith(magic):
-            raise _not_utf8(f"{name} {is_something}", line=1)
-    return first.removeprefix(_BOM)
-
-
-def _text(line: bytes, *, number: int, name: str) -> str:
-    try:
-        return line.decode()
-    except UnicodeDecodeError:
-        pass
-    raise _not_utf8(f"line {number} of {name} is not UTF-8", line=number)
-
-
-def _not_utf8(finding: str, *, line: int) -> InputError:
-    return InputError(f'{finding}: save the file as "CSV UTF-8" and try again', code="encoding", line=line)
+        yield [rest]

@@ -1,51 +1,67 @@
 """Read a recipient file row by row; the whole of it is never in memory."""
 
-from collections.abc import Callable, Iterator
+from __future__ import annotations
+
+from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from producer.recipients.columns import find_column, find_number_column, list_columns, name_variables
-from producer.recipients.lines import Line, Lines
-from producer.recipients.records import Record, find_delimiter, read_records
+from producer.recipients.form import Form
+from producer.recipients.records import Record
 from producer.recipients.rows import Problem, Row
+from producer.recipients.sources import OnBytes
+from producer.recipients.table import Table, open_table
+from producer.spreadsheet import as_written
 from worker.errors import InputError
 from worker.text import msisdn, targets
+from worker.text.msisdn import Countries
 from worker.text.template import variable_name
+
+AS_FOUND: Final = Form()
+
+
+class _Numbers(NamedTuple):
+    """What is taken for a recipient."""
+
+    region: str | None
+    countries: Countries | None
+    targets: frozenset[str]
 
 
 class Recipients:
     """The rows of an open file, to be gone through once.
 
     The file is closed after the last row, or when the iteration is given up. Columns without a name are
-    ignored; of several columns with one name the first is read, unless it is needed (see ``require``).
+    no variables; of several columns with one name the first is read, unless it is needed (see ``require``).
 
     Attributes:
         headers: names of the columns as the file writes them.
         number_column: the one with the numbers.
         variables: what templates may call the columns.
-        last_values: the cells by variable name of what was given out last, even if it was refused; empty
-            where they cannot be told apart.
+        found: how the file is written, as far as it was read.
     """
 
-    def __init__(
-        self,
-        records: Iterator[Record | Problem],
-        *,
-        headers: list[str],
-        column: str | None,
-        region: str | None,
-        targets: frozenset[str] = frozenset(),
-    ) -> None:
-        self._records = records
-        self._region = region
-        self._targets = targets
-        self._number_position = find_number_column(headers, wanted=column)
-        self._positions, self._ambiguous = name_variables(headers)
-        self.headers = headers
-        self.number_column = headers[self._number_position]
+    def __init__(self, table: Table, *, column: str | None, numbers: _Numbers) -> None:
+        self._records = table.records
+        self._numbers = numbers
+        self._number_position = find_number_column(table.headers, wanted=column)
+        self._positions, self._ambiguous = name_variables(table.headers)
+        self._last: tuple[str, ...] = ()
+        self.headers = table.headers
+        self.number_column = table.headers[self._number_position]
         self.variables = frozenset(self._positions)
-        self.last_values: dict[str, str] = {}
+        self.found = table.found
+
+    @property
+    def last_values(self) -> dict[str, str]:
+        """The cells by variable name of what was given out last, even if it was refused.
+
+        Empty where they cannot be told apart.
+        """
+        last = self._last
+        return {name: last[position] for name, position in self._positions.items()} if last else {}
 
     def require(self, names: frozenset[str], *, who: str = "the template") -> None:
         """Check that each variable of a template, or of whoever asks for it, has one column.
@@ -75,68 +91,82 @@ class Recipients:
         Raises:
             InputError: ``encoding``, with its line: nothing of the file can be trusted.
         """
+        row = self._row
         for record in self._records:
-            self.last_values = {}
-            yield record if isinstance(record, Problem) else self._row(record)
+            if isinstance(record, Problem):
+                self._last = ()
+                yield record
+            else:
+                yield row(record)
 
     def _row(self, record: Record) -> Row | Problem:
-        cells = [cell.strip() for cell in record.cells]
+        line, written = record
+        cells = tuple([cell.strip() for cell in written])
         missing = len(self.headers) - len(cells)
-        if missing < 0 and any(cells[missing:]):
-            return Problem(
-                line=record.line,
-                column=None,
-                code="too_many_cells",
-                message=f"the row has {len(cells)} cells for {len(self.headers)} columns: "
-                "a cell that holds the delimiter must be in quotes",
-            )
-        cells.extend([""] * missing)
-        self.last_values = values = {name: cells[position] for name, position in self._positions.items()}
-        written = cells[self._number_position]
+        if "'" in "".join(cells):
+            cells = tuple(map(as_written, cells))
+        if missing:
+            if missing < 0 and any(cells[missing:]):
+                return self._too_many(line, cells)
+            cells = cells[:missing] if missing < 0 else (*cells, *[""] * missing)
+        self._last = cells
+        raw, numbers = cells[self._number_position], self._numbers
         try:
-            if target := targets.parse(written, known=self._targets):
-                return Row(line=record.line, msisdn=target, region="", calling_code=0, values=values)
-            number = msisdn.parse(written, region=self._region)
+            if ":" in raw and (target := targets.parse(raw, known=numbers.targets)):
+                return Row(line, target, "", 0, cells, self._positions)
+            number = msisdn.parse(raw, region=numbers.region, countries=numbers.countries)
         except InputError as error:
-            return Problem.of(error, line=record.line, column=self.number_column)
+            return Problem.of(error, line=line, column=self.number_column, cells=cells)
         return Row(
-            line=record.line,
-            msisdn=number.e164,
-            region=number.region,
-            calling_code=number.calling_code,
-            values=values,
+            line, number.e164, number.region, number.calling_code, cells, self._positions, number.repairs
+        )
+
+    def _too_many(self, line: int, cells: tuple[str, ...]) -> Problem:
+        self._last = ()
+        return Problem(
+            line=line,
+            column=None,
+            code="too_many_cells",
+            message=f"the row has {len(cells)} cells for {len(self.headers)} columns: "
+            "a cell that holds the delimiter must be in quotes",
+            cells=cells,
         )
 
 
-def open_recipients(
+def open_recipients(  # noqa: PLR0913 - how a file is read, one name for each
     path: Path,
     *,
     column: str | None = None,
     region: str | None = None,
     kinds: frozenset[str] = frozenset(),
-    on_bytes: Callable[[int], None] | None = None,
+    countries: Countries | None = None,
+    form: Form = AS_FOUND,
+    on_bytes: OnBytes | None = None,
 ) -> Recipients:
-    """Open a CSV file and read its first line.
+    """Open a file and read the line with its columns.
 
     Args:
-        path: UTF-8, with or without byte order mark; comma, semicolon or tab.
+        path: CSV, also packed with gzip, or an Excel workbook (.xlsx).
         column: the column of numbers, where it has no usual name.
         region: ISO code of the country whose numbers may lack their country code.
-        kinds: what the gateway keeps itself and may stand for a number: ``group``, ``contact``.
+        kinds: of what the gateway keeps itself and can be sent to: groups, contacts.
+        countries: where numbers may be; None: anywhere.
+        form: what a person says of how the file is written.
         on_bytes: called with the size of each piece that was read, for progress.
 
     Raises:
-        ConfigError: the region is not known.
-        InputError: ``file_missing``, ``file_empty``, ``encoding``, ``no_number_column``, or
-            ``unreadable_row`` for the first line.
+        ConfigError: the country is not known.
+        InputError: ``file_missing``, ``file_empty``, ``file_broken``, ``encoding``, ``no_such_sheet``,
+            ``no_number_column``, or ``unreadable_row`` for the first line.
     """
     known_region = None if region is None else msisdn.check_region(region)
-    headers, records = _opened(path, on_bytes=on_bytes)
-    if (row := next(records, None)) is None:
+    table = open_table(path, form, region=known_region, on_bytes=on_bytes)
+    row = next(table.records, None)
+    if row is None:
         raise InputError(f"{path.name} names its columns and has no rows", code="file_empty")
-    return Recipients(
-        chain([row], records), headers=headers, column=column, region=known_region, targets=kinds
-    )
+    whole = Table(table.headers, chain([row], table.records), table.found)
+    numbers = _Numbers(region=known_region, countries=countries, targets=kinds)
+    return Recipients(whole, column=column, numbers=numbers)
 
 
 class ColumnValues(NamedTuple):
@@ -147,43 +177,19 @@ class ColumnValues(NamedTuple):
     values: Iterator[str]
 
 
-def column_values(path: Path, wanted: str) -> ColumnValues:
+def column_values(path: Path, wanted: str, *, form: Form = AS_FOUND) -> ColumnValues:
     """Read one column alone; rows that cannot be read have no value.
 
     Args:
         path: as for ``open_recipients``.
         wanted: a header, exactly or as its variable name.
+        form: as for ``open_recipients``.
 
     Raises:
         InputError: as ``open_recipients``, or ``no_such_column``.
     """
-    headers, records = _opened(path)
-    position = find_column(headers, wanted)
-    read = (record.cells for record in records if isinstance(record, Record))
+    table = open_table(path, form, region=None)
+    position = find_column(table.headers, wanted)
+    read = (record.cells for record in table.records if isinstance(record, Record))
     values = (cells[position].strip() for cells in read if position < len(cells))
-    return ColumnValues(headers[position], variable_name(headers[position]), values)
-
-
-def _opened(
-    path: Path, *, on_bytes: Callable[[int], None] | None = None
-) -> tuple[list[str], Iterator[Record | Problem]]:
-    lines = Lines(path, on_bytes=on_bytes)
-    first = _next_written(lines)
-    if first is None:
-        raise InputError(f"{path.name} is empty", code="file_empty")
-    lines.take_back([first])
-    records = read_records(lines, delimiter=find_delimiter(first.text))
-    return _headers(next(records), name=path.name), records
-
-
-def _next_written(lines: Lines) -> Line | None:
-    return next((line for line in lines if line.is_cut or line.text.strip()), None)
-
-
-def _headers(record: Record | Problem, *, name: str) -> list[str]:
-    if isinstance(record, Problem):
-        raise InputError(f"the first line of {name}: {record.message}", code=record.code, line=record.line)
-    headers = [cell.strip() for cell in record.cells]
-    if any(headers):
-        return headers
-    raise InputError(f"the first line of {name} names no columns", code="file_empty", line=record.line)
+    return ColumnValues(table.headers[position], variable_name(table.headers[position]), values)

@@ -50,6 +50,12 @@ class Countries:
         known = frozenset(map(_place, allowed or ()))
         return cls(allowed=known or None, denied=frozenset(map(_place, denied)))
 
+    @property
+    def kept(self) -> dict[str, list[str] | None]:
+        """The lists, as ``parse`` takes them again."""
+        allowed = None if self.allowed is None else sorted(self.allowed)
+        return {"allowed": allowed, "denied": sorted(self.denied)}
+
     def check(self, msisdn: Msisdn) -> None:
         """Do nothing where the number may be sent to.
 

@@ -1,0 +1,261 @@
+"""The options about the recipient file: how it is written, where it may lead, and the lists made of it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+from typing import Any, BinaryIO, Final, TypeVar
+
+import click
+
+from producer.output_file import is_stream
+from producer.preview import Preview
+from producer.recipients import Form, Problem
+from producer.recipients.problems import ProblemsFile, file_beside, write_doubles
+from worker.errors import ConfigError
+from worker.providers import Account
+from worker.text.msisdn import REPAIRS, Countries
+
+STANDARD_INPUT: Final = "-"
+_SPOOLED: Final = "stdin"
+_NONE: Final = "none"
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def form_options(command: F) -> F:
+    """Add what says how the file is written, where that is not found by itself."""
+    for option in reversed(
+        (
+            click.option("--file-encoding", metavar="NAME", help="Encoding of FILE, such as cp1252."),
+            click.option("--delimiter", metavar="CHAR", help="Between its cells: a character, or tab."),
+            click.option("--quote", metavar="CHAR", help="Around its cells: a character, or none."),
+            click.option("--sheet", metavar="NAME|N", help="Of a workbook; default is the first."),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def country_options(command: F) -> F:
+    """Add where numbers may be."""
+    for option in reversed(
+        (
+            click.option(
+                "--allow-country",
+                "allowed",
+                multiple=True,
+                metavar="DK,SE",
+                help="Refuse numbers of all other countries; a calling code such as 1 is all behind it.",
+            ),
+            click.option(
+                "--deny-country", "denied", multiple=True, metavar="DK,SE", help="Refuse numbers of these."
+            ),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def problems_option(*, default: str) -> Callable[[F], F]:
+    """Add where refused rows are listed; ``default`` says where they are if nothing is said."""
+    words = f"List every refused row, to be corrected and sent again; default is {default}."
+    return click.option("--problems", metavar="FILE", help=words)
+
+
+duplicates_option: Final = click.option(
+    "--duplicates", metavar="FILE", help="List every dropped row, with the line of the first."
+)
+
+
+def make_form(given: Mapping[str, Any]) -> Form:
+    """Read what was said of how the file is written; raises ConfigError."""
+    return Form.parse(
+        encoding=given.get("file_encoding"),
+        delimiter=given.get("delimiter"),
+        quote=given.get("quote"),
+        sheet=given.get("sheet"),
+    )
+
+
+def make_countries(account: Account, given: Mapping[str, Any]) -> Countries | None:
+    """Read where numbers may be: as it was said, else as the provider has it.
+
+    Raises:
+        ConfigError: a country is not known.
+    """
+    allowed, denied = _places(given.get("allowed", ())), _places(given.get("denied", ()))
+    provider = account.provider
+    allowed, denied = allowed or provider.countries, denied or provider.denied_countries
+    if not allowed and not denied:
+        return None
+    return Countries.parse(allowed=allowed, denied=denied)
+
+
+def _places(written: Iterable[str]) -> tuple[str, ...]:
+    return tuple(place.strip() for each in written for place in each.split(",") if place.strip())
+
+
+# --- standard input
+
+
+def as_file(path: Path) -> Path:
+    """Return a file that can be read more than once: what a pipe brings is kept until the command ends.
+
+    Raises:
+        ConfigError: there is no room to keep it.
+    """
+    if not is_piped(path):
+        return path
+    is_input = str(path) == STANDARD_INPUT
+    folder = tempfile.TemporaryDirectory(prefix="bulksend-")
+    click.get_current_context().call_on_close(folder.cleanup)
+    kept = Path(folder.name) / (_SPOOLED if is_input else path.name)
+    try:
+        stream: BinaryIO = sys.stdin.buffer if is_input else path.open("rb")
+        if stream.isatty():
+            click.echo("Reading recipients from the terminal: end them with Ctrl-D", err=True)
+        handle = os.open(kept, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with stream, os.fdopen(handle, "wb") as file:
+            shutil.copyfileobj(stream, file)
+    except OSError as error:
+        raise ConfigError(f"What is read from a pipe cannot be kept: {error.strerror}") from None
+    return kept
+
+
+def is_piped(path: Path) -> bool:
+    """Say whether a file is read from a pipe: it can be read once, and its name says nothing."""
+    return str(path) == STANDARD_INPUT or path.is_fifo()
+
+
+# --- lists
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lists:
+    """Where refused and dropped rows are listed.
+
+    Attributes:
+        problems: takes the refused rows; None: they are not listed.
+        is_asked: whether somebody named that file: it must be written then.
+        duplicates: None: nowhere.
+    """
+
+    problems: ProblemsFile | None = None
+    is_asked: bool = False
+    duplicates: Path | None = None
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any], *, source: Path, is_beside: bool) -> Lists:
+        """Read --problems and --duplicates, and look where they and --rows lead.
+
+        Args:
+            given: what was given on the command line, its file among it.
+            source: the file that is read.
+            is_beside: whether refused rows are listed beside it where nothing else was said.
+
+        Raises:
+            ConfigError: a list would be written over the recipients, or over another one.
+        """
+        written, duplicates = given["problems"], given.get("duplicates")
+        outputs = {"--problems": written, "--duplicates": duplicates, "--rows": given.get("rows")}
+        named = [(option, Path(each)) for option, each in outputs.items() if each not in {None, _NONE}]
+        for (option, path), (what, other) in combinations([*named, ("the recipients", source)], 2):
+            if _is_same(path, other):
+                raise ConfigError(f"{option} would write over {what}: name another file")
+        dropped = None if duplicates is None else Path(duplicates)
+        if written == _NONE or (written is None and not is_beside):
+            return cls(duplicates=dropped)
+        if written is not None:
+            return cls(problems=ProblemsFile(target=Path(written)), is_asked=True, duplicates=dropped)
+        folder = None if Path(given["file"]) == source else Path()  # not beside what is gone in a moment
+        return cls(problems=file_beside(source, folder=folder), duplicates=dropped)
+
+    @contextmanager
+    def filled(self) -> Iterator[Callable[[Problem, list[str]], None] | None]:
+        """Give what takes refused rows; the list has its name when the block is left without an error."""
+        if self.problems is None:
+            yield None
+            return
+        writing = _Writing(self.problems, is_asked=self.is_asked)
+        try:
+            yield writing.add
+            writing.keep()
+        finally:
+            self.problems.drop()
+
+    def write_doubles(self, found: Preview) -> None:
+        """List the rows that were dropped; raises ConfigError where that fails."""
+        if self.duplicates is None:
+            return
+        try:
+            write_doubles(found.doubles, self.duplicates)
+        except OSError as error:
+            raise ConfigError(
+                f"--duplicates {self.duplicates}: {error.strerror}; name another file"
+            ) from None
+
+
+class _Writing:
+    """A list of refused rows; one that nobody asked for may fail, and says so."""
+
+    def __init__(self, file: ProblemsFile, *, is_asked: bool) -> None:
+        self._file = file
+        self._is_asked = is_asked
+        self._is_failed = False
+
+    def add(self, problem: Problem, headers: list[str]) -> None:
+        if self._is_failed:
+            return
+        try:
+            self._file.add(problem, headers)
+        except OSError as error:
+            self._fail(error)
+
+    def keep(self) -> None:
+        if self._is_failed:
+            return
+        try:
+            target = self._file.keep()
+        except OSError as error:
+            self._fail(error)
+            return
+        if target is not None:
+            rows = "1 refused row is" if self._file.n == 1 else f"{self._file.n} refused rows are"
+            click.echo(
+                f"{rows} listed in {target}: correct them there, and give that file to send them", err=True
+            )
+
+    def _fail(self, error: OSError) -> None:
+        self._is_failed = True
+        words = f"{self._file.target}: {error.strerror}"
+        if self._is_asked:
+            raise ConfigError(f"--problems {words}; name another file") from None
+        click.echo(
+            f"The refused rows cannot be listed in {words}; name another file with --problems", err=True
+        )
+
+
+def say_how_read(found: Preview) -> None:
+    """Say what is unusual about the file, and what was repaired in it."""
+    if found.source is not None and not found.source.is_plain:
+        click.echo(f"Read as {found.source.words}", err=True)
+    for repair, n in found.repairs.most_common():
+        numbers = "1 number was" if n == 1 else f"{n} numbers were"
+        click.echo(f"{numbers} repaired: {REPAIRS[repair]} [{repair}]", err=True)  # type: ignore[index]
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    try:
+        if is_stream(one):
+            return False
+        return one.resolve() == other.resolve() or (one.exists() and other.exists() and one.samefile(other))
+    except OSError:
+        return False

@@ -1,0 +1,81 @@
+"""A file that is there whole or not at all, for its owner only."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TextIO
+
+from worker.errors import InputError
+
+
+@contextmanager
+def appearing(path: Path, *, may_replace: bool) -> Iterator[Path]:
+    """Give the name of an empty file of mode 600, which takes the name ``path`` at the end of the block.
+
+    Whatever ends the block before leaves nothing behind. What is written must be on its way to the disk by
+    then; the disk has it when this returns.
+
+    Raises:
+        InputError: there is something of that name already.
+        OSError: the folder is not there, or cannot be written to.
+    """
+    require_free(path, may_replace=may_replace)
+    aside = path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}.part")
+    os.close(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    try:
+        yield aside
+        _sync(aside)
+        require_free(path, may_replace=may_replace)  # somebody may have taken the name meanwhile
+        aside.replace(path)
+        _sync(path.parent)
+    finally:
+        with suppress(OSError):
+            aside.unlink()
+
+
+@contextmanager
+def appearing_text(path: Path, *, may_replace: bool, encoding: str = "utf-8") -> Iterator[TextIO]:
+    """Give such a file to write texts to; a pipe or a device stays what it is, and is written to.
+
+    A link stays one: what it leads to is written. Line ends are written as they are given.
+
+    Raises:
+        InputError: there is something of that name already.
+        OSError: it cannot be written to.
+    """
+    if is_stream(path):
+        with path.open("w", encoding=encoding, newline="") as file:
+            yield file
+        return
+    with (
+        appearing(path.resolve(), may_replace=may_replace) as aside,
+        aside.open("w", encoding=encoding, newline="") as file,
+    ):
+        yield file
+
+
+def is_stream(path: Path) -> bool:
+    """Say whether there is a pipe or a device of that name: nothing may take its place."""
+    return path.exists() and not path.is_file() and not path.is_dir()
+
+
+def require_free(path: Path, *, may_replace: bool) -> None:
+    """Refuse a name that is taken, by what is not a file for ever; raises InputError."""
+    if path.is_dir():
+        raise InputError(f"{path} is a folder: name a file in it", code="file_exists")
+    if path.exists() and not path.is_file():
+        raise InputError(f"{path} is no file: name another", code="file_exists")
+    if path.exists() and not may_replace:
+        raise InputError(f"{path} exists: name another file, or give --force", code="file_exists")
+
+
+def _sync(path: Path) -> None:
+    file = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)

@@ -1,0 +1,122 @@
+"""What was refused, as CSV that a spreadsheet opens, a person corrects, and the reader takes back."""
+
+from __future__ import annotations
+
+import csv
+import filecmp
+import os
+import tempfile
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, TextIO
+
+from producer.output_file import appearing_text, is_stream
+from producer.recipients.rows import Problem
+from producer.recipients.seen import Double
+from producer.recipients.table import OURS
+from producer.spreadsheet import inert
+
+_BY_US: Final = tuple(OURS + name for name in ("line", "column", "code", "problem", "row"))
+_DOUBLES: Final = tuple(OURS + name for name in ("line", "first_line"))
+_MARK: Final = ".problems"
+
+
+@dataclass(kw_only=True)
+class ProblemsFile:
+    """A file of refused rows: our columns, then those of the file; it has its name when all is written.
+
+    Attributes:
+        target: where it is to lie; an older one there is written over, a pipe or a device written to.
+        before: lists that there are already: where one says the same, it stays the only one.
+        n: rows in it so far.
+    """
+
+    target: Path
+    before: tuple[Path, ...] = ()
+    n: int = 0
+    _file: TextIO | None = field(default=None, repr=False)
+    _writer: Any = field(default=None, repr=False)
+    _aside: Path | None = field(default=None, repr=False)
+
+    def add(self, problem: Problem, headers: Iterable[str]) -> None:
+        """Append a refused row; the first one begins the file.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        if self._file is None:
+            self._begin([*_BY_US, *headers])
+        facts = [problem.line, problem.column, problem.code, problem.message]
+        raw = problem.raw.rstrip("\r\n").replace("\0", "\N{SYMBOL FOR NULL}")
+        self._writer.writerow([*facts, inert(raw), *map(inert, problem.cells)])
+        self.n += 1
+
+    def _begin(self, headers: list[str]) -> None:
+        if is_stream(self.target):
+            self._file = self.target.open("w", encoding="utf-8-sig", newline="")
+        else:
+            place = self.target.resolve()
+            handle, name = tempfile.mkstemp(prefix=f".{place.name}.", dir=place.parent)  # mode 600
+            self._aside = Path(name)
+            self._file = os.fdopen(handle, "w", encoding="utf-8-sig", newline="")
+        self._writer = csv.writer(self._file)
+        self._writer.writerow(map(inert, headers))
+
+    def keep(self) -> Path | None:
+        """Give the file its name, and return that; None where there is no refused row.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        if self._file is None:
+            return None
+        self._file.close()
+        if self._aside is None:
+            return self.target
+        for there in self.before:
+            if filecmp.cmp(self._aside, there, shallow=False):
+                return there
+        self._aside.replace(self.target.resolve())
+        self._aside = None
+        return self.target
+
+    def drop(self) -> None:
+        """Forget what has no name yet."""
+        if self._file is not None:
+            with suppress(OSError):
+                self._file.close()
+        if self._aside is not None:
+            self._aside.unlink(missing_ok=True)
+
+
+def file_beside(source: Path, *, folder: Path | None = None) -> ProblemsFile:
+    """Return a list that is to lie under a name that no file has yet: somebody may be correcting that.
+
+    Args:
+        source: the recipient file.
+        folder: where they are to lie; None: beside it.
+    """
+    stem = source.name.removesuffix(".gz")
+    stem = stem[: -len(Path(stem).suffix)] if Path(stem).suffix else stem
+    head, mark, count = stem.rpartition(_MARK)
+    stem = head if mark and (not count or count[1:].isdecimal()) else stem
+    within = source.parent if folder is None else folder
+    before, target = [], within / f"{stem}{_MARK}.csv"
+    while target.exists():
+        before.append(target)
+        target = within / f"{stem}{_MARK}.{len(before) + 1}.csv"
+    return ProblemsFile(target=target, before=tuple(before))
+
+
+def write_doubles(doubles: Iterable[Double], target: Path) -> None:
+    """Write a list of rows that were dropped, each with the line where its recipient came first.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    with appearing_text(target, may_replace=True, encoding="utf-8-sig") as file:
+        writer = csv.writer(file)
+        writer.writerow(_DOUBLES)
+        writer.writerows(doubles)

@@ -1,0 +1,123 @@
+"""A file as a table: its columns, and the records below them, whatever kind of file it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from producer.recipients.decoding import Decoder, as_utf8
+from producer.recipients.dialect import announced_delimiter, find_dialect
+from producer.recipients.form import Form, Found
+from producer.recipients.lines import Line, Lines
+from producer.recipients.records import Record, read_records
+from producer.recipients.rows import Problem
+from producer.recipients.sources import Kind, OnBytes, find_source
+from producer.spreadsheet import as_written
+from worker.errors import InputError
+
+OURS: Final = "bulksend_"
+"""What the names of columns begin with that Bulksend itself adds to a file: they are not read back."""
+
+_SAMPLE_LINES: Final = 30
+_SAMPLE_CHARACTERS: Final = 1 << 16
+
+
+class Table(NamedTuple):
+    """Columns and records; ``found`` is complete when all records were read."""
+
+    headers: list[str]
+    records: Iterator[Record | Problem]
+    found: Found
+
+
+def open_table(path: Path, form: Form, *, region: str | None, on_bytes: OnBytes | None = None) -> Table:
+    """Open a file and read its columns; those that Bulksend itself added are left out.
+
+    Args:
+        path: of a CSV file, packed or not, or a workbook.
+        form: what a person says of it.
+        region: ISO code of the country it probably comes from.
+        on_bytes: called with the size of each piece that was read.
+
+    Raises:
+        InputError: as ``open_recipients``.
+    """
+    source = find_source(path)
+    if source.kind is Kind.ZIP:
+        from producer.recipients.workbook import read_workbook  # noqa: PLC0415 - seldom needed
+
+        found = Found(format="xlsx")
+        records = read_workbook(source, found, sheet=form.sheet, on_bytes=on_bytes)
+    else:
+        if form.sheet is not None:
+            raise InputError(f"{source.name} is no workbook: --sheet is not for it", code="no_such_sheet")
+        found = Found(format="csv", is_compressed=source.kind is Kind.GZIP)
+        pieces = as_utf8(source.pieces(on_bytes=on_bytes), found, given=form.encoding, name=source.name)
+        is_given = form.encoding is not None
+        decoder = Decoder(found, name=source.name, region=region, is_given=is_given)
+        records = _csv_records(Lines(pieces, decoder), form, found)
+    first = next(records, None)
+    if first is None:
+        raise InputError(f"{source.name} is empty", code="file_empty")
+    headers = _headers(first, name=source.name)
+    kept = [position for position, header in enumerate(headers) if not header.startswith(OURS)]
+    if len(kept) == len(headers):
+        return Table(headers, records, found)
+    if not kept:
+        raise InputError(f"{source.name} has no columns but those of Bulksend", code="no_number_column")
+    return Table([headers[position] for position in kept], _without_ours(records, kept, len(headers)), found)
+
+
+def _csv_records(lines: Lines, form: Form, found: Found) -> Iterator[Record | Problem]:
+    sample = _sample(lines)
+    if sample and (announced := announced_delimiter(sample[0].text)):
+        next(lines)
+        sample = sample[1:]
+        form = Form(delimiter=form.delimiter or announced, quote=form.quote)
+    if not sample:
+        return
+    dialect = find_dialect(
+        [line.text for line in sample if line.text.strip()] or [""],
+        delimiter=form.delimiter,
+        quote=form.quote,
+    )
+    found.delimiter, found.quote = dialect.delimiter, dialect.quote
+    yield from read_records(lines, dialect=dialect)
+
+
+def _sample(lines: Lines) -> list[Line]:
+    """Return the first lines, from the first one with something in it on; they come again."""
+    sample: list[Line] = []
+    n_characters = 0
+    for line in lines:
+        if sample or line.is_cut or line.text.strip():
+            sample.append(line)
+            n_characters += len(line.text)
+        if len(sample) >= _SAMPLE_LINES or n_characters > _SAMPLE_CHARACTERS:
+            break
+    lines.take_back(sample)
+    return sample
+
+
+def _headers(record: Record | Problem, *, name: str) -> list[str]:
+    if isinstance(record, Problem):
+        raise InputError(f"the first line of {name}: {record.message}", code=record.code, line=record.line)
+    headers = [as_written(cell.strip()) for cell in record.cells]
+    if any(headers):
+        return headers
+    raise InputError(f"the first line of {name} names no columns", code="file_empty", line=record.line)
+
+
+def _without_ours(
+    records: Iterator[Record | Problem], kept: list[int], n_headers: int
+) -> Iterator[Record | Problem]:
+    for record in records:
+        if isinstance(record, Problem):
+            yield record
+        else:
+            cells = record.cells
+            yield Record(
+                record.line,
+                [cells[position] for position in kept if position < len(cells)] + cells[n_headers:],
+            )

@@ -1,0 +1,279 @@
+"""Files as people have them, from the command line to the ledger, and the lists that are made of them."""
+
+import csv
+import gzip
+import io
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+from openpyxl import Workbook
+
+from tests.e2e.place import COMMAND, DEADLINE_S, Done, Place
+from tests.e2e.warm import Warm
+
+ORDER = ("--text", "Hi {{ first_name }}", "--via", "acme")
+ROWS = "msisdn;first_name\n+4520000001;Åse\n20 00 00 02;Bjørn\n"
+
+
+def save(place: Place, name: str, content: bytes) -> None:
+    (place.folder / name).write_bytes(content)
+
+
+def with_input(place: Place, content: bytes, *words: str) -> Done:
+    done = subprocess.run(
+        [*COMMAND, *words],
+        cwd=place.folder,
+        env=place.environment,
+        input=content,
+        capture_output=True,
+        timeout=DEADLINE_S,
+        check=False,
+    )
+    return Done(code=done.returncode, out=done.stdout.decode(), err=done.stderr.decode())
+
+
+def texts(place: Place) -> list[str]:
+    rows = csv.DictReader(io.StringIO((place.folder / "rows.csv").read_text(encoding="utf-8"), newline=""))
+    return [row["text"] for row in rows]
+
+
+def workbook() -> bytes:
+    book = Workbook()
+    assert book.active is not None
+    for row in (["Mobile", "First name"], [4520000001, "Åse"], [20000002, "Bjørn"]):
+        book.active.append(row)
+    file = io.BytesIO()
+    book.save(file)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (ROWS.encode("cp1252"), "Read as CSV in CP1252, delimiter ;"),
+        (ROWS.encode("utf-16"), "Read as CSV in UTF-16-LE, delimiter ;"),
+        (
+            gzip.compress(ROWS.replace(";", "\t").encode(), mtime=0),
+            "Read as CSV in UTF-8, delimiter tab, gzip",
+        ),
+        (workbook(), "Read as Excel workbook, sheet 'Sheet'"),
+    ],
+    ids=["CP1252", "UTF-16", "gzip", "workbook"],
+)
+def test_what_is_found_is_said_and_the_letters_are_right(
+    lone_place: Place, warm: Warm, content: bytes, says: str
+) -> None:
+    save(lone_place, "members", content)
+
+    shown = warm.run(lone_place, "preview", "members", *ORDER, "--rows", "rows.csv")
+    told = warm.run(lone_place, "preview", "members", *ORDER, "--json")
+
+    assert (shown.code, told.code) == (0, 0)
+    assert says in shown.err
+    assert texts(lone_place) == ["Hi Åse", "Hi Bjørn"]
+    assert told.json["source"]["format"] == ("xlsx" if "workbook" in says else "csv")
+
+
+def test_of_a_plain_file_nothing_is_said(lone_place: Place, warm: Warm) -> None:
+    lone_place.write("members.csv", ROWS.replace(";", ","))
+
+    assert "Read as" not in warm.run(lone_place, "preview", "members.csv", *ORDER).err
+
+
+def test_standard_input_is_read_and_leaves_nothing_behind(lone_place: Place) -> None:
+    done = with_input(lone_place, ROWS.encode("cp1252"), "send", "-", *ORDER, "--json")
+
+    assert done.code == 0, done.err
+    assert done.json["messages"] == 2
+    assert lone_place.report().name == "stdin"
+    assert not [name for name in lone_place.files() if "stdin" in name]
+
+
+def test_what_is_refused_of_standard_input_is_listed_here(lone_place: Place) -> None:
+    done = with_input(lone_place, b"msisdn,first_name\nnone,Bo\n20000001,Ann\n", "send", "-", *ORDER)
+
+    assert done.code == 1
+    assert "stdin.problems.csv" in done.err
+    assert "stdin.problems.csv" in lone_place.files()
+    assert lone_place.n_campaigns() == 0
+
+
+def test_what_was_refused_is_corrected_and_sent(lone_place: Place, warm: Warm) -> None:
+    lone_place.write("members.csv", "msisdn,first_name\n+4520000001,Ann\nnone,=Bo\n+4520000001,Al\n2,Cy\n")
+    send = ("send", "members.csv", *ORDER)
+
+    refused, again = warm.run(lone_place, *send), warm.run(lone_place, *send)
+    good = warm.run(lone_place, *send, "--accept-good-rows")
+    listed = lone_place.folder / "members.problems.csv"
+    content = listed.read_text(encoding="utf-8-sig")
+    listed.write_text(content.replace(",none,", ",'+4520000003,").replace(",2,", ",20000004,"))
+    rest = warm.run(lone_place, "send", "members.problems.csv", *ORDER, "--json")
+
+    assert [each.code for each in (refused, again, good, rest)] == [1, 1, 0, 0]
+    assert all(
+        "2 refused rows are listed in members.problems.csv" in each.err for each in (refused, again, good)
+    )
+    assert "'=Bo" in content
+    assert rest.json["messages"] == 2
+    assert [name for name in lone_place.files() if "problems" in name] == ["members.problems.csv"]
+    assert listed.stat().st_mode & 0o777 == 0o600 or listed.read_text() != content
+
+
+def test_a_list_that_was_changed_is_not_written_over(lone_place: Place, warm: Warm) -> None:
+    lone_place.write("members.csv", "msisdn,first_name\nnone,Bo\n")
+    lone_place.write("members.problems.csv", "corrected by somebody\n")
+
+    done = warm.run(lone_place, "send", "members.csv", *ORDER)
+
+    assert "members.problems.2.csv" in done.err
+    assert (lone_place.folder / "members.problems.csv").read_text() == "corrected by somebody\n"
+
+
+def test_a_preview_writes_only_what_it_is_told_to(lone_place: Place, warm: Warm) -> None:
+    lone_place.write("members.csv", "msisdn,first_name\nnone,Bo\n20000001,Ann\n+4520000001,Al\n")
+    before = lone_place.files()
+
+    warm.run(lone_place, "preview", "members.csv", *ORDER)
+    between = {name for name in lone_place.files() - before if not name.endswith(("/out", "/err"))}
+    told = warm.run(
+        lone_place, "preview", "members.csv", *ORDER, "--problems", "p.csv", "--duplicates", "d.csv", "--json"
+    )
+
+    assert between == set()
+    assert {"p.csv", "d.csv"} <= lone_place.files()
+    assert (lone_place.folder / "d.csv").read_text(encoding="utf-8-sig").splitlines()[1:] == ["4,3"]
+    assert told.json["doubles"] == [{"line": 4, "first": 3}]
+    assert told.json["problems"][0].keys() == {"line", "column", "code", "message"}
+
+
+def test_no_list_is_written_where_none_is_wanted(lone_place: Place, warm: Warm) -> None:
+    lone_place.write("members.csv", "msisdn,first_name\nnone,Bo\n")
+
+    warm.run(lone_place, "send", "members.csv", *ORDER, "--problems", "none")
+
+    assert not [name for name in lone_place.files() if "problems" in name]
+
+
+@pytest.mark.parametrize(
+    ("options", "refused"),
+    [
+        (["--allow-country", "DK,SE"], 1),
+        (["--deny-country", "dk"], 2),
+        (["--allow-country", "45", "--allow-country", "GB"], 0),
+        ([], 0),
+    ],
+)
+def test_numbers_are_sent_only_where_they_may(
+    lone_place: Place, warm: Warm, options: list[str], refused: int
+) -> None:
+    lone_place.write("members.csv", "msisdn,first_name\n20000001,A\n+4520000002,B\n+447400123456,C\n")
+
+    told = warm.run(lone_place, "preview", "members.csv", *ORDER, *options, "--json").json
+
+    assert told["reasons"] == ({"number_country_refused": refused} if refused else {})
+
+
+def test_a_provider_may_have_countries(lone_place: Place, warm: Warm) -> None:
+    settings = lone_place.folder / "bulksend.toml"
+    settings.write_text(settings.read_text().replace('country = "DK"', 'country = "DK"\ncountries = ["DK"]'))
+    lone_place.write("members.csv", "msisdn,first_name\n20000001,A\n+447400123456,C\n")
+
+    told = warm.run(lone_place, "preview", "members.csv", *ORDER, "--json").json
+
+    assert told["reasons"] == {"number_country_refused": 1}
+
+
+def test_repairs_are_counted_and_named(lone_place: Place, warm: Warm) -> None:
+    lone_place.write("members.csv", "msisdn,first_name\n4520000001,A\n'20000002,B\n+4520000003,C\n")
+
+    shown = warm.run(lone_place, "preview", "members.csv", *ORDER)
+    told = warm.run(lone_place, "preview", "members.csv", *ORDER, "--json").json
+
+    assert "1 number was repaired: the country code had no plus [missing_plus]" in shown.err
+    assert told["repairs"] == {"missing_plus": 1, "apostrophe": 1}
+    assert told["repaired"] == [
+        {"line": 2, "repairs": ["missing_plus"]},
+        {"line": 3, "repairs": ["apostrophe"]},
+    ]
+
+
+@pytest.mark.parametrize("when", [(), ("--at", "tomorrow 09:00", "--zone", "UTC")], ids=["now", "then"])
+def test_every_row_says_what_was_repaired_of_its_number(
+    lone_place: Place, warm: Warm, when: tuple[str, ...]
+) -> None:
+    lone_place.write("members.csv", "msisdn,first_name\n4520000001,A\n'4520000002,B\n+4520000003,C\n")
+
+    warm.run(lone_place, "preview", "members.csv", *ORDER, *when, "--rows", "rows.jsonl")
+
+    written = (lone_place.folder / "rows.jsonl").read_text(encoding="utf-8").splitlines()
+    assert [json.loads(row)["repairs"] for row in written] == [
+        "missing_plus",
+        "apostrophe missing_plus",
+        None,
+    ]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("preview", "-", *ORDER),
+        ("send", "members.csv", *ORDER),
+        ("optout", "import", "-"),
+        ("optout", "add", "-"),
+        ("segments", "-"),
+    ],
+    ids=" ".join,
+)
+def test_standard_input_that_is_closed_is_an_empty_one(lone_place: Place, words: tuple[str, ...]) -> None:
+    lone_place.write("members.csv", "msisdn,first_name\nnone,Bo\n20000001,Ann\n")
+
+    done = subprocess.run(
+        ["/bin/sh", "-c", 'exec "$@" <&-', "sh", *COMMAND, *words],
+        cwd=lone_place.folder,
+        env=lone_place.environment,
+        capture_output=True,
+        timeout=DEADLINE_S,
+        check=False,
+    )
+
+    assert "Traceback" not in done.stderr.decode()
+    assert done.returncode == (0 if words[0] == "segments" else 1)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("--problems", "p.csv", "--duplicates", "p.csv"), "--problems would write over --duplicates"),
+        (("--problems", "p.csv", "--rows", "sub/../p.csv"), "--problems would write over --rows"),
+        (("--duplicates", "p.csv", "--rows", "p.csv"), "--duplicates would write over --rows"),
+        (("--rows", "members.csv"), "--rows would write over the recipients"),
+        (("--problems", "members.csv"), "--problems would write over the recipients"),
+    ],
+)
+def test_no_list_is_written_over_another(
+    lone_place: Place, warm: Warm, options: tuple[str, ...], says: str
+) -> None:
+    lone_place.write("members.csv", ROWS.replace(";", ","))
+    (lone_place.folder / "sub").mkdir()
+
+    done = warm.run(lone_place, "preview", "members.csv", *ORDER, *options)
+
+    assert (done.code, done.err) == (2, f"Error: {says}: name another file\n")
+    assert "p.csv" not in lone_place.files()
+
+
+def test_a_further_file_may_be_written_in_another_way(lone_place: Place, warm: Warm) -> None:
+    save(lone_place, "a.csv", ROWS.encode("cp850"))
+    save(lone_place, "b.csv", b"msisdn|first_name\n+4520000002|Bj\xf8rn\n+4520000003|Cy\nx|y\n")
+    warm.run(lone_place, "send", "a.csv", *ORDER, "--file-encoding", "cp850")
+
+    added = warm.run(
+        lone_place, "campaign", "add", "1", "b.csv", "--accept-good-rows", "--duplicates", "d.csv"
+    )
+
+    assert added.code == 0, added.err
+    assert lone_place.report().messages == 3
+    assert Path(lone_place.folder, "d.csv").read_text(encoding="utf-8-sig").splitlines()[1:] == ["2,"]
+    assert "1 refused row is listed in b.problems.csv" in added.err.replace(f"{lone_place.folder}/", "")
