@@ -51,7 +51,12 @@ def _tick() -> None:
     engine = open_ledger(settings.ledger)
     accounts = accounts_of(settings)
     start_upkeep(
-        list(accounts.values()), engine=engine, timers=settings.timers, broker=settings.broker, wait=stop.wait
+        list(accounts.values()),
+        engine=engine,
+        timers=settings.timers,
+        broker=settings.broker,
+        wait=stop.wait,
+        keeps_numbers=not settings.optouts.hashed,
     )
     start_replay(settings, engine=engine, wait=stop.wait)
     start_notices(settings, engine=engine, wait=stop.wait)

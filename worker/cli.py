@@ -18,7 +18,7 @@ from worker.ledger.schema import prepare
 from worker.log import configure_logging
 from worker.noticing import Herald
 from worker.providers import accounts_of, note_rates
-from worker.receipts import address, pushing
+from worker.receipts import address, pushing, reply_address
 from worker.roles import Role, Supervisor
 from worker.sandbox.__main__ import main as sandbox
 from worker.settings import Settings, load_settings
@@ -68,24 +68,43 @@ def dispatcher() -> None:
 
 @click.command()
 @click.option("--addresses", is_flag=True, help="Show the address of each gateway that pushes; run nothing.")
-@click.option("--json", "as_json", is_flag=True, help="With --addresses: a JSON list on standard output.")
-def receipts(*, addresses: bool, as_json: bool) -> None:
-    """Take the delivery reports in that gateways push.
+@click.option("--replies", is_flag=True, help="Show the address for replies to each provider; run nothing.")
+@click.option("--json", "as_json", is_flag=True, help="With one of these: a JSON list on standard output.")
+def receipts(*, addresses: bool, replies: bool, as_json: bool) -> None:
+    """Take in the delivery reports that gateways push, and STOP replies that are posted.
 
     A gateway that takes an address with each request is given it. Where its panel asks for one, register what
-    --addresses shows: whoever knows it can report deliveries, so tell it to nobody else.
+    --addresses shows: whoever knows it can report deliveries, so tell it to nobody else. Whatever takes your
+    replies in posts number and text to what --replies shows.
     """
-    if as_json and not addresses:
-        raise click.UsageError("--json goes with --addresses")
+    if as_json and not (addresses or replies):
+        raise click.UsageError("--json goes with --addresses or --replies")
     settings = _ready_settings(sends=False)
-    found = _addresses(settings)
-    if addresses:
+    needs_public_url = addresses or (pushing(settings) and not replies)
+    found = _addresses(settings) if needs_public_url else _reply_addresses(settings)
+    if addresses or replies:
         lines = (f"{each['provider']}  {each['address']}" for each in found)
         click.echo(json.dumps(found) if as_json else "\n".join(lines))
         return
     listen = settings.receipts.listen
     require_port(listen.host, listen.port, advice="write another as `receipts.listen`")
     _run([receipts_role(settings)], settings)
+
+
+def _reply_addresses(settings: Settings) -> list[dict[str, str]]:
+    """Return where replies are to be posted."""
+    engine = open_ledger(settings.ledger)
+    with reading(engine) as connection:
+        key = receipts_key(connection)
+    engine.dispose()
+    return [
+        {
+            "provider": name,
+            "gateway": each.gateway,
+            "address": reply_address(settings, key=key, provider=name),
+        }
+        for name, each in settings.providers.items()
+    ]
 
 
 def _addresses(settings: Settings) -> list[dict[str, str]]:
@@ -136,12 +155,12 @@ def flower(address: str, port: int) -> None:
 def up(*, no_flower: bool, flower_port: int) -> None:
     """Run every role on this machine and stop them together.
 
-    Delivery reports are taken in where `receipts.public_url` is set and a gateway pushes them.
+    Delivery reports and replies are taken in where `receipts.public_url` is set.
     """
     settings = _ready_settings(sends=True)
     _require_metrics_port(settings)
     listen = settings.receipts.listen
-    takes_reports = settings.receipts.public_url is not None and bool(pushing(settings))
+    takes_reports = settings.receipts.public_url is not None
     if takes_reports:
         require_port(listen.host, listen.port, advice="write another as `receipts.listen`")
     if not no_flower:

@@ -40,6 +40,7 @@ class Ear:
     adapter: Adapter
     client: Carrier
     lookup: Lookup
+    keeps_numbers: bool = True  # of those that the gateway blocks, in the list of opt-outs
     _span_ms: int = field(default=_LONGEST_SPAN_MS)
     _n_answered: int = 0  # in a row, with such a span
 
@@ -150,6 +151,7 @@ class Ear:
         told = ("found", "the gateway had it when it was asked")
         if outcome.code == _ALIKE:
             told = (_ALIKE, "the gateway had one with this number, sender and text when it was asked")
+        has = self.adapter.capabilities
         if outcome.delivery is not None:
             told = (outcome.code or told[0], outcome.detail or told[1])
         return MessageOutcome(
@@ -160,6 +162,8 @@ class Ear:
             billed_cost=outcome.cost,
             code=told[0],
             detail=told[1],
+            stops=has.stop_list if outcome.code in has.blocked else None,
+            keeps_number=self.keeps_numbers,
         )
 
 

@@ -82,6 +82,15 @@ class Taking(enum.StrEnum):
     UNCLEAR = "unclear"  # told, and nothing is known of it: it may be asked again
 
 
+class OptOutSource(enum.StrEnum):
+    """Who said that a number wants no messages."""
+
+    OPERATOR = "operator"
+    IMPORT = "import"
+    GATEWAY = "gateway"  # it refused the number as opted out or blocked
+    REPLY = "reply"  # its owner
+
+
 _M = MessageState
 
 PROVEN = frozenset({_M.ACCEPTED, _M.DELIVERED, _M.UNDELIVERED, _M.EXPIRED})
@@ -136,7 +145,8 @@ def after_outcome(
         is_current: whether the submission is the message's current one. An acceptance counts from any
             submission; everything else only from the current one, so that a late word about an old request
             never frees a message that a newer request carries.
-        is_cancelled: whether the campaign is cancelled; every way back to QUEUED then ends in CANCELLED.
+        is_cancelled: whether its campaign is cancelled, or the message withdrawn; every way back to QUEUED
+            then ends in CANCELLED.
     """
     if outcome in PROVEN:
         return None if outcome is current or outcome not in MESSAGE_TRANSITIONS[current] else outcome

@@ -23,20 +23,23 @@ from worker.upkeep import Upkeep
 _log = logging.getLogger(__name__)
 
 
-def start_upkeep(
+def start_upkeep(  # noqa: PLR0913 - what one account needs
     accounts_: Sequence[Account],
     *,
     engine: Engine,
     timers: Timers,
     broker: str | None,
     wait: Callable[[float], bool],
+    keeps_numbers: bool = True,
 ) -> None:
     """Look after every account in a thread of its own: one that hangs is no matter of the others.
 
-    ``broker`` is the address of Redis, by which sessions are shared with the workers.
+    ``broker`` is the address of Redis, by which sessions are shared with the workers; ``keeps_numbers`` says
+    whether the list of opt-outs may hold those that a gateway blocks.
     """
     for account in accounts_:
-        _start(f"upkeep-{account.name}", _run, account, engine, timers, broker, wait)
+        facts = {"timers": timers, "broker": broker, "keeps_numbers": keeps_numbers}
+        _start(f"upkeep-{account.name}", _run, account, engine=engine, wait=wait, **facts)
 
 
 def start_replay(settings: Settings, *, engine: Engine, wait: Callable[[float], bool]) -> None:
@@ -65,8 +68,14 @@ def _start(name: str, target: Callable[..., None], *args: object, **named: objec
     threading.Thread(target=target, args=args, kwargs=named, name=name, daemon=True).start()
 
 
-def _run(
-    account: Account, engine: Engine, timers: Timers, broker: str | None, wait: Callable[[float], bool]
+def _run(  # noqa: PLR0913 - as above
+    account: Account,
+    *,
+    engine: Engine,
+    timers: Timers,
+    broker: str | None,
+    wait: Callable[[float], bool],
+    keeps_numbers: bool,
 ) -> None:
     try:
         adapter, client = account.open(connections=1, store=store_of(account, broker=broker))
@@ -81,6 +90,7 @@ def _run(
         client=client,
         timers=timers,
         timeout_s=account.provider.timeout,
+        keeps_numbers=keeps_numbers,
     )
     while not wait(timers.tick):
         upkeep.round()

@@ -6,12 +6,12 @@ import logging
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy import Engine
 
 from worker.errors import LedgerError
-from worker.gateways.base import Adapter, Push, Report
+from worker.gateways.base import Adapter, Capabilities, Push, Report
 from worker.ledger import deliveries, matching
 from worker.ledger.engine import LedgerUnavailableError, reading, writing
 from worker.ledger.matching import Kept, Read, Told
@@ -31,11 +31,13 @@ class Reader:
         engine: of the ledger.
         adapters: by provider; only these providers' reports are read.
         logins: by provider; a report may be of what another provider of the same login has sent.
+        keeps_numbers: of those that a gateway blocks, beside their digests.
     """
 
     engine: Engine
     adapters: Mapping[str, Adapter]
     logins: Mapping[str, str] = field(default_factory=dict)
+    keeps_numbers: bool = True
     _news: threading.Event = field(default_factory=threading.Event)
 
     def wake(self) -> None:
@@ -88,10 +90,12 @@ class Reader:
             headers={"content-type": pushed.content_type} if pushed.content_type else {},
             body=pushed.body,
         )
-        return tuple(_as_told(self.adapters[pushed.provider].report(push)))
+        adapter = self.adapters[pushed.provider]
+        told = _as_told(adapter.report(push), has=adapter.capabilities)
+        return tuple(replace(each, keeps_number=self.keeps_numbers) for each in told)
 
 
-def _as_told(reports: Sequence[Report]) -> Iterator[Told]:
+def _as_told(reports: Sequence[Report], *, has: Capabilities) -> Iterator[Told]:
     for report in reports:
         if report.delivery not in PROVEN:
             continue
@@ -104,4 +108,5 @@ def _as_told(reports: Sequence[Report]) -> Iterator[Told]:
             code=report.code,
             detail=report.detail,
             told_at=int(1000 * report.at_s) if is_dated and report.at_s is not None else None,
+            stops=has.stop_list if report.code in has.blocked else None,
         )

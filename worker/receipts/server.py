@@ -20,6 +20,7 @@ from worker.receipts.connection import Connection
 from worker.receipts.intake import Intake
 from worker.receipts.reader import Reader
 from worker.receipts.service import Service
+from worker.receipts.stops import Stops
 from worker.settings import Address, Settings
 from worker.waiting import Flag
 
@@ -42,9 +43,12 @@ def serve(settings: Settings) -> None:
         engine=engine,
         adapters={name: accounts[name].reader() for name in doors.tokens},
         logins={name: accounts[name].login for name in doors.tokens},
+        keeps_numbers=not settings.optouts.hashed,
     )
+    stops = Stops(engine=engine, accounts=accounts, settings=settings.optouts)
+    stops.require_confirmation()
     config = uvicorn.Config(
-        Service(doors, Intake(engine, on_kept=reader.wake)),
+        Service(doors, Intake(engine, on_kept=reader.wake), stops),
         http=Connection,
         ws="none",
         lifespan="off",

@@ -1,0 +1,97 @@
+"""`bulksend optout import`: a list of opt-outs from a file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+
+from producer import stoplist
+from producer.cli import EXIT_PARTLY
+from producer.cli.files import as_file, form_options, make_form
+from producer.cli.opening import ready_ledger
+from producer.cli.optout_options import only_country, scope_options, scopes_of
+from producer.cli.output import Meter, echo_facts, echo_json, echo_problems
+from producer.cli.words import author
+from producer.recipients import Recipients, open_recipients
+from worker.errors import InputError
+from worker.ledger.optouts import ALL
+from worker.settings import load_settings
+
+
+@click.command("import", epilog="\b\nExample:\n  bulksend optout import stopped.csv --purpose marketing")
+@click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
+@click.option("--column", help="Column with the numbers, where it has no usual name.")
+@click.option("--country", help="Country of numbers without country code, such as DK.")
+@scope_options
+@form_options
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
+@click.pass_context
+def import_(  # noqa: PLR0913 - one argument per option
+    ctx: click.Context,
+    /,
+    file: Path,
+    *,
+    column: str | None,
+    country: str | None,
+    purposes: Sequence[str],
+    senders: Sequence[str],
+    as_json: bool,
+    **given: Any,  # noqa: ANN401 - the options about the file
+) -> None:
+    """Note all opt-outs of FILE: CSV or a workbook, as for `send`.
+
+    - is standard input. Doing it again changes nothing.
+
+    One number a row; the columns scope (all, purpose:NAME, sender:NAME), source, time (ISO 8601, UTC where it
+    says nothing else) and provider may be there. A row without a scope has that of --purpose or --sender, or
+    all. Rows that cannot be read are shown with line and code, the others are noted: exit code 3 then. One
+    that has ended by a later opt-in does not come back.
+    """
+    settings = load_settings()
+    form, path = make_form(given), as_file(file)
+    engine = ready_ledger(settings)
+    found = stoplist.Imported()
+    work = stoplist.Import(
+        engine=engine,
+        scopes=scopes_of(purposes, senders) or (ALL,),
+        keeps_numbers=not settings.optouts.hashed,
+        author=author(),
+    )
+    size = path.stat().st_size if path.is_file() else 0
+    try:
+        with Meter("Reading", total=size, unit="bytes") as meter:
+            region = country or only_country(settings)
+            opened = partial(open_recipients, path, region=region, form=form, on_bytes=meter.advance)
+            work.run(_recipients(opened, column=column), found)
+    except KeyboardInterrupt:
+        click.echo(f"Opt-outs noted so far: {found.added}; the same command notes the others.", err=True)
+        raise
+    echo_problems(found.problems, total=found.refused)
+    facts = {"rows": found.rows, "added": found.added, "known": found.known, "refused": found.refused}
+    if as_json:
+        problems = [
+            {"line": each.line, "column": each.column, "code": each.code, "message": each.message}
+            for each in found.problems
+        ]
+        echo_json({**facts, "reasons": dict(found.reasons), "problems": problems})
+    else:
+        echo_facts(facts)
+    ctx.exit(EXIT_PARTLY if found.refused else 0)
+
+
+def _recipients(opened: Callable[..., Recipients], *, column: str | None) -> Recipients:
+    """Open a list; a column of the name number, which elsewhere may be any, is that of the numbers here."""
+    try:
+        return opened(column=column)
+    except InputError as error:
+        if column is not None or error.code != "no_number_column":
+            raise
+        first = error
+    try:
+        return opened(column="number")
+    except InputError as error:
+        raise (first if error.code == "no_number_column" else error) from None
