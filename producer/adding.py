@@ -11,13 +11,13 @@ from typing import Any, cast
 
 from sqlalchemy import Engine
 
-from producer.campaigns import clear_added
+from producer.campaigns import clear_added, open_added
 from producer.importing import LateInterrupt, OnMessages, interrupts_held_back
 from producer.preview import LookUp, Order
 from producer.recipients import Row
 from producer.schedule.timing import ALWAYS, Start, Timing
 from worker.errors import LedgerError
-from worker.ledger import adding
+from worker.ledger import adding, cells
 from worker.ledger.adding import Addition, Ground
 from worker.ledger.campaigns import Importer
 from worker.ledger.drafts import NewMessage, batched, together
@@ -113,7 +113,9 @@ def add(
             says that it may be.
         LateInterrupt: Ctrl-C came when all was added.
     """
+    messages, addition = _in_columns(messages, addition, ground.campaign.headers)
     with interrupts_held_back() as check:
+        open_added(engine, ground.id)  # what a killed program has let in before
         with writing(engine) as connection:
             importer = adding.begin(connection, ground)
         is_letting_in = False
@@ -135,10 +137,29 @@ def add(
             if is_over or not is_letting_in or not isinstance(error, LedgerUnavailableError):
                 raise
             raise LedgerError(f"{error}. {_perhaps(ground.id)}") from None
+        with suppress(LedgerUnavailableError):  # the tick opens it then
+            open_added(engine, ground.id)
         try:
             check()
         except KeyboardInterrupt:
             raise LateInterrupt(f"The file was added to campaign {ground.id}.") from None
+
+
+def _in_columns(
+    messages: Iterable[NewMessage], addition: Addition, headers: Sequence[str] | None
+) -> tuple[Iterable[NewMessage], Addition]:
+    """Put the cells of messages into the columns that the campaign has with those of the file."""
+    if headers is None or addition.headers is None:
+        return messages, replace(addition, headers=headers)
+    columns, places = cells.merged(headers, addition.headers)
+    if columns != tuple(addition.headers):
+        messages = (replace(each, cells=_laid_out(each.cells, places)) for each in messages)
+    return messages, replace(addition, headers=columns)
+
+
+def _laid_out(kept: str | None, places: Sequence[int]) -> str | None:
+    row = cells.read(kept)
+    return None if row is None else cells.written(cells.laid_out(row, places))
 
 
 def _undo(engine: Engine, importer: Importer) -> bool:

@@ -1,4 +1,4 @@
-"""Orders to campaigns: go on, end, try again, put away; batch by batch, so that nobody waits long."""
+"""Orders to campaigns: go on, end, try again, put away; some batches at a time, so that nobody waits long."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, Engine
 
-from worker.ledger import adding, control, interrupted, notices, orders, retrying
+from worker.ledger import adding, control, interrupted, letting, orders, retrying
 from worker.ledger.engine import writing
 from worker.ledger.orders import Counted
 from worker.states import MessageState
@@ -29,15 +29,17 @@ def resume(engine: Engine, campaign_id: int, *, author: str) -> Resumed:
     """
     with writing(engine) as connection:
         is_resumed = control.resume(connection, campaign_id, author=author)
-    order = Counted(what=orders.RESUME, author=author, of="batches that were held")
+    order = Counted(
+        what=orders.RESUME, author=author, of="batch that was held", plural="batches that were held"
+    )
 
     def reopen(connection: Connection) -> int | None:
-        n_queued = control.reopen_held(connection, campaign_id)
-        if n_queued is not None:
-            order.add(connection, campaign_id, 1)
-        return n_queued
+        n_opened = control.reopen_held(connection, campaign_id)
+        if n_opened is not None:
+            order.add(connection, campaign_id, n_opened)
+        return n_opened
 
-    return Resumed(is_new=is_resumed, n_opened=len(list(_one_by_one(engine, reopen))))
+    return Resumed(is_new=is_resumed, n_opened=sum(_some_by_some(engine, reopen)))
 
 
 def cancel(engine: Engine, campaign_id: int, *, author: str) -> int:
@@ -48,7 +50,7 @@ def cancel(engine: Engine, campaign_id: int, *, author: str) -> int:
     """
     with writing(engine) as connection:
         control.cancel(connection, campaign_id, author=author)
-    n_cancelled = sum(_one_by_one(engine, lambda connection: control.cancel_rows(connection, campaign_id)))
+    n_cancelled = sum(_some_by_some(engine, lambda connection: control.cancel_rows(connection, campaign_id)))
     clear_added(engine, campaign_id)
     return n_cancelled
 
@@ -63,14 +65,10 @@ def retry(engine: Engine, campaign_id: int, states: Collection[MessageState], *,
     order = Counted(what=orders.RETRY, author=author, detail=" and ".join(sorted(states)))
     while True:
         with writing(engine) as connection:
-            done = retrying.retry_batch(connection, campaign_id, states, after=after, order=order)
+            done = retrying.retry_some(connection, campaign_id, states, after=after, order=order)
         if done is None:
-            break
-        n_queued, after = n_queued + done.n, done.batch_id
-    if n_queued:
-        with writing(engine) as connection:  # by itself: whoever records an outcome has the campaign locked
-            notices.want_again(connection, campaign_id)
-    return n_queued
+            return n_queued
+        n_queued, after = n_queued + done.n, done.last
 
 
 def discard(engine: Engine, campaign_id: int, *, author: str) -> int:
@@ -84,18 +82,23 @@ def discard(engine: Engine, campaign_id: int, *, author: str) -> int:
     return clear(engine, campaign_id)
 
 
+def open_added(engine: Engine, campaign_id: int) -> None:
+    """Open what was let in of a further file; may be repeated, and where nobody does, the tick does it."""
+    sum(_some_by_some(engine, lambda connection: letting.open_some(connection, campaign_id)))
+
+
 def clear_added(engine: Engine, campaign_id: int) -> int:
     """Remove what was left behind of a file that was not wholly added; return how many messages that were."""
-    return sum(_one_by_one(engine, lambda connection: adding.clear(connection, campaign_id)))
+    return sum(_some_by_some(engine, lambda connection: adding.clear(connection, campaign_id)))
 
 
 def clear(engine: Engine, campaign_id: int) -> int:
     """Remove the messages of a discarded campaign and return how many there were."""
-    return sum(_one_by_one(engine, lambda connection: interrupted.clear(connection, campaign_id)))
+    return sum(_some_by_some(engine, lambda connection: interrupted.clear(connection, campaign_id)))
 
 
-def _one_by_one(engine: Engine, step: Callable[[Connection], int | None]) -> Iterator[int]:
-    """Do one batch in each transaction until there is none left: nobody waits long for the ledger."""
+def _some_by_some(engine: Engine, step: Callable[[Connection], int | None]) -> Iterator[int]:
+    """Do a batch, or some small ones, in each transaction, until none is left: nobody waits long."""
     while True:
         with writing(engine) as connection:
             n_moved = step(connection)

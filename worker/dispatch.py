@@ -20,7 +20,7 @@ from sqlalchemy import Engine
 from worker.app import SEND_BATCH, make_app, queue_of
 from worker.clock import elapsed_s, instant
 from worker.errors import BrokerError, ConfigError, LedgerError
-from worker.ledger import batches, failover, hints, missed, openings
+from worker.ledger import batches, failover, hints, letting, missed, openings
 from worker.ledger.engine import reading, writing
 from worker.providers import children_of
 from worker.settings import Settings, Timers
@@ -176,6 +176,14 @@ class Dispatcher:
             moved, failed = moved + done.moved, failed + done.failed
         return openings.Overdue(moved=moved, failed=failed)
 
+    def open_added(self) -> None:
+        """Open what was let in of a further file by a program that was killed then."""
+        with reading(self.engine) as connection:
+            campaign_id = letting.half_open(connection)
+        if campaign_id is not None:
+            with writing(self.engine) as connection:
+                letting.open_some(connection, campaign_id)
+
     def sweep(self) -> int:
         """Open the batches whose worker is gone; returns how many."""
         with reading(self.engine) as connection:
@@ -213,6 +221,7 @@ class Dispatcher:
             swept = self.sweep()
             if swept:
                 _log.warning("leases swept", extra={"n_batches": swept})
+            self.open_added()
             self.decide_missed()
             overdue = self.tidy_overdue()
             if overdue.moved or overdue.failed:

@@ -49,6 +49,7 @@ class Upkeep:
     client: Carrier
     timers: Timers
     timeout_s: float = 20.0  # of a call; no account may have a longer one
+    keeps_numbers: bool = True  # of those that the gateway blocks, in the list of opt-outs
     _settle_at_s: float = field(default=-math.inf)
     _follows_first: bool = False  # whoever did not have the last call goes first
     _vain: set[int] = field(default_factory=set)  # requests about which a call came to nothing
@@ -65,6 +66,7 @@ class Upkeep:
                 adapter=self.adapter,
                 client=self.client,
                 lookup=lookup,
+                keeps_numbers=self.keeps_numbers,
             )
 
     def round(self) -> None:
@@ -149,13 +151,14 @@ class Upkeep:
         known, missing = ear.known(asked, heard), ear.missing(asked, heard)
         seen = [each for each in control if heard.get(each.reference)]
         with writing(self.engine) as connection:
-            n_settled = outcomes.record(connection, found) if found else 0
-            asking.note_known(connection, [each.submission_id for each in known])
-            if missing and seen:
+            n_settled = 0
+            if missing and seen:  # first: it locks campaigns for itself
                 quarantine_ms = _ms(self.timers.quarantine)
-                n_settled += asking.note_missing(
+                n_settled = asking.note_missing(
                     connection, missing, seen=seen, login=self.login, quarantine_ms=quarantine_ms
                 )
+            n_settled += outcomes.record(connection, found) if found else 0
+            asking.note_known(connection, [each.submission_id for each in known])
         facts = {"provider": self.provider, "n_asked": len(asked), "n_found": len(found)}
         _log.info("gateway asked", extra={**facts, "n_settled": n_settled})
         return n_settled

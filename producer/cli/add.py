@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,22 @@ from sqlalchemy import Engine
 
 from producer import adding as use_case
 from producer.cli.costs import amount
+from producer.cli.files import (
+    Lists,
+    as_file,
+    duplicates_option,
+    form_options,
+    make_form,
+    problems_option,
+)
 from producer.cli.opening import ready_ledger
 from producer.cli.order import read_order, remake_order, require_ahead, summary
 from producer.cli.output import Meter, echo_json
 from producer.cli.released import Released, see_off
-from producer.cli.send import confirm, require_wanted, say_when
+from producer.cli.send import confirm, confirm_number, require_wanted, say_when
 from producer.cli.words import author, require_plain
 from producer.importing import LateInterrupt
+from producer.optouts import look_up
 from producer.preview import Order, Preview
 from producer.spool import Spool
 from worker.errors import InputError
@@ -29,13 +39,23 @@ from worker.ledger.engine import reading
 from worker.settings import Settings, load_settings
 from worker.states import CampaignState
 from worker.station import require_broker
+from worker.text.counting import counted
 
 
 @click.command()
 @click.argument("campaign_id", metavar="ID", type=int)
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--column", help="Column with the numbers, where it is another than in the first file.")
-@click.option("--max-cost", metavar="AMOUNT", help="Refuse to add what costs more, such as 250.00.")
+@form_options
+@problems_option(default="FILE.problems.csv beside it, none with --problems none")
+@duplicates_option
+@click.option(
+    "--max-cost",
+    "max_costs",
+    multiple=True,
+    metavar="AMOUNT",
+    help="Refuse to add what costs more: 250.00, or one for each currency as 5USD.",
+)
 @click.option("--accept-good-rows", is_flag=True, help="Add the good rows of a file that has refused ones.")
 @click.option("--again", is_flag=True, help="Add it although the same file was added before.")
 @click.option("--yes", is_flag=True, help="Answer every question with yes.")
@@ -48,20 +68,24 @@ def add(  # noqa: PLR0913 - one argument per option
     file: Path,
     *,
     column: str | None,
-    max_cost: str | None,
+    max_costs: tuple[str, ...],
     accept_good_rows: bool,
     again: bool,
     yes: bool,
     as_json: bool,
+    **given: Any,  # noqa: ANN401 - the options about the file
 ) -> None:
     """Add the recipients of a further FILE to a campaign.
 
     They get the text of the campaign, at its prices and in its windows. A number that it has already is a
     duplicate. Nothing of FILE leaves before all of it is imported; a campaign that is done then runs again,
-    one that is paused stays so.
+    one that is paused stays so. Where each row has its own time, it leaves at that, also in a campaign that
+    was rescheduled; else with what is left of the campaign.
     """
     settings = load_settings()
-    most = amount(max_cost)
+    most = amount(max_costs)
+    form, named = make_form(given), file
+    file = as_file(file)
     require_plain("the name of the file", file.name, advice="rename it")
     engine = ready_ledger(settings)
     content = _digest(file)
@@ -69,20 +93,34 @@ def add(  # noqa: PLR0913 - one argument per option
         ground = adding.ground(connection, campaign_id)
         if not again:
             adding.require_new(connection, campaign_id, content)
-    order = _order(settings, engine, ground, file=file, column=column)
+    how: dict[str, Any] = {"path": str(file.absolute()), "form": form.kept}
+    if column is not None:
+        how["column"] = column
+    order = _order(settings, engine, ground, how)
     order.account.secret()  # found missing here rather than by the worker
     spool = Spool()
-    found = read_order(order, on_message=spool.add)
+    lists = Lists.of({**given, "file": named}, source=file, is_beside=True)
+    found = read_order(order, on_message=spool.add, lists=lists)
     _require_fallback(ground, found)
     require_wanted(found, most=most, good_rows=accept_good_rows or yes)
     say_when(found)
+    if ground.was_rescheduled and order.timing is not None and order.timing.column:
+        click.echo(
+            f"Campaign {campaign_id} was rescheduled: that holds for what it had. The rows of this file "
+            "leave at their own times",
+            err=True,
+        )
     confirm(order, found, yes=yes)
+    confirm_number(found, above=settings.send.confirm_above, yes=yes)
     require_broker(settings)
     addition = Addition(
         content=content,
-        counts=SourceCounts(rows=found.rows, duplicates=found.duplicates, refused=found.refused),
+        counts=SourceCounts(
+            rows=found.rows, duplicates=found.duplicates, refused=found.refused, skipped=found.skipped
+        ),
         author=author(),
         wants_notice=settings.notice.is_wanted,
+        headers=found.headers,
     )
     _add(engine, ground, spool, addition)
     released = Released(id=campaign_id, provider=order.account.name, summary=summary(found))
@@ -90,24 +128,18 @@ def add(  # noqa: PLR0913 - one argument per option
 
 
 def _digest(file: Path) -> str:
-    if file.is_fifo():
-        words = f"{file} is a pipe, and what is added is read twice: write it into a file"
-        raise InputError(words, code="file_missing")
     try:
         return use_case.digest(file)
     except OSError as error:
         raise InputError(f"{file} cannot be read: {error.strerror}", code="file_missing") from None
 
 
-def _order(settings: Settings, engine: Engine, ground: Ground, *, file: Path, column: str | None) -> Order:
+def _order(settings: Settings, engine: Engine, ground: Ground, how: Mapping[str, Any]) -> Order:
     """Make the order again that the campaign was begun with, for another file."""
     kept = ground.campaign
-    how: dict[str, Any] = {**kept.reading, "path": str(file.absolute())}
-    if column is not None:
-        how["column"] = column
-    order = remake_order(settings, replace(kept, reading=how))
+    order = remake_order(settings, replace(kept, reading={**kept.reading, "looked_at": None, **how}))
     require_ahead(order, "send what is left as a campaign of its own")
-    there = use_case.look_up(engine, ground.id)
+    order, there = look_up(engine, order), use_case.look_up(engine, ground.id)
     return use_case.as_frozen(order, ground, there=there, now_ms=round(1000 * time.time()))
 
 
@@ -149,6 +181,7 @@ def _see_off(settings: Settings, engine: Engine, released: Released, *, as_json:
         return see_off(settings, engine, released, waits=False, as_json=as_json)
     if as_json:
         echo_json({**released.summary, "campaign_id": released.id})
-    words = f"Campaign {released.id}: {released.summary['messages']} messages more; it is paused"
+    more = counted(int(str(released.summary["messages"])), "message")
+    words = f"Campaign {released.id}: {more} more; it is paused"
     click.echo(f"{words}: `bulksend campaign resume {released.id}` lets it go on", err=True)
     return 0

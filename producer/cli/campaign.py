@@ -15,14 +15,16 @@ from producer.cli.costs import cost_words
 from producer.cli.opening import ready_ledger
 from producer.cli.output import Meter, echo_facts, echo_json, echo_orders, echo_table
 from producer.cli.reschedule import reschedule
-from producer.cli.scheduled import countdown, due_facts, echo_scheduled, list_words
+from producer.cli.scheduled import countdown, due_facts, echo_scheduled, goes_on
 from producer.cli.speed import campaign_because, pace_words
-from producer.reports import explained, is_complete, listed, rate_in_force, shown
+from producer.reports import explained, is_complete, listed, shown
+from producer.standings import rate_in_force
 from worker.ledger import reports, waits
 from worker.ledger.engine import reading
 from worker.ledger.reports import CampaignReport
 from worker.settings import Settings, load_settings
 from worker.states import OPEN_STATES
+from worker.timing.durations import duration_words
 
 
 @click.group()
@@ -38,16 +40,19 @@ for _order in (pause, resume, cancel, reschedule, retry, discard):
 @click.option(
     "--limit", default=50, show_default=True, type=click.IntRange(1, 10_000), help="Newest so many."
 )
+@click.option("--confirmations", is_flag=True, help="Also those of one message that confirm an opt-out.")
 @click.option("--json", "as_json", is_flag=True, help="A JSON list on standard output.")
-def list_(*, limit: int, as_json: bool) -> None:
-    """List campaigns, newest first."""
+def list_(*, limit: int, confirmations: bool, as_json: bool) -> None:
+    """List campaigns, newest first; those that wait for a time with when they go on."""
     settings = load_settings()
     with reading(ready_ledger(settings)) as connection:
-        found = [listed(explained(each, settings)) for each in reports.reports(connection, limit=limit)]
+        newest = reports.reports(connection, limit=limit, with_confirmations=confirmations)
+        told = [waits.told(connection, each) for each in newest]
+    found = [listed(explained(each, settings)) for each in told]
     if as_json:
         echo_json(found)
         return
-    headers = ["id", "name", "state", "provider", "lane", "created", "counts", "because"]
+    headers = ["id", "name", "state", "provider", "lane", "created", "counts", "goes on", "because"]
     names = ("state", "provider", "lane", "created_at")
     rows = (
         [
@@ -55,7 +60,8 @@ def list_(*, limit: int, as_json: bool) -> None:
             row["name"] if row["series"] is None else f"{row['name']} (series {row['series']})",
             *(row[name] for name in names),
             _count_words(row["counts"]),
-            campaign_because(row) or list_words(row),
+            goes_on(row),
+            row["reason"],
         ]
         for row in found
     )
@@ -70,7 +76,7 @@ def show(campaign_id: int, *, as_json: bool) -> None:
     settings = load_settings()
     with reading(ready_ledger(settings)) as connection:
         found = waits.told(connection, reports.report(connection, campaign_id))
-        facts = shown(connection, explained(found, settings))
+        facts = shown(connection, explained(found, settings), settings)
     if as_json:
         echo_json(facts)
     else:
@@ -90,7 +96,7 @@ def watch_(ctx: click.Context, /, campaign_id: int, *, as_json: bool) -> None:
             engine, campaign_id, on_look=dashboard.show, on_idle=lambda: dashboard.say(watch.NOBODY_SENDS)
         )
     with reading(engine) as connection:
-        facts = shown(connection, explained(report, settings))
+        facts = shown(connection, explained(report, settings), settings)
     if as_json:
         echo_json(facts)
     else:
@@ -161,15 +167,18 @@ def echo_report(facts: dict[str, Any]) -> None:
         **due_facts(facts),
         "provider": facts["provider"],
         "lane": facts["lane"],
+        "purpose": facts["purpose"],
         "rows": facts["rows"],
         "messages": facts["messages"],
         "duplicates": facts["duplicates"],
         "refused": facts["refused"],
         "skipped": facts["skipped"] or None,
         **{name: n for name, n in counts.items() if n},
+        "no report": silence_words(facts),
         "codes": ", ".join(f"{code}: {n}" for code, n in facts["codes"].items()) or None,
         "parts": facts["parts"],
         "cost": cost_words(facts["cost"]),
+        "pruned": facts["pruned_at"],
         "kept by its gateway until": facts["leaves_at"],
         "ends" if facts["state"] == "running" else "ended": facts["ends_at"],
     }
@@ -178,6 +187,14 @@ def echo_report(facts: dict[str, Any]) -> None:
     if facts["orders"]:
         click.echo("\nOrders:")
         echo_orders(facts["orders"])
+
+
+def silence_words(facts: dict[str, Any]) -> str | None:
+    """Say how many messages were accepted, and nothing was heard of them since."""
+    if not facts["no_report"]:
+        return None
+    patience = duration_words(round(1000 * facts["no_report_after_s"]))
+    return f"{facts['no_report']} accepted messages, for {patience}"
 
 
 def _count_words(counts: dict[str, int]) -> str:

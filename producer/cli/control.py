@@ -14,6 +14,7 @@ from producer.cli.output import Meter, ask
 from producer.cli.settling_down import settle_down
 from producer.cli.times import time_words
 from producer.cli.words import author, require_plain
+from producer.optouts import look_up
 from producer.spool import Spool
 from producer.taking import take_back
 from worker.errors import InputError
@@ -22,6 +23,7 @@ from worker.ledger.engine import reading, writing
 from worker.ledger.flight import Scope
 from worker.settings import Settings, load_settings
 from worker.states import CampaignState, MessageState
+from worker.text.counting import counted
 
 
 @click.command()
@@ -104,7 +106,7 @@ def _finish_import(settings: Settings, engine: Engine, campaign_id: int, *, yes:
         )
     spool = Spool()
     try:
-        order = remake_order(settings, begun)
+        order = look_up(engine, remake_order(settings, begun))
         require_ahead(order, f"put it away with `bulksend campaign discard {campaign_id}` and send again")
         found = read_order(order, on_message=spool.add)
         confirm_late(order, found, late_s=settings.timers.late, yes=yes)
@@ -121,7 +123,10 @@ def _finish_import(settings: Settings, engine: Engine, campaign_id: int, *, yes:
         raise
     finally:
         spool.close()
-    click.echo(f"Campaign {campaign_id}: {found.messages} messages, {found.parts} parts", err=True)
+    click.echo(
+        f"Campaign {campaign_id}: {counted(found.messages, 'message')}, {counted(found.parts, 'part')}",
+        err=True,
+    )
 
 
 @click.command()
@@ -139,7 +144,8 @@ def cancel(ctx: click.Context, /, campaign_id: int, *, yes: bool) -> None:
     with reading(engine) as connection:
         was_ahead = not kept.is_over(connection, campaign_id)
     n_cancelled = campaigns.cancel(engine, campaign_id, author=author())
-    click.echo(f"Campaign {campaign_id} is cancelled; {n_cancelled} messages were still queued", err=True)
+    were = counted(n_cancelled, "message", verb="was")
+    click.echo(f"Campaign {campaign_id} is cancelled; {were} still queued", err=True)
     is_back = _take_back(settings, engine, campaign_id, was_ahead=was_ahead)
     code = _settle_down(settings, engine, campaign_id, order="cancel")
     ctx.exit(code if is_back else EXIT_PARTLY)
@@ -169,7 +175,9 @@ def discard(campaign_id: int, *, yes: bool) -> None:
     """Put a campaign away whose import was interrupted: nothing of it was sent, and nothing ever is."""
     ask(f"Put campaign {campaign_id} away?", yes=yes)
     n_removed = campaigns.discard(ready_ledger(load_settings()), campaign_id, author=author())
-    click.echo(f"Campaign {campaign_id} is discarded; {n_removed} messages were imported", err=True)
+    click.echo(
+        f"Campaign {campaign_id} is discarded; {counted(n_removed, 'message', verb='was')} imported", err=True
+    )
 
 
 @click.command()
@@ -190,10 +198,18 @@ def retry(campaign_id: int, *, failed: bool, rejected: bool, yes: bool) -> None:
             "`bulksend unknown settle --resend` is for such messages, before they are settled as failed",
             err=True,
         )
+    if found.n_gone:
+        click.echo(f"Left out, since their numbers were erased: {found.n_gone}", err=True)
     if found.n_over:
         click.echo(f"Left out, since the time to send them is over: {found.n_over}", err=True)
+    if found.n_withdrawn:
+        click.echo(f"Left out, since their appointments are no more: {found.n_withdrawn}", err=True)
     n_queued = 0
     if found.n:
-        ask(f"Send {found.n} messages of campaign {campaign_id} once more?", yes=yes)
+        ask(f"Send {counted(found.n, 'message')} of campaign {campaign_id} once more?", yes=yes)
         n_queued = campaigns.retry(engine, campaign_id, states, author=author())
-    click.echo(f"Campaign {campaign_id}: {n_queued} messages are queued again", err=True)
+    with reading(engine) as connection:
+        is_paused = control.state_of(connection, campaign_id) == CampaignState.PAUSED
+    paused = f"; it is paused: `bulksend campaign resume {campaign_id}` lets it go on" if is_paused else ""
+    are = counted(n_queued, "message", verb="is")
+    click.echo(f"Campaign {campaign_id}: {are} queued again{paused}", err=True)

@@ -5,14 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
-from decimal import Decimal
 from typing import Any
 
 import click
 
-from producer.cli.costs import amount, most_words, require_within
-from producer.cli.order import make_order
+from producer.cli.costs import Most, amount, most_words, require_within
+from producer.cli.files import (
+    Lists,
+    country_options,
+    form_options,
+    is_piped,
+    problems_option,
+    say_how_read,
+)
+from producer.cli.order import look_up, make_order
 from producer.cli.output import Meter, ask, echo_json, echo_problems, is_interactive
+from producer.cli.released import leave_to_workers
 from producer.cli.remind_options import order_options, time_options
 from producer.cli.words import author, require_plain
 from producer.importing import interrupts_held_back
@@ -25,6 +33,7 @@ from worker.ledger.engine import open_ledger
 from worker.ledger.schema import prepare
 from worker.settings import Settings, load_settings
 from worker.station import require_broker
+from worker.text.counting import counted
 from worker.timing.words import parse_duration
 
 _SKIPPED = frozenset({*Skip, Verdict.SUPPRESSED})
@@ -36,7 +45,7 @@ _LONGEST_SERIES = 100
 class _Wanted:
     """What is agreed to before it is asked."""
 
-    most: Decimal | None
+    most: Most | None
     good_rows: bool
     keeps_removed: bool
     many: bool
@@ -48,6 +57,9 @@ class _Wanted:
 )
 @order_options
 @time_options
+@form_options
+@country_options
+@problems_option(default="FILE.problems.csv beside it, none with --problems none")
 @click.option(
     "--remove/--keep-removed",
     "removes",
@@ -55,15 +67,24 @@ class _Wanted:
     help="Cancel what is queued and not in the file any more (default), or leave it.",
 )
 @click.option("--remove-many", is_flag=True, help="Cancel also more than a fifth of what is queued, unasked.")
-@click.option("--max-cost", metavar="AMOUNT", help="Refuse when the new ones cost more, such as 250.00.")
+@click.option(
+    "--max-cost",
+    "max_costs",
+    multiple=True,
+    metavar="AMOUNT",
+    help="Refuse when the new messages cost more: 250.00, or one for each currency as 5USD.",
+)
 @click.option("--accept-good-rows", is_flag=True, help="Use the good rows of a file that has refused ones.")
 @click.option("--yes", is_flag=True, help="Answer questions with yes, but for that of --remove-many.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
+@click.pass_context
 def remind(  # noqa: PLR0913 - one argument per option
+    ctx: click.Context,
+    /,
     *,
     removes: bool,
     remove_many: bool,
-    max_cost: str | None,
+    max_costs: tuple[str, ...],
     accept_good_rows: bool,
     yes: bool,
     as_json: bool,
@@ -73,11 +94,12 @@ def remind(  # noqa: PLR0913 - one argument per option
 
     Each row is one appointment, each --before one message for it. Give the next file with the same command:
     what is the same stays, what was moved is moved, what is gone is cancelled. The same name of the file,
-    or the same --series, continues the series.
+    or the same --series, continues the series. What is moved costs what it did: --max-cost is about what is
+    new.
     """
     settings = load_settings()
     wanted = _Wanted(
-        most=amount(max_cost),
+        most=amount(max_costs),
         good_rows=accept_good_rows or yes,
         keeps_removed=not removes,
         many=remove_many,
@@ -85,7 +107,7 @@ def remind(  # noqa: PLR0913 - one argument per option
     wish = _wish(settings, given)
     wish.order.account.secret()  # found missing here rather than by the worker
     with closing(Sheet()) as sheet:
-        found = _read(wish, sheet)
+        found = _read(wish, sheet, Lists.of(given, source=wish.order.path, is_beside=True))
         _require_usable(found, good_rows=wanted.good_rows)
         engine = open_ledger(settings.ledger)
         require_broker(settings)
@@ -93,11 +115,16 @@ def remind(  # noqa: PLR0913 - one argument per option
         told = _run(Run(engine, wish, found, sheet), wish, found, wanted)
     if as_json:
         echo_json(told)
+    campaign_id = told["campaign_id"]
+    if isinstance(campaign_id, int):
+        ctx.exit(leave_to_workers(settings, engine, campaign_id, provider=wish.order.account.name))
 
 
 def _wish(settings: Settings, given: Mapping[str, Any]) -> Wish:
     """Make a wish of what was given on the command line; raises as ``make_order``."""
     befores = tuple(sorted({_before(written) for written in given["befores"]}, reverse=True))
+    if is_piped(given["file"]) and not (given["series"] or given["name"]):
+        raise ConfigError("--series: name it, where the file comes from a pipe and has no name")
     order = make_order(settings, {**given, "at": None, "over": None, "schedule_at": None})
     series = given["series"] or order.name
     require_plain("--series", series)
@@ -106,7 +133,7 @@ def _wish(settings: Settings, given: Mapping[str, Any]) -> Wish:
     if order.timing is None:
         raise ConfigError("--column: name the column with the appointments")
     return Wish(
-        order=replace(order, timing=None),
+        order=look_up(settings, replace(order, timing=None), is_needed=True),
         timing=order.timing,
         series=series,
         key=given["key_column"],
@@ -121,13 +148,14 @@ def _before(written: str) -> int:
         raise ConfigError(f"--before: {error}") from None
 
 
-def _read(wish: Wish, sheet: Sheet) -> Read:
+def _read(wish: Wish, sheet: Sheet, lists: Lists) -> Read:
     try:
         size = wish.order.path.stat().st_size
     except OSError:
         size = 0  # opening it says what is wrong
-    with Meter("Reading", total=size, unit="bytes") as meter:
-        found = read(wish, sheet, on_bytes=meter.advance)
+    with lists.filled() as refused, Meter("Reading", total=size, unit="bytes") as meter:
+        found = read(wish, sheet, on_bytes=meter.advance, on_problem=refused)
+    say_how_read(found.found)
     if found.found.no_fallback:
         click.echo(found.found.no_fallback, err=True)
     return found
@@ -138,14 +166,16 @@ def _require_usable(found: Read, *, good_rows: bool) -> None:
     n_refused = found.refused.total()
     if n_refused:
         reasons = ", ".join(f"{code}: {n}" for code, n in found.refused.most_common())
-        click.echo(f"{n_refused} of {found.found.rows} rows are refused ({reasons})", err=True)
+        click.echo(
+            f"{n_refused} of {counted(found.found.rows, 'row', verb='is')} refused ({reasons})", err=True
+        )
     if not found.keys:
         echo_problems(found.found.problems, total=n_refused)
         raise InputError("No row of the file can be used: nothing was changed", code="nothing_to_send")
     if not n_refused or good_rows:
         return
     echo_problems(found.found.problems, total=n_refused)
-    if not is_interactive() or not click.confirm(f"Use the {found.keys} good rows?", err=True):
+    if not is_interactive() or not click.confirm(f"Use the {counted(found.keys, 'good row')}?", err=True):
         raise InputError(
             "Nothing was changed: correct the rows, or use the good ones with --accept-good-rows",
             code="refused_rows",
@@ -186,7 +216,8 @@ def _require_wanted(run: Run, wish: Wish, found: Read, compared: Comparison, wan
     """Refuse what would cost too much, or cancel so many that the file may be another one."""
     if found.n_keyless and not wanted.keeps_removed:
         click.echo(
-            f"Nobody can say whose appointment is in {found.n_keyless} rows: nothing is cancelled as removed",
+            f"Nobody can say whose appointment is in {counted(found.n_keyless, 'row')}: nothing is cancelled "
+            "as removed",
             err=True,
         )
     require_within(run.figures(), wanted.most)
@@ -194,7 +225,8 @@ def _require_wanted(run: Run, wish: Wish, found: Read, compared: Comparison, wan
     if n_gone <= n_open * _LARGEST_SHARE or wanted.many:
         return
     click.echo(
-        f"{n_gone} of the {n_open} queued reminders of the series {wish.series} would be cancelled: "
+        f"{n_gone} of the {counted(n_open, 'queued reminder')} of the series {wish.series} would be "
+        "cancelled: "
         "the file does not have their appointments any more, or has them too late to remind of",
         err=True,
     )
@@ -223,8 +255,8 @@ def _told(run: Run, wish: Wish, found: Read, campaign_id: int | None) -> dict[st
     click.echo(f"Reminders of the series {wish.series}: {words}", err=True)
     if campaign_id is not None:
         click.echo(
-            f"Campaign {campaign_id}: {figures.messages} messages, {figures.parts} parts, "
-            f"{most_words(figures)}",
+            f"Campaign {campaign_id}: {counted(figures.messages, 'message')}, "
+            f"{counted(figures.parts, 'part')}, {most_words(figures)}",
             err=True,
         )
     return {

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
+from producer.cli.texts import text_options
 from worker.states import Late
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -18,10 +19,8 @@ def order_options(command: F) -> F:
     for option in reversed(
         (
             click.argument("file", type=click.Path(path_type=Path)),
-            click.option(
-                "--text",
-                required=True,
-                help="The message; {{ appointment }} takes a column's value, {{ before }} is such as 2 h.",
+            text_options(
+                help_text="The message; {{ appointment }} takes a column's value, {{ before }} is as 2 h."
             ),
             click.option("--via", "provider", required=True, help="Provider, as named in bulksend.toml."),
             click.option(
@@ -52,6 +51,13 @@ def order_options(command: F) -> F:
             ),
             click.option("--country", help="Country of numbers without country code, such as DK."),
             click.option("--option", "options", multiple=True, metavar="NAME=VALUE", help="Gateway option."),
+            click.option(
+                "--purpose",
+                metavar="NAME",
+                default="reminders",
+                show_default=True,
+                help="What it is for: who opted out of that is left out.",
+            ),
         )
     ):
         command = option(command)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
 
 import click
 from sqlalchemy import Engine
@@ -10,7 +11,7 @@ from sqlalchemy import Engine
 from producer.cli.opening import ready_ledger
 from producer.cli.output import Meter
 from producer.cli.settling_down import settle_down
-from producer.cli.times import local_words
+from producer.cli.times import local_words, time_words
 from producer.cli.timing import default_zone, now, read_duration, read_when, read_zone
 from producer.cli.words import author
 from producer.schedule.moving import Mover, Target
@@ -19,10 +20,13 @@ from worker.errors import ConfigError
 from worker.ledger import rescheduling, scheduled
 from worker.ledger.engine import reading, writing
 from worker.ledger.flight import Scope
+from worker.ledger.half_moved import Begun, Wish, finish
 from worker.ledger.reports import CampaignReport, report
-from worker.ledger.rescheduling import Ended, Wish
+from worker.ledger.rescheduling import Ended
 from worker.providers import accounts_of
 from worker.settings import Settings, load_settings
+from worker.states import MessageState
+from worker.text.counting import counted
 from worker.timing.words import Wall
 
 
@@ -33,40 +37,78 @@ from worker.timing.words import Wall
 @click.option(
     "--zone", metavar="ZONE", help="Of --at: Europe/Copenhagen, or recipient; default: the campaign's."
 )
+@click.option("--again", is_flag=True, help="Move by the same once more, within an hour of the first time.")
+@click.option("--finish", "finishes", is_flag=True, help="Go on with an order that was interrupted.")
 @click.pass_context
-def reschedule(
-    ctx: click.Context, /, campaign_id: int, *, at: str | None, by: str | None, zone: str | None
+def reschedule(  # noqa: PLR0913 - one argument per option
+    ctx: click.Context,
+    /,
+    campaign_id: int,
+    *,
+    at: str | None,
+    by: str | None,
+    zone: str | None,
+    again: bool,
+    finishes: bool,
 ) -> None:
     """Move what is queued of a campaign to another time, inside its windows.
 
     It is paused meanwhile, and what is on its way to the gateway is waited for: what that does not take
-    is moved as well. Exit code 3 when something hangs. What was interrupted is finished by repeating the same
-    command.
+    is moved as well. Exit code 3 when something hangs. What was interrupted is finished with --finish, or by
+    the same command within the hour; what was done is not done again by it, unless --again is given.
     """
-    if (at is None) == (by is None):
-        raise ConfigError("Give the new start with --at, or how much later with --by")
+    if [at is not None, by is not None, finishes].count(True) != 1:
+        raise ConfigError("Give the new start with --at, how much later with --by, or --finish")
+    if finishes and zone is not None:
+        raise ConfigError("--zone: the order that is finished has its own")
     settings = load_settings()
     engine = ready_ledger(settings)
     with reading(engine) as connection:
         found = report(connection, campaign_id)
-    target = _target(settings, found, at=at, by=by, zone=zone)
-    wish = Wish(words=_words(at, by, zone), target=target.kept, is_start=target.when is not None)
+    wish = None if finishes else _wish(settings, found, at=at, by=by, zone=zone)
+    if wish is not None:
+        wish = replace(wish, adds_up=by is not None and not again)
     with writing(engine) as connection:
         begun = rescheduling.begin(connection, campaign_id, wish, author=author())
+    _say_begun(begun)
     mover = Mover(Target.of_kept(begun.wish.target), begun)
     try:
         scope = Scope(campaign_id=campaign_id)
         code = settle_down(engine, scope, order="pause", patience_s=settings.timers.order_wait)
         with Meter("Moving", total=begun.n) as meter:
             meter.advance(begun.moved)
-            _move(engine, campaign_id, mover, meter)
+            ended, n_left = _move(engine, campaign_id, mover, meter)
     except KeyboardInterrupt:
-        click.echo(f"Campaign {campaign_id} stays paused; the same command goes on.", err=True)
+        words = f"`{finish(campaign_id)}` goes on"
+        click.echo(f"Campaign {campaign_id} stays paused; {words}.", err=True)
         raise
-    with writing(engine) as connection:
-        ended = rescheduling.end(connection, campaign_id, author=author())
-    _say(engine, found, ended, n_kept=mover.n_kept, shown_in=_shown_in(settings, found, zone))
+    _say(engine, found, ended, n_left=n_left, shown_in=_shown_in(settings, found, zone))
+    _say_kept(mover.n_kept)
+    if not ended.is_running:
+        click.echo(f"It is paused; `bulksend campaign resume {found.id}` lets it go on", err=True)
     ctx.exit(code)
+
+
+def _wish(
+    settings: Settings, found: CampaignReport, *, at: str | None, by: str | None, zone: str | None
+) -> Wish:
+    target = _target(settings, found, at=at, by=by, zone=zone)
+    return Wish(words=_words(at, by, zone), target=target.kept, is_start=target.when is not None)
+
+
+def _say_begun(begun: Begun) -> None:
+    """Say whose order it is that this one goes on with, or takes the place of."""
+    if begun.is_finished:
+        click.echo(f"Going on with {_order_words(begun)}", err=True)
+    elif begun.given_up is not None:
+        click.echo(f"Given up, since the campaign was resumed: {_order_words(begun.given_up)}", err=True)
+
+
+def _order_words(begun: Begun) -> str:
+    who = f" of {begun.author}" if begun.author else ""
+    when = f", {time_words(begun.at)}" if begun.at else ""
+    done = f"{begun.moved} of {counted(begun.n, 'message')} moved so far"
+    return f"the order {begun.wish.words}{who}{when}: {done}"
 
 
 def _target(
@@ -98,26 +140,37 @@ def _words(at: str | None, by: str | None, zone: str | None) -> str:
     )
 
 
-def _move(engine: Engine, campaign_id: int, mover: Mover, meter: Meter) -> None:
-    """Move some in each transaction: nobody waits long for the ledger."""
+def _move(engine: Engine, campaign_id: int, mover: Mover, meter: Meter) -> tuple[Ended, int]:
+    """Move some in each transaction, so that nobody waits long for the ledger, and let the campaign go on.
+
+    Returns also how many messages had left, or ended, before.
+    """
     while True:
         with writing(engine) as connection:
             n = rescheduling.move_some(connection, campaign_id, mover.times)
-        if n is None:
-            return
-        meter.advance(n)
+        if n is not None:
+            meter.advance(n)
+            continue
+        with reading(engine) as connection:
+            found = report(connection, campaign_id)
+        with writing(engine) as connection:
+            ended = rescheduling.end(connection, campaign_id, author=author())
+        if ended is not None:
+            return ended, found.messages - found.counts[MessageState.QUEUED]
 
 
-def _say(engine: Engine, found: CampaignReport, ended: Ended, *, n_kept: int, shown_in: str | None) -> None:
+def _say(engine: Engine, found: CampaignReport, ended: Ended, *, n_left: int, shown_in: str | None) -> None:
     with reading(engine) as connection:
         next_due_at = scheduled.schedule_of(connection, found.id).next_due_at
     starts = f", from {local_words(next_due_at, shown_in or 'UTC')} on" if next_due_at else ""
-    left = f"; {ended.left} had left or ended before" if ended.left else ""
-    click.echo(f"Campaign {found.id}: {ended.moved} messages were moved{starts}{left}", err=True)
+    left = f"; {n_left} had left or ended before" if n_left else ""
+    were = counted(ended.moved, "message", verb="was")
+    click.echo(f"Campaign {found.id}: {were} moved{starts}{left}", err=True)
+
+
+def _say_kept(n_kept: int) -> None:
     if n_kept:
         click.echo(
             f"{n_kept} of them keep their time: nobody knows their time zone, or no window opens there",
             err=True,
         )
-    if not ended.is_running:
-        click.echo(f"It is paused; `bulksend campaign resume {found.id}` lets it go on", err=True)

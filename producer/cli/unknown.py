@@ -21,6 +21,7 @@ from worker.ledger.settling import UnknownMessage
 from worker.providers import Account, accounts_of
 from worker.settings import load_settings
 from worker.states import MessageState
+from worker.text.counting import counted
 
 _RISK = (
     "The gateway may have sent every one of these messages already: up to {n} people may get theirs twice, "
@@ -135,8 +136,10 @@ def settle(
         click.echo(_RISK.format(n=meant.n), err=True)
         ask("Send them again?", yes=yes)
     n_settled = _settle(engine, meant, target=MessageState(verdict or MessageState.QUEUED))
-    became = f"count as {verdict} now" if verdict else "are queued again, unless their campaign is cancelled"
-    click.echo(f"{n_settled} messages {became}" if n_settled else "Nothing was unknown any more", err=True)
+    words = f"{counted(n_settled, 'message', verb='counts')} as {verdict} now"
+    if verdict is None:
+        words = f"{counted(n_settled, 'message', verb='is')} queued again, unless their campaign is cancelled"
+    click.echo(words if n_settled else "Nothing was unknown any more", err=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -168,8 +171,9 @@ def _look(engine: Engine, message_ids: tuple[int, ...], campaign_id: int | None)
 def _settle(engine: Engine, meant: _Meant, *, target: MessageState) -> int:
     """Settle batch by batch, so that nobody waits long for the ledger."""
     by, n_settled = author(), 0
-    detail = "to be sent again" if target is MessageState.QUEUED else f"as {target}"
-    order = Counted(what=orders.SETTLE, author=by, detail=detail)
+    order = Counted(what=orders.SETTLE, author=by, detail=f"as {target}")
+    if target is MessageState.QUEUED:
+        order = Counted(what=orders.RESEND, author=by)
     while True:
         with writing(engine) as connection:
             n_moved = settling.settle(

@@ -1,4 +1,4 @@
-"""What becomes of the reminders of a series that are queued, from what its newest file says."""
+"""What becomes of the reminders of a series that may leave yet, from what its newest file says."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _NOTHING_NEW = frozenset({*Skip, Verdict.SAME, Verdict.SUPPRESSED})
 
 @dataclass(frozen=True)
 class Fate:
-    """What is to become of a queued reminder.
+    """What is to become of a reminder that may leave yet.
 
     Attributes:
-        reminder: as it is queued.
+        reminder: as it is.
         planned: what the file says of it; None: it does not ask for it.
         is_unclear: its appointment is in a row of the file that cannot be used.
         keeps_removed: what the file does not ask for stays.
@@ -41,25 +41,32 @@ class Fate:
 
     @property
     def code(self) -> str | None:
-        """Why it is to be cancelled; None: it stays, or moves."""
+        """Why it is to be cancelled, now or when it comes back; None: it stays, or moves."""
         if self.planned is None:
             return None if self.is_unclear or self.keeps_removed else REMOVED
         is_same = self.planned.version == self.reminder.version
         return None if is_same or self.moves else MOVED
 
     @property
+    def restores(self) -> bool:
+        """Whether it was called back, and is wanted again where it is."""
+        return self.planned is not None and self.reminder.withdrawn is not None and self.code is None
+
+    @property
     def changes(self) -> bool:
         """Whether it does not stay as it is."""
-        return bool(self.code or self.moves)
+        is_called_back = not self.reminder.is_queued and self.reminder.withdrawn == self.code
+        return bool(self.restores or self.moves or (self.code and not is_called_back))
 
     @property
     def is_gone(self) -> bool:
-        """Whether it is cancelled, and nothing comes in its place."""
-        return self.code is not None and (self.planned is None or self.planned.verdict in _NOTHING_NEW)
+        """Whether it is cancelled now, and nothing comes in its place."""
+        is_cancelled = self.code is not None and self.reminder.is_queued
+        return is_cancelled and (self.planned is None or self.planned.verdict in _NOTHING_NEW)
 
 
 def fates_of(engine: Engine, sheet: Sheet, batch_ids: Sequence[int], *, keeps_removed: bool) -> list[Fate]:
-    """Look at what is queued in some batches, and at what a file says of it."""
+    """Look at what may leave yet of some batches, and at what a file says of it."""
     with reading(engine) as connection:
         found = reminded.open_reminders(connection, batch_ids)
     planned = sheet.at([each.slot for each in found])

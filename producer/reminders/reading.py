@@ -5,21 +5,25 @@ from __future__ import annotations
 import hashlib
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 
 from producer.preview import KEPT_PROBLEMS, Composer, Order, Preview
 from producer.recipients import Problem, Recipients, Row, open_recipients, variable_name
 from producer.reminders.moments import Moment, moments_of
-from producer.reminders.sheet import Sheet, Standing
+from producer.reminders.sheet import Sheet, Standing, Verdict
 from producer.schedule.column import TimeColumn
 from producer.schedule.timing import ASK_ZONE, FARTHEST_MS, RECIPIENT, Timing
+from producer.texts import Texts
 from worker.errors import ConfigError, InputError
 from worker.ledger.drafts import NewMessage
-from worker.text.template import Template
 from worker.timing.local import instant_of
 from worker.timing.words import Instant, duration_words
 from worker.timing.zones import zones_of
+
+OnRefused = Callable[[Problem, list[str]], None]
+_LOOKED_UP = 500  # rows
 
 BEFORE = "before"
 """The variable with the words of the offset, such as ``2 h``, where no column has this name."""
@@ -75,32 +79,47 @@ class Read:
     keys: int = 0
 
 
-def read(wish: Wish, sheet: Sheet, *, on_bytes: Callable[[int], None] | None = None) -> Read:
+def read(
+    wish: Wish,
+    sheet: Sheet,
+    *,
+    on_bytes: Callable[[int], None] | None = None,
+    on_problem: OnRefused | None = None,
+) -> Read:
     """Read the whole file and lay its reminders down in the sheet.
 
     Args:
         wish: what is asked for.
         sheet: takes the reminders.
         on_bytes: called with the size of each piece that was read, for progress.
+        on_problem: called with each refused row and the names of the columns, but not for rows of an
+            appointment that has two times: only the whole file tells which these are.
 
     Raises:
         InputError: the file or the template cannot be used at all.
         ConfigError: the account cannot carry the sender or an option.
     """
     order = wish.order
-    trial = order.account.trial(sender=order.sender, options=order.options, leaves_at_s=None)
-    template = Template(order.template)
+    trial = order.account.trial(
+        sender=order.sender, options=order.options, udh_bits=order.characters.udh_bits
+    )
+    template = Texts(order)
     recipients = open_recipients(
         order.path,
         column=order.column,
         region=order.country or order.account.provider.country,
+        countries=order.countries,
+        form=order.form,
         on_bytes=on_bytes,
     )
     recipients.require(template.variables - ({BEFORE} - recipients.variables))
+    if template.column:
+        recipients.require(frozenset({template.column}), who="--language-column")
     recipients.require(frozenset({wish.column.name}), who="--column")
     recipients.require(frozenset({variable_name(wish.key)}), who="--key")
     composer = Composer(order, template, trial)
-    return _Reader(wish, composer, sheet, is_same=BEFORE not in template.variables).read(recipients)
+    reader = _Reader(wish, composer, sheet, is_same=BEFORE not in template.variables)
+    return reader.read(recipients, on_problem=on_problem)
 
 
 class _Reader:
@@ -113,12 +132,16 @@ class _Reader:
         self._windows = wish.timing.widest
         self._words = {before_ms: duration_words(before_ms) for before_ms in wish.befores_ms}
         self._result = Read()
+        self._stopped: Collection[str] = ()
 
-    def read(self, recipients: Recipients) -> Read:
+    def read(self, recipients: Recipients, *, on_problem: OnRefused | None) -> Read:
         found = self._result.found
-        for row in recipients:
+        found.source = recipients.found
+        if on_problem is not None:
+            found.on_problem = lambda problem: on_problem(problem, recipients.headers)
+        found.headers = self._composer.headers(recipients)
+        for row, key in self._looked_up(recipients):
             found.rows += 1
-            key = _digest(recipients.last_values.get(self._key, ""))
             if isinstance(row, Problem):
                 self._refuse(row, key)
             else:
@@ -127,6 +150,17 @@ class _Reader:
         self._composer.conclude(found)
         self._count()
         return self._result
+
+    def _looked_up(self, recipients: Recipients) -> Iterator[tuple[Row | Problem, str | None]]:
+        """Go through the rows with their keys, having looked which of the next ones want none."""
+        rows = ((row, _digest(recipients.last_values.get(self._key, ""))) for row in recipients)
+        stopped = self._wish.order.stopped
+        if stopped is None:
+            yield from rows
+            return
+        while chunk := list(islice(rows, _LOOKED_UP)):
+            self._stopped = stopped([row.msisdn for row, _ in chunk if isinstance(row, Row)])
+            yield from chunk
 
     def _refuse(self, problem: Problem, key: str | None) -> None:
         self._result.found.refuse(problem)
@@ -138,18 +172,22 @@ class _Reader:
     def _take(self, row: Row, key: str | None) -> None:
         if key is None:
             error = InputError("there is no key", code="key_missing", column=self._wish.key)
-            self._refuse(Problem.of(error, line=row.line), key)
+            self._refuse(Problem.of(error, line=row.line, cells=row.cells), key)
             return
         try:
             appointment_ms, zones = self._appointment(row)
             planned = self._planned(row, appointment_ms, zones)
         except InputError as error:
-            self._refuse(Problem.of(error, line=row.line), key)
+            self._refuse(Problem.of(error, line=row.line, cells=row.cells), key)
             return
+        if row.repairs:
+            self._result.found.note_repairs(row)
         standing, line = self._sheet.take(key, line=row.line, version=appointment_ms)
         if standing is None:
+            is_stopped = row.msisdn in self._stopped
             for moment, message in planned:
-                self._sheet.plan(key, moment.before_ms, message, skip=moment.skip)
+                skip = moment.skip or (Verdict.SUPPRESSED if is_stopped else None)
+                self._sheet.plan(key, moment.before_ms, None if skip else message, skip=skip)
         elif standing is Standing.TWICE:
             self._note_twice(sorted({line, row.line}))
 
@@ -193,7 +231,7 @@ class _Reader:
         for n, moment in enumerate(moments):
             message = None
             if moment.skip is None:
-                bare = self._composer.message(row, composed[0 if self._is_same else n], self._result.found)
+                bare = self._composer.message(row, composed[0 if self._is_same else n])
                 message = _timed(bare, moment, zones)
             messages.append((moment, message))
         return messages
@@ -201,7 +239,7 @@ class _Reader:
     def _row_for(self, row: Row, moment: Moment) -> Row:
         if self._is_same:
             return row
-        return replace(row, values={BEFORE: self._words[moment.before_ms], **row.values})
+        return row._replace(more={BEFORE: self._words[moment.before_ms]})
 
     def _note_twice(self, lines: Sequence[int]) -> None:
         """Show the rows of an appointment that has two times; they are counted in the end."""

@@ -98,7 +98,7 @@ class Run:
         n_open = n_gone = 0
         for batch_ids in chunks(self._open_batches(), BATCHES_AT_ONCE):
             found = self._fates(batch_ids)
-            n_open += len(found)
+            n_open += sum(each.reminder.is_queued for each in found)
             for each in found:
                 n_gone += each.is_gone
             changing = {each.reminder.batch_id for each in found if each.changes}
@@ -181,7 +181,7 @@ class Run:
         moves = {
             each.reminder.message_id: self._sheet.draft(each.moves, text=text) for each in fates if each.moves
         }
-        withdrawals = {each.reminder.message_id: each.code for each in fates if each.code}
+        withdrawals = {each.reminder.message_id: each.code for each in fates if each.code or each.restores}
         concerned = {each.reminder.campaign_id for each in fates} - told
         with writing(self._engine) as connection:
             self._importer, done = moving.change(
@@ -206,6 +206,8 @@ class Run:
     def _note(self, fates: Sequence[Fate], done: Changed) -> None:
         for each in fates:
             number = each.reminder.message_id
+            if each.restores and each.planned and number not in done.restored:  # it came back just before
+                self._sheet.judge([(each.planned.id, Verdict.NEW, None)])
             if each.moves and number in done.moved | done.withdrawn:
                 verdict = Verdict.MOVED if number in done.moved else Verdict.AGAIN
                 self._sheet.judge([(each.moves.id, verdict, None)])
@@ -279,9 +281,12 @@ def _campaign(wish: Wish, read: Read) -> NewCampaign:
         source=order.path.name,
         fallback=read.found.fallback,
         lane=order.lane,
+        udh_bits=order.characters.udh_bits,
         zone=timing.zone or timing.shown_in,
         windows=timing.widest.to_json() if timing.has_windows else None,
         late=timing.late,
         series=wish.series,
         wants_notice=order.wants_notice,
+        purpose=order.purpose,
+        headers=read.found.headers,
     )

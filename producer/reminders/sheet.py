@@ -123,7 +123,9 @@ class Sheet:
             return Standing.GOOD, found[1]
         return Standing.TWICE, found[1] if standing is Standing.GOOD else line
 
-    def plan(self, key: str, before_ms: int, message: NewMessage | None, *, skip: Skip | None) -> None:
+    def plan(
+        self, key: str, before_ms: int, message: NewMessage | None, *, skip: Skip | Verdict | None
+    ) -> None:
         """Plan a reminder of a key, or remember why it is left out."""
         written = None if message is None else json.dumps(vars(message))
         due_at = None if message is None else message.due_at

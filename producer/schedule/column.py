@@ -14,8 +14,8 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Final
 
-from producer.recipients import variable_name
-from producer.recipients.reader import column_values
+from producer.recipients import Form, variable_name
+from producer.recipients.reader import AS_FOUND, column_values
 from worker.errors import ConfigError, InputError
 from worker.timing.words import Instant, Wall, When
 
@@ -60,27 +60,25 @@ class TimeColumn:
             raise InputError(str(error), code=error.code, column=self.header) from None
 
 
-def open_time_column(path: Path, wanted: str, *, written_as: str | None = None) -> TimeColumn:
+def open_time_column(
+    path: Path, wanted: str, *, written_as: str | None = None, form: Form = AS_FOUND
+) -> TimeColumn:
     """Find a column of times, and how they are written.
 
     Args:
         path: of the recipient file, which is read to its end unless ``written_as`` is given.
         wanted: a header, exactly or as its variable name.
         written_as: how they are written, as for ``strptime``, such as ``%d/%m/%Y %H:%M``.
+        form: what a person says of how the file is written.
 
     Raises:
         ConfigError: the given way holds no day and time.
         InputError: the file cannot be read or has no such column, or the times can be read in two ways.
     """
     given = None if written_as is None else reader_of(written_as)
-    if given is None and not path.is_file() and path.exists():
-        raise InputError(
-            "the times of a pipe can be read once only: say how they are written with --at-format",
-            code="time_format",
-        )
     if given is not None:
         return TimeColumn(name=variable_name(wanted), header=wanted, read=given, written_as=written_as)
-    column = column_values(path, wanted)
+    column = column_values(path, wanted, form=form)
     read = found_reader(column.values, header=column.header)
     return TimeColumn(name=column.name, header=column.header, read=read)
 

@@ -8,8 +8,8 @@ from typing import Any, Self
 
 from producer.schedule.times import Times, times_of
 from producer.schedule.timing import ALWAYS, RECIPIENT, when_kept, when_read
+from worker.ledger.half_moved import Begun
 from worker.ledger.rebatching import NewTimes, Placed
-from worker.ledger.rescheduling import Begun
 from worker.timing.local import start_of
 from worker.timing.windows import Windows
 from worker.timing.words import Instant, When

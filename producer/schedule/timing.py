@@ -9,7 +9,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
-from producer.recipients import Row
+from producer.recipients import Form, Row
+from producer.recipients.reader import AS_FOUND
 from producer.schedule.column import TimeColumn, open_time_column
 from worker.errors import ConfigError, InputError
 from worker.settings.hours import RECIPIENT
@@ -166,7 +167,7 @@ class Timing:
         }
 
     @classmethod
-    def of_kept(cls, kept: Mapping[str, Any], *, path: Path, late: Late) -> Self:
+    def of_kept(cls, kept: Mapping[str, Any], *, path: Path, late: Late, form: Form = AS_FOUND) -> Self:
         """Make it again of what ``kept`` gave, for the same file.
 
         Raises:
@@ -177,7 +178,7 @@ class Timing:
             now_ms=int(kept["now"]),
             when=when_read(kept["when"]),
             is_dated=bool(kept["is_dated"]),
-            column=column and open_time_column(path, column, written_as=kept["written_as"]),
+            column=column and open_time_column(path, column, written_as=kept["written_as"], form=form),
             zone=kept["zone"],
             shown_in=str(kept["shown_in"]),
             windows=Windows.from_json(kept["windows"]),

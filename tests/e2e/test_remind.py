@@ -303,3 +303,12 @@ def test_what_cannot_be_done_is_one_sentence(
     assert done.code in {1, 2}
     assert says in done.err
     assert "Traceback" not in done.err
+
+
+def test_it_is_said_that_nothing_sends_until_a_worker_runs(lone_place: Place, warm: Warm) -> None:
+    write(lone_place, {"0": due_in(7200)})
+    later = warm.run(lone_place, *ORDER)
+
+    assert later.code == 0
+    assert "It starts by itself where a worker runs" in later.err
+    assert "1 message, 1 part" in later.err

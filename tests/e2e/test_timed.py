@@ -6,12 +6,15 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import select, update
 
+from producer.schedule.moving import Target
 from tests.e2e.place import DEADLINE_S, Place
 from tests.e2e.test_import_killed import has_begun
 from tests.e2e.warm import Warm
-from tests.ledgers import due_rows, lease, mark, not_sent, record, rows, run_campaign
+from tests.ledgers import do, due_rows, lease, mark, not_sent, record, rows, run_campaign
 from tests.sandbox.running import Sandbox
+from worker.ledger import rescheduling
 from worker.ledger.engine import reading, writing
+from worker.ledger.half_moved import Wish
 from worker.ledger.models import CAMPAIGNS, MESSAGES
 from worker.waiting import within
 
@@ -72,7 +75,9 @@ def test_without_waiting_it_is_left_to_the_worker_at_once(lone_place: Place, war
     assert sent.json["starts_at"] == shown["starts_at"] == shown["next_due_at"]
     assert shown["state"] == "running"
     assert [part["messages"] for part in shown["scheduled"]] == [3]
-    assert "starts " in listed.out
+    assert "it is scheduled" in listed.out
+    starts_at = datetime.fromisoformat(shown["starts_at"])
+    assert re.search(rf"  {starts_at:%Y-%m-%d} \d\d:\d\d [+-]\d\d:\d\d  it is scheduled", listed.out)
 
 
 def test_a_window_that_is_shut_now_moves_it(lone_place: Place, warm: Warm) -> None:
@@ -196,7 +201,7 @@ def test_what_comes_back_while_it_is_rescheduled_is_moved_too(lone_place: Place)
 def test_an_import_that_was_killed_is_finished_with_the_same_times(lone_place: Place, warm: Warm) -> None:
     lone_place.write_numbers("members.csv", 20_000)
     timed = ("--at", ahead(7200), "--over", "3h", "--window", "00:00-24:00 mon-sun", "--validity", "2h")
-    with lone_place.started(*ORDER, *timed) as killed:
+    with lone_place.started(*ORDER, "--yes", *timed) as killed:
         assert within(DEADLINE_S, lambda: has_begun(lone_place), every_s=0.001)
         killed.process.kill()
         killed.wait()
@@ -213,3 +218,46 @@ def test_an_import_that_was_killed_is_finished_with_the_same_times(lone_place: P
         due = list(connection.scalars(select(MESSAGES.c.due_at).order_by(MESSAGES.c.line)))
     assert due == sorted(due)
     assert due[-1] - due[0] == 19_999 * 3 * HOUR_MS // 20_000
+
+
+def test_a_further_file_with_times_of_its_own_keeps_them_and_that_is_said(
+    lone_place: Place, warm: Warm
+) -> None:
+    at = ahead(7200)
+    lone_place.write("timed.csv", f"msisdn,at\n+4520304050,{at}\n")
+    lone_place.write("more.csv", f"msisdn,at\n+4520304051,{at}\n")
+    warm.run(lone_place, "send", "timed.csv", *ORDER[2:], "--at-column", "at")
+    warm.run(lone_place, "campaign", "reschedule", "1", "--by", "2h")
+
+    added = warm.run(lone_place, "campaign", "add", "1", "more.csv")
+
+    first, second = (int(str(row["due_at"])) for row in rows(lone_place.engine))
+    assert added.code == 0
+    assert "The rows of this file leave at their own times" in added.err
+    assert first - second == 2 * HOUR_MS
+
+
+def test_an_order_that_was_interrupted_is_finished_and_says_whose_it_is(
+    lone_place: Place, warm: Warm
+) -> None:
+    warm.run(lone_place, *ORDER, "--at", ahead(7200))
+    do(
+        lone_place.engine,
+        rescheduling.begin,
+        1,
+        Wish(words="--by 2h", target=LATER.kept),
+        author="ann@office",
+    )
+
+    other = warm.run(lone_place, "campaign", "reschedule", "1", "--by", "3h")
+    finished = warm.run(lone_place, "campaign", "reschedule", "1", "--finish")
+    again = warm.run(lone_place, "campaign", "reschedule", "1", "--finish")
+
+    assert (other.code, finished.code, again.code) == (1, 0, 1)
+    assert "half-way through `reschedule --by 2h` of ann@office, 0 of 3 messages" in other.err
+    assert "Going on with the order --by 2h of ann@office, 2" in finished.err
+    assert "3 messages were moved" in finished.err
+    assert lone_place.report().state == "running"
+
+
+LATER = Target(now_ms=0, by_ms=2 * HOUR_MS)

@@ -1,11 +1,14 @@
 """The clock of a worker is wrong by ten minutes, and steps: what is due is for the database to say."""
 
+import os
+
 import pytest
 
 from tests.fault.arena import Arena
 from tests.fault.conftest import Judged
 
-SOON_MS = 20_000  # on a busy machine; by its clock it would be ten minutes
+PROMISED_MS = 1000  # 99 of 100 are late by less, at half of the capacity
+BUSY_MS = 5000  # all of them, where others use the machine; by the wrong clock it would be ten minutes
 
 pytestmark = [pytest.mark.fault, pytest.mark.redis, pytest.mark.timeout(300)]
 
@@ -30,6 +33,7 @@ def test_a_workers_clock_is_wrong_by_ten_minutes_and_what_is_due_leaves_in_time(
 ) -> None:
     arena.set_clock(shift_s, role="celery")  # those who publish have the right one
     arena.start()
+    is_quiet = os.getloadavg()[0] < (os.cpu_count() or 1)
     due = arena.schedule(lambda now: [now + 6000] * 300 + [now + 7500] * 300)
 
     problems = judged(arena)
@@ -37,4 +41,5 @@ def test_a_workers_clock_is_wrong_by_ten_minutes_and_what_is_due_leaves_in_time(
     late_ms = arena.late_ms(due)
     assert not problems
     assert (len(late_ms), late_ms[0] >= 0) == (600, True)
-    assert late_ms[-1] < SOON_MS
+    assert late_ms[-1] < BUSY_MS
+    assert not is_quiet or late_ms[int(0.99 * len(late_ms))] < PROMISED_MS

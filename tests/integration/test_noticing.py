@@ -19,14 +19,17 @@ from tests.ledgers import (
     due_rows,
     lease,
     mark,
+    pause,
     record,
     release,
     result,
     run_campaign,
+    unclear,
 )
-from worker.ledger import notices, orders
+from worker.ledger import notices, orders, settling
 from worker.ledger.engine import now_ms, reading, writing
 from worker.ledger.models import CAMPAIGNS
+from worker.ledger.orders import RESEND, Counted
 from worker.noticing import Herald, signed
 from worker.states import MessageState
 from worker.waiting import within
@@ -326,3 +329,56 @@ def test_a_signature_covers_the_time_and_the_body() -> None:
 
     expected = hmac.new(b"s", b"12.{}", hashlib.sha256).hexdigest()
     assert found["Bulksend-Signature"] == f"v1={expected}"
+
+
+def test_the_end_is_told_once_more_after_a_resend(engine: Engine, tmp_path: Path, hook: Hook) -> None:
+    made = herald(engine, tmp_path, hook)
+    held = lease(engine, wanted(engine, 1))
+    (marked,) = mark(engine, held)
+    record(engine, unclear(marked))
+    release(engine, held)
+    assert made.round()
+
+    with writing(engine) as connection:
+        settling.settle(
+            connection, MessageState.QUEUED, author="ann", order=Counted(what=RESEND, author="ann")
+        )
+    is_told_meanwhile = made.round()
+    finish(engine, held.batch_id)
+    rounds = [made.round(), made.round()]
+
+    keys = [headers["Bulksend-Notice"] for headers, _ in hook.came]
+    assert (is_told_meanwhile, rounds) == (False, [True, False])
+    assert (len(keys), len(set(keys))) == (2, 2)
+
+
+def test_a_person_who_settles_what_is_unknown_otherwise_ends_nothing_anew(
+    engine: Engine, tmp_path: Path, hook: Hook
+) -> None:
+    made = herald(engine, tmp_path, hook)
+    held = lease(engine, wanted(engine, 1))
+    (marked,) = mark(engine, held)
+    record(engine, unclear(marked))
+    release(engine, held)
+    assert made.round()
+
+    with writing(engine) as connection:
+        settling.settle(connection, MessageState.FAILED, author="ann")
+
+    assert not made.round()
+
+
+def test_the_end_is_told_of_a_campaign_that_was_paused_while_its_last_request_was_out(
+    engine: Engine, tmp_path: Path, hook: Hook
+) -> None:
+    made = herald(engine, tmp_path, hook)
+    held = lease(engine, wanted(engine, 1))
+    (marked,) = mark(engine, held)
+    pause(engine, 1)
+    is_told_before = made.round()
+
+    record(engine, result(marked, MessageState.ACCEPTED))
+    release(engine, held)
+
+    assert (is_told_before, made.round()) == (False, True)
+    assert json.loads(hook.came[0][1])["state"] == "done"

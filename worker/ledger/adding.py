@@ -1,7 +1,6 @@
-"""A further file of a campaign: imported aside, batch by batch, and let in by one transaction.
+"""A further file of a campaign: imported aside, batch by batch, and let in by one change of a row.
 
-Until then its batches are held and marked ``is_added``: nothing of them is due, counted or given an order.
-What a killed program leaves behind is cleared by the next try.
+What a killed program leaves behind is cleared by the next try, unless it was let in: then it is opened.
 """
 
 from __future__ import annotations
@@ -12,15 +11,19 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
 
 from worker.errors import InputError, LedgerError
-from worker.ledger import interrupted, notices, orders, rescheduling
+from worker.ledger import half_moved, interrupted, notices, orders, rescheduling
 from worker.ledger.batches import lock_some
 from worker.ledger.campaigns import IMPORT_LEASE_MS, Importer, write_batches
-from worker.ledger.control import refusal
+from worker.ledger.cells import written
+from worker.ledger.control import pruned, refusal
 from worker.ledger.drafts import NewCampaign, NewMessage, SourceCounts
 from worker.ledger.engine import now_ms
+from worker.ledger.letting import LET_IN, is_let_in
 from worker.ledger.models import BATCHES, CAMPAIGNS, CLAIMS, MESSAGES, ORDERS
+from worker.ledger.optouts import CONFIRMATION
 from worker.ledger.reports import stored_id
 from worker.states import BatchState, CampaignState
+from worker.text.counting import counted
 
 LOOKED_UP_AT_ONCE = 500
 """Numbers of one question."""
@@ -39,12 +42,14 @@ class Ground:
         id: of the campaign.
         campaign: as it was frozen.
         last: the order by which a file was added, or the campaign rescheduled, last; 0: none was.
-        starts_at: when what is left of it begins to leave, epoch ms, if it was rescheduled; else None.
+        was_rescheduled: it was.
+        starts_at: when what is left of it begins to leave then, epoch ms; None: nothing is.
     """
 
     id: int
     campaign: NewCampaign
     last: int
+    was_rescheduled: bool = False
     starts_at: int | None = None
 
 
@@ -58,22 +63,30 @@ def ground(connection: Connection, campaign_id: int) -> Ground:
     row = connection.execute(query).mappings().one_or_none()
     if row is None or row["state"] not in _TAKES:
         raise refusal(connection, campaign_id, "added to")
+    if row["pruned_at"] is not None:
+        raise pruned(campaign_id, "added to")
     if row["series"] is not None:
         raise InputError(
             f"Campaign {campaign_id} is one of reminders: `bulksend remind` reads its newer files",
             code="wrong_state",
         )
-    if rescheduling.is_under_way(row):
+    if row["purpose"] == CONFIRMATION:
+        raise InputError(
+            f"Campaign {campaign_id} confirms an opt-out: it takes no further message", code="wrong_state"
+        )
+    if half_moved.is_under_way(row):
         raise InputError(
             f"Campaign {campaign_id} is being rescheduled: finish that first, as `bulksend campaign show "
             f"{campaign_id}` tells",
             code="unfinished",
         )
+    was_rescheduled = orders.last_at(connection, campaign_id, rescheduling.RESCHEDULED) is not None
     return Ground(
         id=campaign_id,
         campaign=interrupted.frozen(row),
         last=_last(connection, campaign_id),
-        starts_at=_starts_at(connection, campaign_id),
+        was_rescheduled=was_rescheduled,
+        starts_at=_starts_at(connection, campaign_id) if was_rescheduled else None,
     )
 
 
@@ -83,9 +96,7 @@ def _last(connection: Connection, campaign_id: int) -> int:
 
 
 def _starts_at(connection: Connection, campaign_id: int) -> int | None:
-    if orders.last_at(connection, campaign_id, rescheduling.RESCHEDULED) is None:
-        return None
-    left = BATCHES.c.campaign_id == campaign_id, BATCHES.c.queued > 0, ~BATCHES.c.is_added
+    left = BATCHES.c.campaign_id == campaign_id, BATCHES.c.queued > 0, is_let_in()
     found: int | None = connection.scalar(select(func.min(BATCHES.c.next_due_at)).where(*left))
     return found
 
@@ -117,7 +128,7 @@ def there(connection: Connection, campaign_id: int, numbers: Sequence[str]) -> s
         .where(
             MESSAGES.c.msisdn.in_(numbers),
             MESSAGES.c.campaign_id + 0 == campaign_id,  # a number has few messages, a campaign has many
-            ~BATCHES.c.is_added,
+            is_let_in(),
         )
     )
     return set(connection.scalars(query))
@@ -134,7 +145,8 @@ def begin(connection: Connection, found: Ground) -> Importer:
         InputError: it takes nothing any more, another program adds to it, or has since.
     """
     campaign_id = found.id
-    free = CAMPAIGNS.c.importing_until.is_(None) | (CAMPAIGNS.c.importing_until <= now_ms())
+    is_over = (CAMPAIGNS.c.importing_until <= now_ms()) & (CAMPAIGNS.c.importing_until != LET_IN)
+    free = (CAMPAIGNS.c.importing_until.is_(None) | is_over) & CAMPAIGNS.c.pruned_at.is_(None)
     taken = update(CAMPAIGNS).where(CAMPAIGNS.c.id == campaign_id, CAMPAIGNS.c.state.in_(_TAKES), free)
     taken = taken.values(importing_until=now_ms() + IMPORT_LEASE_MS)
     until = connection.execute(taken.returning(CAMPAIGNS.c.importing_until)).scalar_one_or_none()
@@ -191,16 +203,20 @@ def _lost(connection: Connection, importer: Importer) -> LedgerError:
 
 @dataclass(frozen=True, kw_only=True)
 class Addition:
-    """A file that is added: its digest, its rows, who adds it, and whether the end of it all is told."""
+    """A file that is added: its digest, its rows, who adds it, and whether the end of it all is told.
+
+    ``headers`` are the columns of the campaign with those of the file, None where none are kept.
+    """
 
     content: str
     counts: SourceCounts
     author: str
     wants_notice: bool = False
+    headers: Sequence[str] | None = None
 
 
 def let_in(connection: Connection, importer: Importer, found: Ground, addition: Addition) -> None:
-    """Let all go that was added: the one transition that makes it due, counted, and known.
+    """Let all in that was added: the one transition that makes it count, for ``letting`` to open it.
 
     Raises:
         InputError: the campaign was rescheduled meanwhile.
@@ -210,7 +226,8 @@ def let_in(connection: Connection, importer: Importer, found: Ground, addition: 
     let = update(CAMPAIGNS).where(*_is_ours(importer))
     sums = {"n_rows": counts.rows, "n_duplicates": counts.duplicates, "n_refused": counts.refused}
     added = {name: CAMPAIGNS.c[name] + n for name, n in {**sums, "n_skipped": counts.skipped}.items()}
-    if connection.execute(let.values(**added, importing_until=None)).rowcount != 1:
+    let = let.values(**added, importing_until=LET_IN, headers=written(addition.headers))
+    if connection.execute(let).rowcount != 1:
         raise _lost(connection, importer)
     number = importer.campaign_id
     if _last(connection, number) != found.last:
@@ -218,14 +235,14 @@ def let_in(connection: Connection, importer: Importer, found: Ground, addition: 
             f"Campaign {number} was rescheduled meanwhile, so nothing was added: give the same command again",
             code="changed_since",
         )
-    opened = update(BATCHES).where(BATCHES.c.campaign_id == number, BATCHES.c.is_added)
-    connection.execute(opened.values(state=BatchState.OPEN, is_added=False))
     claim = _claim(number, addition.content)
     connection.execute(delete(CLAIMS).where(CLAIMS.c.claim == claim))
     connection.execute(insert(CLAIMS).values(claim=claim, campaign_id=number, made_at=now_ms()))
-    left_out = f"{counts.duplicates} duplicates, {counts.refused} refused"
+    left_out = f"{counted(counts.duplicates, 'duplicate')}, {counts.refused} refused"
+    if counts.skipped:
+        left_out += f", {counts.skipped} left out"
     n_messages = counts.rows - counts.duplicates - counts.refused - counts.skipped
-    detail = f"{n_messages} messages of {counts.rows} rows ({left_out})"
+    detail = f"{counted(n_messages, 'message')} of {counted(counts.rows, 'row')} ({left_out})"
     orders.note(connection, orders.ADD, author=addition.author, campaign_id=number, detail=detail)
     notices.want_again(connection, number, is_wanted=addition.wants_notice)
 
@@ -243,7 +260,7 @@ def clear(connection: Connection, campaign_id: int) -> int | None:
 
     None of them has a submission: they were never due.
     """
-    left = BATCHES.c.campaign_id == stored_id(campaign_id), BATCHES.c.is_added
+    left = BATCHES.c.campaign_id == stored_id(campaign_id), ~is_let_in()
     batch_ids = lock_some(connection, *left)
     if not batch_ids:
         return None

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, Row, RowMapping, Select, case, func, or_, select, update
 
-from worker.ledger import outcomes
+from worker.ledger import notices, orders, outcomes
 from worker.ledger.accounts import make_sure_of, sharing
 from worker.ledger.engine import now_ms
 from worker.ledger.locks import lock_batches_of
 from worker.ledger.models import ACCOUNTS, BATCHES, CAMPAIGNS, MESSAGES, SUBMISSIONS
+from worker.ledger.orders import Counted
 from worker.ledger.settling import SETTLED, is_unknown
 from worker.ledger.values import MessageOutcome, SubmissionResult
 from worker.states import PROVEN, MessageState, SubmissionOutcome
@@ -197,7 +198,8 @@ def note_missing(
     """
     youngest = max((each.submission_id for each in seen), default=0)
     missing = [each for each in missing if each.submission_id < youngest]
-    lock_batches_of(connection, [number for each in missing for number in each.messages.values()])
+    ids_of = [number for each in missing for number in each.messages.values()]
+    lock_batches_of(connection, ids_of, alone=True)
     ids = [each.submission_id for each in missing]
     young = select(MESSAGES.c.id).where(
         MESSAGES.c.submission_id == SUBMISSIONS.c.id,
@@ -211,7 +213,13 @@ def note_missing(
     enough = SUBMISSIONS.c.n_missing >= _NEVER_RECEIVED_TO_QUEUE
     never = set(connection.scalars(select(SUBMISSIONS.c.id).where(*never_heard_of, enough)))
     results = [_never_received(each) for each in missing if each.submission_id in never]
-    return outcomes.record(connection, results) if results else 0
+    if not results:
+        return 0
+    n_queued = outcomes.record(connection, results)
+    for campaign_id, n in notices.want_of_queued(connection, ids_of).items():
+        order = Counted(what=orders.RESEND, author=orders.OURSELVES, detail="which the gateway never had")
+        order.add(connection, campaign_id, n)
+    return n_queued
 
 
 def _is_silent() -> tuple[ColumnElement[bool], ...]:

@@ -15,6 +15,7 @@ from worker.ledger import deliveries, findings, settling, tally
 from worker.ledger.accounts import AccountStanding, standings
 from worker.ledger.engine import now_of
 from worker.ledger.findings import BROKEN, LONG_MS, Finding
+from worker.ledger.letting import LET_IN
 from worker.ledger.models import EARLIER_SUBMISSIONS, MESSAGES, SUBMISSIONS
 from worker.ledger.settling import RESENT
 from worker.states import PROVEN, BatchState, CampaignState, MessageState, SubmissionOutcome
@@ -101,7 +102,8 @@ class _Walk:
                 self.findings.append(replace(found[0], words=words))
 
     def _add(self, batch: tally.BatchTally, campaign: tally.CampaignTally) -> None:
-        (campaign.added if batch.is_added else campaign.counts).update(batch.counted)
+        is_let_in = not batch.is_added or campaign.importing_until == LET_IN
+        (campaign.counts if is_let_in else campaign.added).update(batch.counted)
         self._providers.setdefault(batch.provider, Counter()).update(batch.counted)
         self._leases[batch.provider] += batch.state is BatchState.LEASED
         if self._is_idle(batch, campaign):

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlalchemy import Column, ColumnElement, Connection, RowMapping, ScalarSelect, case, func, select, update
 
+from worker.ledger import optouts
 from worker.ledger.accounts import account_is_open
 from worker.ledger.drafts import BATCH_ROWS
 from worker.ledger.engine import control_lock, now_ms, now_once
@@ -39,6 +40,9 @@ class Lease:
     lane: str
     leaves_at: int | None = None  # epoch milliseconds: the gateway is to keep it until then
     has_windows: bool = False  # what does not leave in its opening has another
+    udh_bits: int = 8  # as the parts were counted
+    stops: tuple[str, ...] = ()  # scopes of opt-outs that keep a row of it from leaving
+    stops_key: bytes = field(default=b"", repr=False)  # under which numbers are digested
 
     @property
     def is_urgent(self) -> bool:
@@ -108,11 +112,14 @@ def lease(connection: Connection, batch_id: int, *, owner: str, lease_ms: int, l
 
 def _with_shared(connection: Connection, taken: RowMapping) -> Lease:
     """Add what all rows of the batch share."""
-    columns = [CAMPAIGNS.c[name] for name in ("sender", "text", "options", "leaves_at")]
+    names = ("sender", "text", "options", "leaves_at", "udh_bits", "purpose")
+    columns = [CAMPAIGNS.c[name] for name in names]
     has_windows = CAMPAIGNS.c.windows.is_not(None).label("has_windows")
     query = select(*columns, has_windows).where(CAMPAIGNS.c.id == taken["campaign_id"])
-    shared = connection.execute(query).mappings().one()
-    return Lease(**taken, **{**shared, "options": json.loads(shared["options"])})
+    shared = dict(connection.execute(query).mappings().one())
+    stops = optouts.scopes_of(purpose=shared.pop("purpose"), sender=shared["sender"])
+    shared |= {"options": json.loads(shared["options"]), "stops": stops}
+    return Lease(**taken, **shared, stops_key=optouts.key_of(connection))
 
 
 def due_in_ms(connection: Connection, batch_id: int) -> int | None:
@@ -160,13 +167,18 @@ def lock_batches(connection: Connection, batch_ids: Sequence[int]) -> None:
     connection.execute(query.with_for_update()).all()
 
 
-def lock_some(connection: Connection, *conditions: ColumnElement[bool]) -> list[int]:
-    """Lock the first batches of some kind, as many as one transaction goes through well within 50 ms."""
-    query = select(BATCHES.c.id, BATCHES.c.queued).where(*conditions).order_by(BATCHES.c.id)
+def lock_some(
+    connection: Connection, *conditions: ColumnElement[bool], n_rows: ColumnElement[int] = BATCHES.c.queued
+) -> list[int]:
+    """Lock the first batches of some kind, as many as one transaction goes through well within 50 ms.
+
+    ``n_rows`` says, as SQL, how many messages of a batch are concerned.
+    """
+    query = select(BATCHES.c.id, n_rows).where(*conditions).order_by(BATCHES.c.id)
     found: list[int] = []
     n = 0
-    for batch_id, queued in connection.execute(query.limit(_CHANGED_AT_ONCE)):
-        n += queued
+    for batch_id, concerned in connection.execute(query.limit(_CHANGED_AT_ONCE)):
+        n += concerned
         if found and n > BATCH_ROWS:
             break
         found.append(int(batch_id))

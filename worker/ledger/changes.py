@@ -18,7 +18,13 @@ class Before:
     state: MessageState
     submission_id: int | None  # the current one
     n_doubts: int  # requests with it of which nobody knows
-    is_cancelled: bool  # its campaign
+    is_cancelled: bool  # its campaign; or its number is not known any more
+    withdrawn: str | None = None  # why it is not to leave any more
+
+    @property
+    def may_leave(self) -> bool:
+        """Whether it may be queued again: every way to that ends in CANCELLED else."""
+        return not self.is_cancelled and self.withdrawn is None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +37,12 @@ class Change:
     submission_id: int | None  # the current one from now on
     doubts: int = 0  # how many requests with it became ones of which nobody knows, or were cleared up
     hops: bool = False  # to the fallback
+
+    @property
+    def code(self) -> str | None:
+        """Why it is so: what was withdrawn and is cancelled says that, else it is the outcome's own word."""
+        is_withdrawn = self.state is MessageState.CANCELLED and self.before.withdrawn is not None
+        return self.before.withdrawn if is_withdrawn else self.outcome.code
 
     @property
     def is_given_up(self) -> bool:
@@ -78,7 +90,7 @@ def judged(
         if is_doubled(now.state, outcome.state, is_current=is_current):
             doubled.add(before.id)
         state = after_outcome(
-            now.state, outcome.state, is_current=is_current, is_cancelled=before.is_cancelled
+            now.state, outcome.state, is_current=is_current, is_cancelled=not before.may_leave
         )
         if state is not None:
             changes[before.id] = Change(

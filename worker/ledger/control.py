@@ -8,8 +8,9 @@ from worker.errors import InputError
 from worker.ledger import batches, orders
 from worker.ledger.batches import lock_batches, lock_some
 from worker.ledger.engine import control_lock, now_ms
+from worker.ledger.letting import is_let_in
 from worker.ledger.models import BATCHES, CAMPAIGNS, MESSAGES
-from worker.ledger.reports import report, stored_id
+from worker.ledger.reports import DONE, state_at, stored_id
 from worker.ledger.turns import note_served
 from worker.states import CAMPAIGN_TRANSITIONS, BatchState, CampaignState, MessageState
 
@@ -25,13 +26,13 @@ def pause(connection: Connection, campaign_id: int, *, reason: str, author: str)
     """
     control_lock(connection, shared=False)
     _lock(connection, campaign_id)
-    found = report(connection, campaign_id)
-    if orders.is_paused_for_it(found.state, found.reason):  # which would go on when it is rescheduled
+    state, former_reason = state_at(connection, campaign_id)
+    if orders.is_paused_for_it(state, former_reason):  # which would go on when it is rescheduled
         paused = update(CAMPAIGNS).where(CAMPAIGNS.c.id == campaign_id)
         connection.execute(paused.values(reason=reason, author=author))
-    elif found.state == CampaignState.PAUSED:
+    elif state == CampaignState.PAUSED:
         return False
-    elif found.is_done:
+    elif state == DONE:
         raise refusal(connection, campaign_id, str(CampaignState.PAUSED))
     else:
         _order(connection, campaign_id, CampaignState.PAUSED, reason=reason, author=author)
@@ -64,8 +65,8 @@ def resume(connection: Connection, campaign_id: int, *, author: str) -> bool:
         InputError: it is neither paused nor running; one that is done is not.
     """
     control_lock(connection, shared=False)
-    state = state_of(connection, campaign_id)
-    if state == CampaignState.RUNNING and not report(connection, campaign_id).is_done:
+    state, _ = state_at(connection, campaign_id)
+    if state == CampaignState.RUNNING:
         return False
     if state != CampaignState.PAUSED:
         raise refusal(connection, campaign_id, "resumed")
@@ -77,26 +78,18 @@ def resume(connection: Connection, campaign_id: int, *, author: str) -> bool:
 
 
 def reopen_held(connection: Connection, campaign_id: int) -> int | None:
-    """Open one batch that is held, as if no worker had ever been lost with it; return how many messages wait.
+    """Open some batches that are held, as if no worker had ever been lost with them; return how many.
 
     None when no batch of the campaign is held any more.
     """
     control_lock(connection, shared=False)
-    batch_id = _first_held(connection, campaign_id)
-    if batch_id is None:
-        return None
-    lock_batches(connection, [batch_id])
-    held = update(BATCHES).where(BATCHES.c.id == batch_id, BATCHES.c.state == BatchState.HELD)
-    opened = held.values(**batches.reopened(), reason=None, lost_leases=0)
-    n_queued = connection.execute(opened.returning(BATCHES.c.queued)).scalar_one_or_none()
-    return n_queued or 0
-
-
-def _first_held(connection: Connection, campaign_id: int) -> int | None:
     held = BATCHES.c.campaign_id == stored_id(campaign_id), BATCHES.c.state == BatchState.HELD
-    query = select(func.min(BATCHES.c.id)).where(*held, ~BATCHES.c.is_added)  # those wait for their import
-    first: int | None = connection.scalar(query)
-    return first
+    batch_ids = lock_some(connection, *held, ~BATCHES.c.is_added)  # those wait for their import
+    if not batch_ids:
+        return None
+    ours = update(BATCHES).where(BATCHES.c.id.in_(batch_ids), BATCHES.c.state == BatchState.HELD)
+    opened = ours.values(**batches.reopened(), reason=None, lost_leases=0)
+    return connection.execute(opened).rowcount
 
 
 def cancel(connection: Connection, campaign_id: int, *, author: str) -> None:
@@ -125,7 +118,7 @@ def _forget_hints(connection: Connection, campaign_id: int) -> None:
 
 def cancel_rows(connection: Connection, campaign_id: int) -> int | None:
     """Cancel the queued rows of some batches of a cancelled campaign; return how many, None at the end."""
-    concerned = BATCHES.c.campaign_id == campaign_id, BATCHES.c.queued > 0, ~BATCHES.c.is_added
+    concerned = BATCHES.c.campaign_id == campaign_id, BATCHES.c.queued > 0, is_let_in()
     batch_ids = lock_some(connection, *concerned)
     if not batch_ids:
         return None
@@ -137,7 +130,7 @@ def cancel_rows(connection: Connection, campaign_id: int) -> int | None:
     cancelled = select(func.count()).where(
         MESSAGES.c.batch_id == BATCHES.c.id, MESSAGES.c.state == MessageState.CANCELLED
     )
-    values = {"queued": 0, "cancelled": cancelled.scalar_subquery(), "state": done}
+    values = {"queued": 0, "cancelled": cancelled.scalar_subquery(), "state": done, "is_added": False}
     connection.execute(update(BATCHES).where(BATCHES.c.id.in_(batch_ids)).values(values))
     return moved
 
@@ -164,11 +157,19 @@ def state_of(connection: Connection, campaign_id: int) -> str | None:
     return state
 
 
+def pruned(campaign_id: int, wish: str) -> InputError:
+    """Say why a campaign cannot be what is wished: nobody knows its texts and numbers any more."""
+    return InputError(
+        f"Campaign {campaign_id} was pruned: its texts and numbers are gone, and it cannot be {wish}",
+        code="pruned",
+    )
+
+
 def refusal(connection: Connection, campaign_id: int, wish: str) -> InputError:
     """Say why a campaign cannot be what is wished, such as ``paused``.
 
     Raises:
         InputError: there is no such campaign.
     """
-    state = report(connection, campaign_id).state
+    state, _ = state_at(connection, campaign_id)
     return InputError(f"Campaign {campaign_id} is {state} and cannot be {wish}", code="wrong_state")

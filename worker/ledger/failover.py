@@ -9,6 +9,7 @@ from collections.abc import Collection, Sequence
 
 from sqlalchemy import ColumnElement, Connection, Select, case, insert, literal, select, update
 
+from worker.ledger import orders
 from worker.ledger.accounts import account_is_held
 from worker.ledger.batches import first_leave_by, reopened
 from worker.ledger.drafts import BATCH_ROWS
@@ -31,6 +32,16 @@ def may_hop(
         .where(MESSAGES.c.id.in_(message_ids), *_has_fallback(providers))
     )
     return set(connection.scalars(query))
+
+
+def being_rescheduled(connection: Connection, message_ids: Collection[int]) -> set[int]:
+    """Return which of the messages are of campaigns that are moved to another time at this moment.
+
+    They stay where they will be found: at their provider, which has another try then, before the fallback.
+    """
+    moving = CAMPAIGNS.c.state == CampaignState.PAUSED, CAMPAIGNS.c.reading.contains(orders.HALF_MOVED)
+    query = select(MESSAGES.c.id).join(CAMPAIGNS, CAMPAIGNS.c.id == MESSAGES.c.campaign_id)
+    return set(connection.scalars(query.where(MESSAGES.c.id.in_(message_ids), *moving)))
 
 
 def hop(connection: Connection, message_ids: Sequence[int], *, now: int) -> None:
@@ -111,7 +122,7 @@ def _candidates(provider: str, *, closed_ms: int, providers: Collection[str]) ->
             ~account_is_held(CAMPAIGNS.c.fallback),
             movable.exists(),
         )
-        .order_by(BATCHES.c.id)
+        .order_by(BATCHES.c.next_due_at, BATCHES.c.id)  # as an index has them: most may be due much later
         .limit(1)
     )
 

@@ -1,14 +1,17 @@
-"""Queued reminders move to another time, or are withdrawn: under the control lock, a few at a time."""
+"""Queued reminders move to another time, or are withdrawn: under the control lock, a few at a time.
+
+One that is not queued now, and may come back, is marked instead: every way back ends in CANCELLED then.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, RowMapping, delete, select, update
 
-from worker.ledger import batches, campaigns
+from worker.ledger import campaigns
 from worker.ledger.campaigns import Importer
 from worker.ledger.drafts import NewMessage
 from worker.ledger.engine import control_lock, now_of
@@ -16,9 +19,10 @@ from worker.ledger.given import execute_given
 from worker.ledger.locks import lock_batches_of
 from worker.ledger.models import BATCHES, MESSAGES, REMINDERS
 from worker.ledger.rebatching import Like, NewTimes, like, put
-from worker.ledger.reminded import MOVED
+from worker.ledger.reminded import MAY_COME_BACK, MOVED
 from worker.ledger.reminding import NAMED, SAME_SLOT, Draft, named
-from worker.states import BatchState, MessageState
+from worker.ledger.withdrawing import recount, withdraw
+from worker.states import MessageState
 
 ROWS_AT_ONCE = 500
 """Most rows that one transaction changes."""
@@ -26,10 +30,11 @@ ROWS_AT_ONCE = 500
 
 @dataclass(frozen=True, kw_only=True)
 class Changed:
-    """What was done: the messages that tell of another time now, and those that are cancelled."""
+    """What was done: messages that tell of another time now, are cancelled, or may come back again."""
 
     moved: frozenset[int]
     withdrawn: frozenset[int]
+    restored: frozenset[int]
 
 
 def change(
@@ -38,19 +43,20 @@ def change(
     *,
     series: str,
     moves: Mapping[int, Draft],
-    withdrawals: Mapping[int, str],
+    withdrawals: Mapping[int, str | None],
 ) -> tuple[Importer, Changed]:
     """Move some queued reminders to the time of their drafts, and withdraw others, at most 500 in all.
 
     One that is due already may be in a worker's hand, with its text: it is withdrawn too, which every mark
-    obeys. What is not queued any more stays as it is.
+    obeys. What was to move and is not queued any more stays as it is.
 
     Args:
         connection: of an open transaction.
         importer: of the run.
         series: whose reminders they are.
         moves: message to what it is to be.
-        withdrawals: message to the code that says why it is cancelled.
+        withdrawals: message to the code that says why it is cancelled, now or when it comes back; None: it
+            was called back so, and is wanted again.
 
     Returns:
         the importer's longer lease, and what was done.
@@ -62,17 +68,21 @@ def change(
     renewed = campaigns.renew(connection, importer)
     ids = sorted({*moves, *withdrawals})
     lock_batches_of(connection, ids)
-    found = _queued(connection, ids)
+    codes = {number: code for number, code in withdrawals.items() if code is not None}
+    found = _queued(connection, [*moves, *codes])
     now = now_of(connection)
     movable = [row for row in found if row["id"] in moves and row["due_at"] > now]
     can_move = {row["id"]: moves[row["id"]] for row in movable}
     cancelled = {row["id"]: row["batch_id"] for row in found if row["id"] not in can_move}
     _move(connection, can_move, series=series)
     _put_apart(connection, movable, can_move, now=now)
-    _withdraw(connection, [(number, withdrawals.get(number, MOVED), now) for number in cancelled])
-    _count(connection, Counter(row["batch_id"] for row in found), withdrawn=Counter(cancelled.values()))
-    _recompute(connection, {row["batch_id"] for row in found})
-    return renewed, Changed(moved=frozenset(can_move), withdrawn=frozenset(cancelled))
+    withdraw(connection, [(number, codes.get(number, MOVED), now) for number in cancelled])
+    recount(connection, Counter(row["batch_id"] for row in found), withdrawn=Counter(cancelled.values()))
+    _call_back(connection, codes)
+    restored = _restore(connection, withdrawals.keys() - codes.keys())
+    return renewed, Changed(
+        moved=frozenset(can_move), withdrawn=frozenset(cancelled), restored=frozenset(restored)
+    )
 
 
 def _queued(connection: Connection, ids: Sequence[int]) -> Sequence[RowMapping]:
@@ -98,6 +108,7 @@ _NEW = {
     "money": "text",
     "other_micros": "bigint",
     "other_money": "text",
+    "row_cells": "text",
 }
 
 
@@ -115,7 +126,8 @@ def _move(connection: Connection, drafts: Mapping[int, Draft], *, series: str) -
         "UPDATE messages SET msisdn = given.number, region = given.country, text = given.words, "
         "encoding = given.alphabet, parts = given.n_parts, price_micros = given.micros, "
         "currency = given.money, fallback_micros = given.other_micros, "
-        "fallback_currency = given.other_money FROM given WHERE messages.id = given.message",
+        "fallback_currency = given.other_money, cells = given.row_cells FROM given "
+        "WHERE messages.id = given.message",
         columns=_NEW,
         rows=[_moved(number, draft.message) for number, draft in drafts.items()],
     )
@@ -168,31 +180,20 @@ def _moved(message_id: int, message: NewMessage) -> tuple[object, ...]:
         message.currency,
         message.fallback_micros,
         message.fallback_currency,
+        message.cells,
     )
 
 
-def _withdraw(connection: Connection, rows: Sequence[tuple[int, str, int]]) -> None:
-    execute_given(
-        connection,
-        "UPDATE messages SET state = 'cancelled', code = given.reason, detail = NULL, "
-        "changed_at = given.instant FROM given WHERE messages.id = given.message",
-        columns={"message": "bigint", "reason": "text", "instant": "bigint"},
-        rows=rows,
-    )
+def _call_back(connection: Connection, codes: Mapping[int, str]) -> None:
+    """Let messages that are on some way be cancelled if they come back."""
+    for code in sorted(set(codes.values())):
+        ours = MESSAGES.c.id.in_([number for number, each in codes.items() if each == code])
+        away = MESSAGES.c.state.in_(MAY_COME_BACK)
+        connection.execute(update(MESSAGES).where(ours, away).values(withdrawn=code))
 
 
-def _count(connection: Connection, gone: Mapping[int, int], *, withdrawn: Mapping[int, int]) -> None:
-    """Count what is not queued in its batch any more, and what of that is cancelled."""
-    for batch_id, n in sorted(gone.items()):
-        n_withdrawn = withdrawn.get(batch_id, 0)
-        counters = {"queued": BATCHES.c.queued - n, "cancelled": BATCHES.c.cancelled + n_withdrawn}
-        connection.execute(update(BATCHES).where(BATCHES.c.id == batch_id).values(counters))
-
-
-def _recompute(connection: Connection, batch_ids: set[int]) -> None:
-    """Say anew when the batches are due; what is leased or held stays so."""
-    reopened = batches.reopened()
-    times = {name: reopened[name] for name in ("next_due_at", "leave_by")}
-    ours = BATCHES.c.id.in_(batch_ids)
-    connection.execute(update(BATCHES).where(ours, BATCHES.c.state != BatchState.OPEN).values(times))
-    connection.execute(update(BATCHES).where(ours, BATCHES.c.state == BatchState.OPEN).values(reopened))
+def _restore(connection: Connection, message_ids: Collection[int]) -> Sequence[int]:
+    """Let messages come back that were called back; return which were not cancelled yet."""
+    ours = MESSAGES.c.id.in_(message_ids), MESSAGES.c.state != MessageState.CANCELLED
+    restored = update(MESSAGES).where(*ours).values(withdrawn=None)
+    return connection.scalars(restored.returning(MESSAGES.c.id)).all()

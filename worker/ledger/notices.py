@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,15 +11,14 @@ from sqlalchemy import ColumnElement, Connection, case, func, or_, select, updat
 from worker.clock import instant
 from worker.ledger import orders, reports
 from worker.ledger.engine import now_ms, now_once
-from worker.ledger.models import BATCHES, CAMPAIGNS, ORDERS
-from worker.states import BatchState, CampaignState
+from worker.ledger.models import CAMPAIGNS, MESSAGES, ORDERS
+from worker.states import CampaignState, MessageState
 
 ATTEMPTS = 10
 _FIRST_PAUSE_MS = 60_000  # longer than an attempt takes, so nobody else begins one meanwhile
 _LONGEST_PAUSE_MS = 3_600_000
 
-_NOT_DONE = (BatchState.OPEN, BatchState.LEASED, BatchState.HELD)
-_RESTARTS = (orders.ADD, orders.RETRY)
+_RESTARTS = (orders.ADD, orders.RETRY, orders.RESEND)
 """After these a campaign may end once more, and that is told too."""
 
 
@@ -48,14 +48,11 @@ def due(connection: Connection) -> int | None:
 
 
 def _is_due() -> tuple[ColumnElement[bool], ...]:
-    left = select(BATCHES.c.id).where(
-        BATCHES.c.campaign_id == CAMPAIGNS.c.id, BATCHES.c.state.in_(_NOT_DONE), ~BATCHES.c.is_added
-    )
     return (
         CAMPAIGNS.c.notice_at.is_not(None),  # as the index says it
         CAMPAIGNS.c.notice_at <= now_once(),
-        CAMPAIGNS.c.state.in_([CampaignState.RUNNING, CampaignState.CANCELLED]),
-        ~left.exists(),
+        CAMPAIGNS.c.state.in_([CampaignState.RUNNING, CampaignState.PAUSED, CampaignState.CANCELLED]),
+        ~reports.has_left(CAMPAIGNS.c.id),
     )
 
 
@@ -104,16 +101,31 @@ def _of(notice: Notice) -> Any:  # noqa: ANN401 - an UPDATE of SQLAlchemy, whose
     return update(CAMPAIGNS).where(*is_same)
 
 
-def want_again(connection: Connection, campaign_id: int, *, is_wanted: bool = False) -> None:
+def want_again(connection: Connection, campaign_id: int, *, is_wanted: bool = False) -> bool:
     """Let the end of a campaign be told that goes on, if it is wanted now, or the former one was.
 
-    Perhaps that is told at this moment.
+    Perhaps that is told at this moment. In the transaction that lets it go on, which has locked the campaign
+    for itself from its beginning.
+
+    Returns:
+        whether it will be told.
     """
     goes_on = update(CAMPAIGNS).where(CAMPAIGNS.c.id == campaign_id)
     if not is_wanted:
         columns = CAMPAIGNS.c.notice_at, CAMPAIGNS.c.noticed_at
         goes_on = goes_on.where(or_(CAMPAIGNS.c.n_notices > 0, *(each.is_not(None) for each in columns)))
-    connection.execute(goes_on.values(notice_at=now_ms(), n_notices=0, noticed_at=None))
+    return connection.execute(goes_on.values(notice_at=now_ms(), n_notices=0, noticed_at=None)).rowcount == 1
+
+
+def want_of_queued(connection: Connection, message_ids: Collection[int]) -> dict[int, int]:
+    """Do that for the campaigns of messages that are queued again; return which will be told, of how many.
+
+    ``message_ids`` are some that were not; the counts are of those that are.
+    """
+    queued = MESSAGES.c.id.in_(message_ids), MESSAGES.c.state == MessageState.QUEUED
+    query = select(MESSAGES.c.campaign_id, func.count()).where(*queued).group_by(MESSAGES.c.campaign_id)
+    found = connection.execute(query.order_by(MESSAGES.c.campaign_id)).all()
+    return {number: int(n) for number, n in found if want_again(connection, number)}
 
 
 def is_settled(connection: Connection, campaign_id: int) -> bool:

@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
-from sqlalchemy import Connection, Function, Row, func, select, update
+from sqlalchemy import Connection, Row, select, update
 
-from worker.ledger import failover
-from worker.ledger.batches import first_leave_by
+from worker.ledger import failover, optouts
 from worker.ledger.changes import Before, Change, judged
-from worker.ledger.engine import now_of
+from worker.ledger.counters import count
+from worker.ledger.engine import control_lock, now_of
 from worker.ledger.given import execute_given
+from worker.ledger.gone import is_gone
 from worker.ledger.locks import lock_batches_of
-from worker.ledger.models import BATCHES, CAMPAIGNS, MESSAGES, SUBMISSIONS
+from worker.ledger.models import CAMPAIGNS, MESSAGES, SUBMISSIONS
 from worker.ledger.values import MessageOutcome, SubmissionResult
-from worker.states import PROVEN, BatchState, CampaignState, MessageState, SubmissionOutcome, Taking
+from worker.states import (
+    PROVEN,
+    CampaignState,
+    MessageState,
+    OptOutSource,
+    SubmissionOutcome,
+    Taking,
+)
+from worker.text.targets import kind_of
 
 _log = logging.getLogger(__name__)
-_FOLLOWED_SOON_MS = 120_000  # however rarely the rest of its batch is asked about
 
 
 def record(
@@ -32,7 +39,10 @@ def record(
     fallback of its campaign, if that is one of ``providers`` (None: of any), or fails. A reference that the
     ledger does not know changes nothing: its mark was never committed.
     """
-    ids = sorted({outcome.message_id for result in results for outcome in result.messages})
+    said = [outcome for result in results for outcome in result.messages]
+    ids = sorted({outcome.message_id for outcome in said})
+    if any(outcome.stops for outcome in said):
+        control_lock(connection, shared=False)  # the first of all locks
     lock_batches_of(connection, ids, references=[result.reference for result in results])
     now = now_of(connection)
     _end_submissions(connection, results, now=now)
@@ -46,9 +56,34 @@ def record(
     _complete(connection, results, submissions, changed={change.before.id for change in changes})
     _raise_alarm(connection, doubled)
     _keep_earlier(connection, changes)
-    _count(connection, changes, batches={row.id: row.batch_id for row in requests}, now=now)
+    count(connection, changes, batches={row.id: row.batch_id for row in requests}, now=now)
     failover.hop(connection, [change.before.id for change in changes if change.hops], now=now)
+    _stop(connection, [change.outcome for change in changes if change.outcome.stops])
     return len(changes)
+
+
+def _stop(connection: Connection, said: Sequence[MessageOutcome]) -> None:
+    """Note who wants no more of what was sent, by the gateway's word."""
+    if not said:
+        return
+    by_id = {outcome.message_id: outcome for outcome in said}
+    query = (
+        select(MESSAGES.c.id, MESSAGES.c.msisdn, CAMPAIGNS.c.sender, SUBMISSIONS.c.provider)
+        .join(CAMPAIGNS, CAMPAIGNS.c.id == MESSAGES.c.campaign_id)
+        .join(SUBMISSIONS, SUBMISSIONS.c.id == MESSAGES.c.submission_id)
+        .where(MESSAGES.c.id.in_(sorted(by_id)))
+    )
+    new = [
+        optouts.NewOptOut(
+            scope=optouts.of_sender(row.sender) if by_id[row.id].stops == "sender" else optouts.ALL,
+            source=OptOutSource.GATEWAY,
+            msisdn=row.msisdn,
+            provider=row.provider,
+        )
+        for row in connection.execute(query)
+        if not kind_of(row.msisdn)
+    ]
+    optouts.add(connection, new, keeps_numbers=all(outcome.keeps_number for outcome in said))
 
 
 _ENDED = {"result": "text", "new_ref": "text", "new_code": "text", "new_detail": "text", "instant": "bigint"}
@@ -89,7 +124,9 @@ def _lock_messages(connection: Connection, ids: Sequence[int]) -> dict[int, Befo
             columns.state,
             columns.submission_id,
             columns.n_doubts,
+            columns.withdrawn,
             CAMPAIGNS.c.state.label("campaign"),
+            is_gone().label("is_gone"),
         )
         .join(CAMPAIGNS, CAMPAIGNS.c.id == columns.campaign_id)
         .where(columns.id.in_(ids))
@@ -103,7 +140,8 @@ def _lock_messages(connection: Connection, ids: Sequence[int]) -> dict[int, Befo
             state=MessageState(row.state),
             submission_id=row.submission_id,
             n_doubts=row.n_doubts,
-            is_cancelled=row.campaign == CampaignState.CANCELLED,
+            is_cancelled=row.campaign == CampaignState.CANCELLED or bool(row.is_gone),
+            withdrawn=row.withdrawn,
         )
         for row in connection.execute(query)
     }
@@ -112,11 +150,17 @@ def _lock_messages(connection: Connection, ids: Sequence[int]) -> dict[int, Befo
 def _resolved(
     connection: Connection, changes: Sequence[Change], *, providers: Collection[str] | None
 ) -> list[Change]:
-    """Decide for messages that are given up: to the fallback, or failed."""
+    """Decide for messages that are given up: to the fallback, or failed.
+
+    What could go to the fallback, and is to leave at another time, stays queued for that.
+    """
     ids = [change.before.id for change in changes if change.is_given_up and not change.has_doubts]
     may_hop = failover.may_hop(connection, ids, providers=providers) if ids else set()
+    waits = failover.being_rescheduled(connection, may_hop) if may_hop else set()
     return [
-        change.handed_over(is_possible=change.before.id in may_hop) if change.is_given_up else change
+        change.handed_over(is_possible=change.before.id in may_hop)
+        if change.is_given_up and change.before.id not in waits
+        else change
         for change in changes
     ]
 
@@ -237,56 +281,7 @@ def _changed(change: Change, *, now: int) -> tuple[object, ...]:
         outcome.provider_ref,
         outcome.billed_parts,
         _exact(outcome),
-        outcome.code,
+        change.code,
         outcome.detail,
         now,
     )
-
-
-def _count(
-    connection: Connection, changes: Sequence[Change], *, batches: Mapping[int, int], now: int
-) -> None:
-    """Move the counters of each batch by what its rows did, and reopen it for rows that are queued again.
-
-    ``batches`` tells the batch of each request: whose gateway has accepted it is soon asked what arrived.
-    """
-    moves: dict[int, Counter[str]] = {}
-    due: dict[int, int] = {}
-    followed: set[int] = set()
-    for change in changes:
-        moved = moves.setdefault(change.before.batch_id, Counter())
-        moved[change.before.state.value] -= 1
-        moved[change.state.value] += 1
-        if change.state is MessageState.QUEUED and not change.hops:
-            instant = now + change.outcome.delay_ms
-            due[change.before.batch_id] = min(instant, due.get(change.before.batch_id, 2**62))
-        if change.state is MessageState.ACCEPTED and change.submission_id is not None:
-            followed.add(batches[change.submission_id])
-            moves.setdefault(batches[change.submission_id], Counter())
-    for batch_id, moved in sorted(moves.items()):
-        values = {name: BATCHES.c[name] + n for name, n in moved.items() if n}
-        if batch_id in followed:
-            next_at = func.coalesce(BATCHES.c.follow_at, now)
-            values["follow_at"] = _earlier(connection)(next_at, now + _FOLLOWED_SOON_MS)
-        connection.execute(update(BATCHES).where(BATCHES.c.id == batch_id).values(**values, lost_leases=0))
-    for batch_id, instant in sorted(due.items()):
-        reopen(connection, batch_id, due_at=instant)
-
-
-def reopen(connection: Connection, batch_id: int, *, due_at: int) -> None:
-    """Make sure that a batch which holds a queued row again is not done, and is due no later than the row."""
-    connection.execute(
-        update(BATCHES)
-        .where(BATCHES.c.id == batch_id)
-        .values(next_due_at=_earlier(connection)(BATCHES.c.next_due_at, due_at), leave_by=first_leave_by())
-    )
-    connection.execute(
-        update(BATCHES)
-        .where(BATCHES.c.id == batch_id, BATCHES.c.state == BatchState.DONE)
-        .values(state=BatchState.OPEN, next_due_at=due_at, n_hints=0, published_at=None)
-    )
-
-
-def _earlier(connection: Connection) -> Callable[..., Function[int]]:
-    """Give the SQL function that returns the lesser of two numbers."""
-    return func.min if connection.dialect.name == "sqlite" else func.least

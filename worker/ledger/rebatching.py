@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from sqlalchemy import Connection, RowMapping, func, insert, select, update
+from sqlalchemy import Connection, RowMapping, case, func, insert, select, update
 
 from worker.errors import LedgerError
 from worker.ledger.batches import reopened
@@ -14,6 +14,9 @@ from worker.ledger.engine import now_of
 from worker.ledger.given import execute_given
 from worker.ledger.models import BATCHES, MESSAGES
 from worker.states import BatchState, MessageState
+
+ROWS_AT_ONCE = 400
+"""Most rows that one transaction moves: SQLite's write lock is not to be held for longer than 50 ms."""
 
 _MINUTE_MS = 60_000
 
@@ -48,12 +51,12 @@ def rebatch(
     *,
     first: int,
 ) -> int:
-    """Move the queued messages of some batches, at most 1,000; return how many.
+    """Move the first queued messages of some batches, so many as one transaction takes; return how many.
 
     Args:
         connection: of an open transaction, in which the batches are locked.
         campaign_id: theirs.
-        batch_ids: of the batches; they are left without a queued message.
+        batch_ids: of the batches; what is left in them is for the next call.
         times: gives a message its new times.
         first: the place of the first message.
 
@@ -62,17 +65,20 @@ def rebatch(
     """
     rows = _queued(connection, batch_ids)
     counted = connection.scalar(select(func.sum(BATCHES.c.queued)).where(BATCHES.c.id.in_(batch_ids)))
-    if len(rows) != counted:
+    if len(rows) != min(counted or 0, ROWS_AT_ONCE):
         raise LedgerError(f"Batch {batch_ids[0]}, or one after it, counts wrong: see `bulksend doctor`")
     groups: dict[Like, list[tuple[int, NewTimes]]] = {}
     for n, row in enumerate(rows):
         new = times(Placed(**{name: row[name] for name in _PLACED}, place=first + n))
         groups.setdefault(like(row, new), []).append((row["id"], new))
     put(connection, campaign_id, groups)
+    left = select(func.count()).where(
+        MESSAGES.c.batch_id == BATCHES.c.id, MESSAGES.c.state == MessageState.QUEUED
+    )
     fewer = update(BATCHES).where(BATCHES.c.id.in_(batch_ids))
-    connection.execute(fewer.values(queued=0))
-    is_free = BATCHES.c.state != BatchState.LEASED  # who has it gives it back
-    connection.execute(fewer.where(is_free).values(reopened()))
+    connection.execute(fewer.values(queued=left.scalar_subquery()))
+    is_over = BATCHES.c.queued == 0, BATCHES.c.state != BatchState.LEASED  # who has it gives it back
+    connection.execute(fewer.where(*is_over).values(reopened()))
     return len(rows)
 
 
@@ -91,14 +97,14 @@ class Like(NamedTuple):
 
 def _queued(connection: Connection, batch_ids: Sequence[int]) -> Sequence[RowMapping]:
     shared = [BATCHES.c[name] for name in ("provider", "lane", "reason")]
-    state = BATCHES.c.state.label("batch_state")
+    state = case((BATCHES.c.is_added, BatchState.OPEN.value), else_=BATCHES.c.state).label("batch_state")
     query = (
         select(MESSAGES.c.id, *(MESSAGES.c[name] for name in _PLACED), *shared, state)
         .join(BATCHES, BATCHES.c.id == MESSAGES.c.batch_id)
         .where(MESSAGES.c.batch_id.in_(batch_ids), MESSAGES.c.state == MessageState.QUEUED)
         .order_by(MESSAGES.c.batch_id, MESSAGES.c.due_at, MESSAGES.c.id)
     )
-    return connection.execute(query.with_for_update(of=MESSAGES)).mappings().all()
+    return connection.execute(query.limit(ROWS_AT_ONCE).with_for_update(of=MESSAGES)).mappings().all()
 
 
 def like(row: RowMapping, new: NewTimes) -> Like:

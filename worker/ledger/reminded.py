@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, and_, func, select
+from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
 
 from worker.ledger.campaigns import Importer
+from worker.ledger.engine import now_ms
 from worker.ledger.given import execute_given
 from worker.ledger.models import BATCHES, CAMPAIGNS, MESSAGES, REMINDERS
 from worker.states import CampaignState, MessageState
@@ -21,6 +22,10 @@ MOVED = "moved"
 _M = MessageState
 _OURS = CAMPAIGNS.alias("ours")
 _GOES_ON = (CampaignState.RUNNING, CampaignState.PAUSED)
+MAY_COME_BACK = (_M.SUBMITTING, _M.UNKNOWN, _M.FAILED, _M.REJECTED)
+"""Where a message is that may be queued again: refused for now, settled, or retried by a person."""
+
+_MAY_LEAVE = (_M.QUEUED, *MAY_COME_BACK)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,13 +58,18 @@ class Known:
 
 @dataclass(frozen=True, kw_only=True)
 class Open:
-    """A queued reminder of the series."""
+    """A reminder of the series that may leave yet: queued, or where it may come back from to be queued.
+
+    ``withdrawn`` is the code with which it is cancelled then; None: it is not.
+    """
 
     message_id: int
     batch_id: int
     campaign_id: int
     slot: Slot
     version: int
+    is_queued: bool = True
+    withdrawn: str | None = None
 
 
 def known(
@@ -111,7 +121,7 @@ def _can_move() -> ColumnElement[bool]:
     same = [CAMPAIGNS.c[name] == _OURS.c[name] for name in ("provider", "sender", "options", "lane", "late")]
     same += [
         func.coalesce(CAMPAIGNS.c[name], "") == func.coalesce(_OURS.c[name], "")
-        for name in ("fallback", "windows")
+        for name in ("fallback", "windows", "headers")
     ]
     return and_(
         MESSAGES.c.state == _M.QUEUED,
@@ -124,24 +134,27 @@ def _can_move() -> ColumnElement[bool]:
 
 
 def open_batches(connection: Connection, series: str) -> list[int]:
-    """Return the batches in which reminders of a series are queued."""
+    """Return the batches in which reminders of a series are queued, or may come back to be."""
     query = (
         select(BATCHES.c.id)
         .join(CAMPAIGNS, CAMPAIGNS.c.id == BATCHES.c.campaign_id)
-        .where(CAMPAIGNS.c.series == series, CAMPAIGNS.c.state.in_(_GOES_ON), BATCHES.c.queued > 0)
+        .where(CAMPAIGNS.c.series == series, CAMPAIGNS.c.state.in_(_GOES_ON))
+        .where(or_(*(BATCHES.c[state.value] > 0 for state in _MAY_LEAVE)))
     )
     return list(connection.scalars(query.order_by(BATCHES.c.id)))
 
 
 def open_reminders(connection: Connection, batch_ids: Sequence[int]) -> list[Open]:
-    """Return the queued reminders of some batches, by id."""
+    """Return the reminders of some batches that may leave yet, by id: what is over by now does not."""
     query = (
         select(
             *(MESSAGES.c.id, MESSAGES.c.batch_id, MESSAGES.c.campaign_id),
+            *(MESSAGES.c.state, MESSAGES.c.withdrawn),
             *(REMINDERS.c.key, REMINDERS.c.before_ms, REMINDERS.c.version),
         )
         .join(REMINDERS, REMINDERS.c.message_id == MESSAGES.c.id)
-        .where(MESSAGES.c.batch_id.in_(batch_ids), MESSAGES.c.state == _M.QUEUED)
+        .where(MESSAGES.c.batch_id.in_(batch_ids), MESSAGES.c.state.in_(_MAY_LEAVE))
+        .where((MESSAGES.c.state == _M.QUEUED) | (func.coalesce(MESSAGES.c.expires_at, 2**62) > now_ms()))
     )
     return [
         Open(
@@ -150,6 +163,8 @@ def open_reminders(connection: Connection, batch_ids: Sequence[int]) -> list[Ope
             campaign_id=row.campaign_id,
             slot=Slot(key=row.key, before_ms=row.before_ms),
             version=row.version,
+            is_queued=row.state == _M.QUEUED,
+            withdrawn=row.withdrawn,
         )
         for row in connection.execute(query.order_by(MESSAGES.c.id))
     ]

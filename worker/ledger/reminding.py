@@ -18,11 +18,9 @@ from worker.ledger.drafts import NewCampaign, NewMessage
 from worker.ledger.engine import control_lock, now_ms, now_of
 from worker.ledger.given import execute_given
 from worker.ledger.models import BATCHES, CAMPAIGNS, MESSAGES
-from worker.ledger.reminded import Slot
+from worker.ledger.reminded import MAY_COME_BACK, MOVED, Slot
 from worker.states import CampaignState, MessageState
 
-_M = MessageState
-_NOT_GONE = (_M.QUEUED, _M.SUBMITTING, _M.UNKNOWN, _M.FAILED, _M.REJECTED)
 NAMED = {  # a reminder with its message
     "named": "text",
     "digest": "text",
@@ -94,7 +92,7 @@ def add(
 ) -> Importer:
     """Write batches of reminders together; return the importer's longer lease.
 
-    What stands for other versions of them never leaves any more, should it ever be queued again.
+    What stands for other versions of them never leaves any more, wherever it is.
 
     Raises:
         LedgerError: another program has the series now, or one of these has its message already.
@@ -137,8 +135,12 @@ def _close_others(connection: Connection, rows: Sequence[tuple[object, ...]]) ->
         columns=NAMED,
         rows=rows,
     )
-    ours = MESSAGES.c.id.in_(others.scalars().all()), MESSAGES.c.state.in_(_NOT_GONE)
+    may_leave = MESSAGES.c.state.in_([MessageState.QUEUED, *MAY_COME_BACK])
+    ours = MESSAGES.c.id.in_(others.scalars().all()), may_leave
     found = select(MESSAGES.c.id).where(*ours).order_by(MESSAGES.c.id).with_for_update()
-    ids = connection.scalars(found).all()
-    now = now_of(connection)
-    connection.execute(update(MESSAGES).where(MESSAGES.c.id.in_(ids)).values(leave_by=now, expires_at=now))
+    closed = update(MESSAGES).where(MESSAGES.c.id.in_(connection.scalars(found).all()))
+    now = now_of(connection)  # what is queued at this very moment has not come any way: it is over
+    connection.execute(
+        closed.where(MESSAGES.c.state == MessageState.QUEUED).values(leave_by=now, expires_at=now)
+    )
+    connection.execute(closed.where(MESSAGES.c.state != MessageState.QUEUED).values(withdrawn=MOVED))

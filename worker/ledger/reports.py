@@ -6,17 +6,23 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Select, func, select
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, func, select
 
 from worker.errors import InputError
 from worker.ledger import accounts
 from worker.ledger.accounts import AccountStanding
 from worker.ledger.engine import now_ms, now_once
+from worker.ledger.letting import is_let_in
 from worker.ledger.models import BATCHES, CAMPAIGNS, LARGEST_ID, MESSAGES, SUBMISSIONS
+from worker.ledger.optouts import CONFIRMATION
 from worker.states import OPEN_STATES, PROVEN, BatchState, CampaignState, Lane, MessageState
 from worker.text.pricing import Totals
 
-_DONE = "done"  # derived, hence no state that is stored
+DONE = "done"
+"""The state of a campaign of which nothing is left: derived, hence none that is stored."""
+
+_MAY_END = (CampaignState.RUNNING, CampaignState.PAUSED)
+_NOT_DONE = (BatchState.OPEN, BatchState.LEASED, BatchState.HELD)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,8 +51,10 @@ class CampaignReport:
     leaves_at: int | None = None  # its gateway keeps it until then
     series: str | None = None  # of reminders
     until: int | None = None  # when it goes on, where the reason ends at a known time
+    purpose: str = "marketing"
     zone: str | None = None  # in which it was scheduled, or "recipient"
     next_due_at: int | None = None  # of what is not due yet
+    pruned_at: int | None = None  # its texts and numbers were removed; 0: that is under way
 
     @property
     def messages(self) -> int:
@@ -56,7 +64,7 @@ class CampaignReport:
     @property
     def is_done(self) -> bool:
         """Whether no row can leave any more by itself."""
-        return self.state in {_DONE, CampaignState.CANCELLED, CampaignState.DISCARDED}
+        return self.state in {DONE, CampaignState.CANCELLED, CampaignState.DISCARDED}
 
     @property
     def is_stuck(self) -> bool:
@@ -73,9 +81,7 @@ def stored_id(campaign_id: int) -> int:
 def counts_of(connection: Connection, campaign_ids: Sequence[int]) -> dict[int, dict[MessageState, int]]:
     """Sum the counters of the batches per campaign: cheap enough to look at twice a second."""
     sums = [func.coalesce(func.sum(BATCHES.c[state.value]), 0) for state in MessageState]
-    query = select(BATCHES.c.campaign_id, *sums).where(
-        BATCHES.c.campaign_id.in_(campaign_ids), ~BATCHES.c.is_added
-    )
+    query = select(BATCHES.c.campaign_id, *sums).where(BATCHES.c.campaign_id.in_(campaign_ids), is_let_in())
     found = {number: dict.fromkeys(MessageState, 0) for number in campaign_ids}
     for number, *values in connection.execute(query.group_by(BATCHES.c.campaign_id)):
         found[number] = dict(zip(MessageState, map(int, values), strict=True))
@@ -91,16 +97,21 @@ def report(connection: Connection, campaign_id: int) -> CampaignReport:
     query = _campaigns().where(CAMPAIGNS.c.id == stored_id(campaign_id))
     found = connection.execute(query).mappings().one_or_none()
     if found is None:
-        raise InputError(
-            f"There is no campaign {campaign_id}: `bulksend campaign list` shows them",
-            code="no_such_campaign",
-        )
+        raise _not_there(campaign_id)
     return next(_reports(connection, [found]))
 
 
-def reports(connection: Connection, *, limit: int) -> list[CampaignReport]:
-    """Return the newest campaigns with their counts, newest first."""
+def _not_there(campaign_id: int) -> InputError:
+    return InputError(
+        f"There is no campaign {campaign_id}: `bulksend campaign list` shows them", code="no_such_campaign"
+    )
+
+
+def reports(connection: Connection, *, limit: int, with_confirmations: bool = True) -> list[CampaignReport]:
+    """Return the newest campaigns with their counts, newest first; each confirmation of a STOP is one too."""
     query = _campaigns().order_by(CAMPAIGNS.c.id.desc()).limit(limit)
+    if not with_confirmations:
+        query = query.where(CAMPAIGNS.c.purpose != CONFIRMATION)
     return list(_reports(connection, connection.execute(query).mappings().all()))
 
 
@@ -119,7 +130,7 @@ def _reports(connection: Connection, found: Sequence[RowMapping]) -> Iterator[Ca
         reason, n_held = held.get(row["id"], (None, 0))
         standing = standings.get(row["provider"]) or AccountStanding(provider=row["provider"], state="open")
         waits_for, until = _waits(standing, state)
-        own_reason = row["reason"] or reason
+        own_reason = None if state == DONE else row["reason"] or reason
         yield CampaignReport(
             id=row["id"],
             name=row["name"],
@@ -143,14 +154,16 @@ def _reports(connection: Connection, found: Sequence[RowMapping]) -> Iterator[Ca
             leaves_at=row["leaves_at"],
             series=row["series"],
             until=None if own_reason else until,
+            purpose=row["purpose"],
             zone=row["zone"],
             next_due_at=next_due.get(row["id"]),
+            pruned_at=row["pruned_at"],
         )
 
 
 def _waits(standing: AccountStanding, state: str) -> tuple[str | None, int | None]:
     """Return what a campaign in this state waits for with its provider, and until when if that is known."""
-    if state == _DONE:
+    if state == DONE:
         return None, None
     if standing.reason is not None:
         return standing.reason, standing.until if standing.state == "waiting" else None
@@ -160,10 +173,30 @@ def _waits(standing: AccountStanding, state: str) -> tuple[str | None, int | Non
 
 
 def state_of(stored: str, counts: Mapping[MessageState, int]) -> str:
-    """Derive done: the import is finished and no row is queued or being submitted."""
-    if stored == CampaignState.RUNNING and not any(counts[state] for state in OPEN_STATES):
-        return _DONE
+    """Derive done: all is imported and no row is queued or being submitted, paused or not."""
+    if stored in _MAY_END and not any(counts[state] for state in OPEN_STATES):
+        return DONE
     return stored
+
+
+def state_at(connection: Connection, campaign_id: int) -> tuple[str, str | None]:
+    """Return the state of a campaign and its reason, without a sum over its batches: marks may wait for us.
+
+    Raises:
+        InputError: there is no such campaign.
+    """
+    is_left = has_left(CAMPAIGNS.c.id).label("is_left")
+    query = select(CAMPAIGNS.c.state, CAMPAIGNS.c.reason, is_left)
+    found = connection.execute(query.where(CAMPAIGNS.c.id == stored_id(campaign_id))).one_or_none()
+    if found is None:
+        raise _not_there(campaign_id)
+    return DONE if found.state in _MAY_END and not found.is_left else found.state, found.reason
+
+
+def has_left(campaign_id: ColumnElement[int]) -> ColumnElement[bool]:
+    """Say, as SQL, that messages of a campaign are queued or being submitted: in no batch that is done."""
+    left = BATCHES.c.campaign_id == campaign_id, BATCHES.c.state.in_(_NOT_DONE), is_let_in()
+    return select(BATCHES.c.id).where(*left, BATCHES.c.queued + BATCHES.c.submitting > 0).exists()
 
 
 def _held_batches(connection: Connection, numbers: Sequence[int]) -> dict[int, tuple[str | None, int]]:
@@ -191,7 +224,7 @@ def _next_due(connection: Connection, numbers: Sequence[int]) -> dict[int, int]:
 def totals(connection: Connection, campaign_id: int) -> tuple[int, Totals]:
     """Return the parts of a campaign and what they cost by currency, summed over its rows."""
     sums = func.sum(MESSAGES.c.parts), func.sum(MESSAGES.c.price_micros)
-    added = select(BATCHES.c.id).where(BATCHES.c.campaign_id == campaign_id, BATCHES.c.is_added)
+    added = select(BATCHES.c.id).where(BATCHES.c.campaign_id == campaign_id, ~is_let_in())
     query = select(MESSAGES.c.currency, *sums).where(
         MESSAGES.c.campaign_id == campaign_id, MESSAGES.c.batch_id.not_in(added)
     )

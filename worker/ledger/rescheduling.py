@@ -1,119 +1,126 @@
 """Queued messages of a campaign go to another time: paused meanwhile, batch by batch, each into new batches.
 
 What was ordered is kept with the campaign until all is moved. A batch that was there when it was ordered, and
-still holds queued messages, is still to be moved: so an interrupted order is finished by repeating it.
+still holds queued messages, is still to be moved: so an interrupted order is finished, by whom it may be.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, func, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, ScalarSelect, func, select, update
 
 from worker.errors import InputError
 from worker.ledger import orders
 from worker.ledger.batches import lock_some
 from worker.ledger.control import refusal
-from worker.ledger.engine import control_lock, now_ms
-from worker.ledger.models import BATCHES, CAMPAIGNS
+from worker.ledger.engine import control_lock, now_ms, now_of
+from worker.ledger.half_moved import (
+    REPEATED_WITHIN_MS,
+    Begun,
+    Wish,
+    begun_of,
+    finish,
+    is_repeat,
+    keep,
+    without_it,
+)
+from worker.ledger.letting import is_let_in
+from worker.ledger.models import BATCHES, CAMPAIGNS, ORDERS
 from worker.ledger.rebatching import NewTimes, Placed, rebatch
-from worker.ledger.reports import report, stored_id
-from worker.states import CampaignState, MessageState
+from worker.ledger.reports import stored_id
+from worker.states import BatchState, CampaignState
+from worker.text.counting import counted
 
 RESCHEDULE = "reschedule"
 RESCHEDULED = "rescheduled"
 """The order, as the audit names it; ``rescheduled`` is its end."""
 
-_MARK = "rescheduling"  # in what a campaign keeps of its reading
-
-
-@dataclass(frozen=True, kw_only=True)
-class Wish:
-    """What was ordered.
-
-    Attributes:
-        words: as it was written, such as ``--by 2h``: a repeat of them goes on with it.
-        target: plain values of whoever makes new times of it; the first order's hold for a repeat too.
-        is_start: all go to one start, whatever their times were.
-    """
-
-    words: str
-    target: Mapping[str, Any]
-    is_start: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class Begun:
-    """An order under way.
-
-    Attributes:
-        campaign_id: whose messages.
-        wish: of the first order, where this is a repeat.
-        boundary: the last batch that is to be moved.
-        n: messages that were to be moved.
-        moved: of which so many were.
-        was_running: it goes on when all is moved.
-        windows: of the campaign, as they are kept.
-        reading: what else the campaign keeps.
-    """
-
-    campaign_id: int
-    wish: Wish
-    boundary: int
-    n: int
-    moved: int
-    was_running: bool
-    windows: str | None = None
-    zone: str | None = None
-    reading: Mapping[str, Any]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Ended:
-    """What became of an order: messages moved, and those that had left or ended before."""
+    """What became of an order: messages moved, and whether the campaign goes on."""
 
     moved: int
-    left: int
     is_running: bool
 
 
-def is_under_way(row: RowMapping) -> bool:
-    """Say whether a campaign, given its row, is being rescheduled, or that was interrupted."""
-    return _begun(row) is not None
+def begin(connection: Connection, campaign_id: int, wish: Wish | None, *, author: str) -> Begun:
+    """Pause a campaign for its messages to be moved, or go on with an order that was interrupted.
 
-
-def begin(connection: Connection, campaign_id: int, wish: Wish, *, author: str) -> Begun:
-    """Pause a campaign for its messages to be moved; goes on with what was interrupted.
+    That is meant by no wish, and by the same words soon after it. While the campaign waits for it, any other
+    wish is refused; one that was resumed meanwhile has given up what was interrupted.
 
     Raises:
         InputError: there is no such campaign, it is over, nothing of it is queued, its gateway or its series
-            keeps its times, or another order of this kind was interrupted.
+            keeps its times, an order was interrupted that is to be finished first, or none was, or the same
+            was done within the hour.
     """
     row = _locked(connection, campaign_id)
     _require_movable(connection, campaign_id, row, wish)
-    begun = _begun(row)
-    if begun is None:
-        begun = _first(connection, campaign_id, row, wish)
-        orders.note(connection, RESCHEDULE, author=author, campaign_id=campaign_id, detail=wish.words)
-    elif begun.wish.words != wish.words:
+    former = begun_of(row)
+    if former is not None and (wish is None or is_repeat(former, wish, now=now_of(connection))):
+        begun = replace(former, is_finished=True)
+    elif wish is None:
         raise InputError(
-            f"Campaign {campaign_id} was not wholly rescheduled: first repeat "
-            f"`bulksend campaign reschedule {campaign_id} {begun.wish.words}`",
-            code="unfinished",
+            f"No order to reschedule campaign {campaign_id} was interrupted: give --at or --by",
+            code="nothing_to_finish",
         )
+    else:
+        begun = _new(connection, campaign_id, row, wish, former=former, author=author)
     if row["state"] == CampaignState.RUNNING:
         begun = replace(begun, was_running=True)
-        reason = (
-            f"{orders.RESCHEDULING}; if that was interrupted, repeat "
-            f"`bulksend campaign reschedule {campaign_id} {wish.words}`"
-        )
+        reason = f"{orders.RESCHEDULING}; if that was interrupted, `{finish(campaign_id)}` goes on"
         paused = {"state": CampaignState.PAUSED, "reason": reason, "author": author}
         connection.execute(update(CAMPAIGNS).where(CAMPAIGNS.c.id == campaign_id).values(paused))
-    _keep(connection, campaign_id, begun)
+    keep(connection, campaign_id, begun)
     return begun
+
+
+def _new(  # noqa: PLR0913 - an order, and what it may take the place of
+    connection: Connection,
+    campaign_id: int,
+    row: RowMapping,
+    wish: Wish,
+    *,
+    former: Begun | None,
+    author: str,
+) -> Begun:
+    if former is not None and row["state"] == CampaignState.PAUSED:
+        who = f" of {former.author}" if former.author else ""
+        raise InputError(
+            f"Campaign {campaign_id} is half-way through `reschedule {former.wish.words}`{who}, "
+            f"{former.moved} of {counted(former.n, 'message')}: first finish that with "
+            f"`{finish(campaign_id)}`",
+            code="unfinished",
+        )
+    if former is not None:
+        detail = f"given up at {former.moved} of {counted(former.n, 'message')}: the campaign was resumed"
+        orders.note(connection, RESCHEDULED, author=author, campaign_id=campaign_id, detail=detail)
+    else:
+        _require_no_repeat(connection, campaign_id, wish)
+    begun = _first(connection, campaign_id, row, wish)
+    orders.note(connection, RESCHEDULE, author=author, campaign_id=campaign_id, detail=wish.words)
+    return replace(begun, at=now_of(connection), author=author, given_up=former)
+
+
+def _require_no_repeat(connection: Connection, campaign_id: int, wish: Wish) -> None:
+    """Refuse what was done already: whoever lost sight of its end asks for it again."""
+    if not wish.adds_up:
+        return
+    soon = ORDERS.c.at > now_ms() - REPEATED_WITHIN_MS
+    ours = ORDERS.c.campaign_id == campaign_id, ORDERS.c.what == RESCHEDULE, ORDERS.c.detail == wish.words
+    author = connection.scalar(
+        select(ORDERS.c.author).where(*ours, soon).order_by(ORDERS.c.id.desc()).limit(1)
+    )
+    if author is not None:
+        raise InputError(
+            f"Campaign {campaign_id} was rescheduled {wish.words} by {author} within the last hour: see "
+            f"`bulksend campaign show {campaign_id}`; --again moves it by as much once more",
+            code="done_already",
+        )
 
 
 def move_some(connection: Connection, campaign_id: int, times: Callable[[Placed], NewTimes]) -> int | None:
@@ -123,44 +130,62 @@ def move_some(connection: Connection, campaign_id: int, times: Callable[[Placed]
         InputError: it was resumed or cancelled meanwhile.
     """
     row = _locked(connection, campaign_id)
-    begun = _begun(row)
+    begun = begun_of(row)
     if begun is None:
         return None
     if row["state"] != CampaignState.PAUSED:
         raise InputError(
-            f"Campaign {campaign_id} is {row['state']} meanwhile: {begun.n - begun.moved} messages were not "
-            "moved; repeat the order",
+            f"Campaign {campaign_id} is {row['state']} meanwhile: {begun.n - begun.moved} of "
+            f"{counted(begun.n, 'message')} were not moved",
             code="wrong_state",
         )
     batch_ids = lock_some(connection, *_is_left(campaign_id), BATCHES.c.id <= begun.boundary)
     if not batch_ids:
         return None
     n = rebatch(connection, campaign_id, batch_ids, times, first=begun.moved)
-    _keep(connection, campaign_id, replace(begun, moved=begun.moved + n))
+    keep(connection, campaign_id, replace(begun, moved=begun.moved + n))
     return n
 
 
-def end(connection: Connection, campaign_id: int, *, author: str) -> Ended:
-    """Let a campaign go on whose messages are all moved, if it ran before."""
+def end(connection: Connection, campaign_id: int, *, author: str) -> Ended | None:
+    """Let a campaign go on whose messages are all moved, if it ran before.
+
+    None when one came back from the gateway after the last look: that is to be moved too.
+    """
     row = _locked(connection, campaign_id)
-    begun = _begun(row)
-    values: dict[str, object] = {"reading": json.dumps(_without_mark(row), sort_keys=True)}
-    found = report(connection, campaign_id)
-    left = found.messages - found.counts[MessageState.QUEUED]
-    if not left:
-        first = select(func.min(BATCHES.c.next_due_at)).where(*_is_left(campaign_id))
-        values["due_at"] = connection.scalar(first)
+    begun = begun_of(row)
+    if begun is not None and row["state"] == CampaignState.PAUSED and _is_unmoved(connection, begun):
+        return None
+    values: dict[str, object] = {"reading": json.dumps(without_it(row), sort_keys=True)}
+    if begun is not None and begun.moved == _n_messages(row):  # so nothing of it has left
+        values["due_at"] = func.coalesce(_first_due(campaign_id), CAMPAIGNS.c.due_at)
     if begun is not None:
         if begun.was_running and orders.is_paused_for_it(
             row["state"], row["reason"]
         ):  # not by a person since
             running = {"state": CampaignState.RUNNING, "reason": None, "author": None}
             values |= {**running, "served_at": now_ms()}
-        detail = f"{begun.moved} messages"
+        detail = counted(begun.moved, "message")
         orders.note(connection, RESCHEDULED, author=author, campaign_id=campaign_id, detail=detail)
     connection.execute(update(CAMPAIGNS).where(CAMPAIGNS.c.id == campaign_id).values(values))
     is_running = values.get("state", row["state"]) == CampaignState.RUNNING
-    return Ended(moved=begun.moved if begun else 0, left=left, is_running=is_running)
+    return Ended(moved=begun.moved if begun else 0, is_running=is_running)
+
+
+def _is_unmoved(connection: Connection, begun: Begun) -> bool:
+    query = select(BATCHES.c.id).where(*_is_left(begun.campaign_id), BATCHES.c.id <= begun.boundary)
+    return connection.execute(query.limit(1)).one_or_none() is not None
+
+
+def _n_messages(row: RowMapping) -> int:
+    return int(row["n_rows"] - row["n_duplicates"] - row["n_refused"] - row["n_skipped"])
+
+
+def _first_due(campaign_id: int) -> ScalarSelect[int]:
+    """Select when the first open batch of a campaign is due, by its index."""
+    ours = BATCHES.c.campaign_id == campaign_id, BATCHES.c.state == BatchState.OPEN, BATCHES.c.queued > 0
+    first = select(BATCHES.c.next_due_at).where(*ours).order_by(BATCHES.c.next_due_at)
+    return first.limit(1).scalar_subquery()
 
 
 def _locked(connection: Connection, campaign_id: int) -> RowMapping:
@@ -173,7 +198,7 @@ def _locked(connection: Connection, campaign_id: int) -> RowMapping:
     return found
 
 
-def _require_movable(connection: Connection, campaign_id: int, row: RowMapping, wish: Wish) -> None:
+def _require_movable(connection: Connection, campaign_id: int, row: RowMapping, wish: Wish | None) -> None:
     if row["state"] not in {CampaignState.RUNNING, CampaignState.PAUSED}:
         raise refusal(connection, campaign_id, "rescheduled")
     if row["leaves_at"] is not None:
@@ -188,7 +213,7 @@ def _require_movable(connection: Connection, campaign_id: int, row: RowMapping, 
             "their file, and give `bulksend remind` again",
             code="reminders",
         )
-    if wish.is_start and (json.loads(row["reading"]).get("timing") or {}).get("column"):
+    if wish and wish.is_start and (json.loads(row["reading"]).get("timing") or {}).get("column"):
         raise InputError(
             f"Each message of campaign {campaign_id} has its own time, from its row: move them with --by",
             code="own_times",
@@ -196,9 +221,10 @@ def _require_movable(connection: Connection, campaign_id: int, row: RowMapping, 
 
 
 def _first(connection: Connection, campaign_id: int, row: RowMapping, wish: Wish) -> Begun:
-    query = select(func.max(BATCHES.c.id), func.sum(BATCHES.c.queued)).where(*_is_left(campaign_id))
+    ours = BATCHES.c.campaign_id == campaign_id, is_let_in()
+    query = select(func.max(BATCHES.c.id), func.sum(BATCHES.c.queued)).where(*ours)
     boundary, n = connection.execute(query).one()
-    if boundary is None:
+    if not n:
         raise InputError(
             f"Nothing of campaign {campaign_id} is queued: all of it has left, or has ended",
             code="nothing_queued",
@@ -218,30 +244,5 @@ def _first(connection: Connection, campaign_id: int, row: RowMapping, wish: Wish
 
 def _is_left(campaign_id: int) -> tuple[ColumnElement[bool], ...]:
     """Say, as SQL, that a batch of the campaign has queued messages that are let in."""
-    ours = BATCHES.c.campaign_id == stored_id(campaign_id), ~BATCHES.c.is_added
+    ours = BATCHES.c.campaign_id == stored_id(campaign_id), is_let_in()
     return *ours, BATCHES.c.queued > 0
-
-
-def _begun(row: RowMapping) -> Begun | None:
-    mark = json.loads(row["reading"]).get(_MARK)
-    if mark is None:
-        return None
-    return Begun(
-        campaign_id=row["id"],
-        wish=Wish(words=mark["words"], target=mark["target"]),
-        **{name: mark[name] for name in ("boundary", "n", "moved", "was_running")},
-        windows=row["windows"],
-        zone=row["zone"],
-        reading=_without_mark(row),
-    )
-
-
-def _without_mark(row: RowMapping) -> dict[str, Any]:
-    return {name: value for name, value in json.loads(row["reading"]).items() if name != _MARK}
-
-
-def _keep(connection: Connection, campaign_id: int, begun: Begun) -> None:
-    mark = {name: getattr(begun, name) for name in ("boundary", "n", "moved", "was_running")}
-    mark |= {"words": begun.wish.words, "target": dict(begun.wish.target)}
-    kept = json.dumps({**begun.reading, _MARK: mark}, sort_keys=True)
-    connection.execute(update(CAMPAIGNS).where(CAMPAIGNS.c.id == campaign_id).values(reading=kept))

@@ -6,16 +6,20 @@ Not what a gateway may have accepted: that is a resend with its risk, and settle
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, case, false, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, case, false, func, literal, select, update
 
-from worker.ledger.control import refusal
+from worker.ledger import notices
+from worker.ledger.batches import lock_some
+from worker.ledger.control import pruned, refusal
+from worker.ledger.counters import reopen
 from worker.ledger.engine import now_ms, now_of
+from worker.ledger.given import execute_given
+from worker.ledger.gone import is_gone
 from worker.ledger.models import BATCHES, CAMPAIGNS, MESSAGES
 from worker.ledger.orders import Counted
-from worker.ledger.outcomes import reopen
 from worker.ledger.reports import stored_id
 from worker.states import CampaignState, MessageState
 
@@ -32,18 +36,22 @@ class Retriable:
         n: can be.
         n_risky: a gateway may have accepted them.
         n_over: the time in which they were worth sending is over.
+        n_gone: their numbers or texts were removed.
+        n_withdrawn: they remind of appointments that are not any more.
     """
 
     n: int
     n_risky: int
     n_over: int = 0
+    n_gone: int = 0
+    n_withdrawn: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Retried:
-    """One batch that was gone through, and how many of its messages are queued again."""
+    """Some batches that were gone through: the last one, and how many messages are queued again."""
 
-    batch_id: int
+    last: int
     n: int
 
 
@@ -54,16 +62,19 @@ def retriable(connection: Connection, campaign_id: int, states: Collection[Messa
         InputError: the campaign is not there, is being imported, or is over for good.
     """
     _require_going_on(connection, campaign_id)
-    risky = func.count(case((_is_risky(), 1)))
-    over = func.count(case((~_is_risky() & _is_over(), 1)))
-    query = select(func.count(), risky, over).where(
+    gone = func.count(case((is_gone(), 1)))
+    risky = func.count(case((~is_gone() & _is_risky(), 1)))
+    over = func.count(case((~is_gone() & ~_is_risky() & _is_over(), 1)))
+    may = func.count(case((_may_be_queued(), 1)))
+    query = select(func.count(), may, risky, over, gone).where(
         MESSAGES.c.campaign_id == stored_id(campaign_id), MESSAGES.c.state.in_(sorted(states))
     )
-    n_all, n_risky, n_over = connection.execute(query).one()
-    return Retriable(n=n_all - n_risky - n_over, n_risky=n_risky, n_over=n_over)
+    n_all, n, n_risky, n_over, n_gone = connection.execute(query).one()
+    n_withdrawn = n_all - n - n_risky - n_over - n_gone
+    return Retriable(n=n, n_risky=n_risky, n_over=n_over, n_gone=n_gone, n_withdrawn=n_withdrawn)
 
 
-def retry_batch(
+def retry_some(
     connection: Connection,
     campaign_id: int,
     states: Collection[MessageState],
@@ -71,13 +82,13 @@ def retry_batch(
     after: int,
     order: Counted | None = None,
 ) -> Retried | None:
-    """Queue the messages of the next batch again, due at once; one transaction for each call.
+    """Queue the messages of the next batch, or of some small ones, again, due at once.
 
     Args:
-        connection: of an open transaction.
+        connection: of an open transaction; one for each call.
         campaign_id: whose messages.
         states: some of ``RETRIABLE``.
-        after: the batch that the last call went through, 0 at first: what fails again meanwhile stays so.
+        after: the last batch of the last call, 0 at first: what fails again meanwhile stays so.
         order: whose line tells how many; one for all calls.
 
     Returns:
@@ -86,31 +97,38 @@ def retry_batch(
     Raises:
         InputError: the campaign is not there, is being imported, or is over for good.
     """
-    _require_going_on(connection, campaign_id)  # locked: it cannot be cancelled before we have committed
-    batch = (
-        select(BATCHES.c.id)
-        .where(BATCHES.c.campaign_id == stored_id(campaign_id), BATCHES.c.id > after)
-        .where(or_(*(BATCHES.c[state.value] > 0 for state in sorted(states))))
-    )
-    batch_id = connection.scalar(batch.order_by(BATCHES.c.id).limit(1).with_for_update())
-    if batch_id is None:
+    _require_going_on(connection, campaign_id, is_locked=True)  # it is not cancelled before we have committed
+    concerned = sum((BATCHES.c[state.value] for state in sorted(states)), literal(0))
+    ours = BATCHES.c.campaign_id == stored_id(campaign_id), BATCHES.c.id > after
+    batch_ids = lock_some(connection, *ours, concerned > 0, n_rows=concerned)
+    if not batch_ids:
         return None
-    rows = select(MESSAGES.c.id, MESSAGES.c.state).where(
-        MESSAGES.c.batch_id == batch_id, MESSAGES.c.state.in_(sorted(states)), ~_is_risky(), ~_is_over()
+    rows = select(MESSAGES.c.id, MESSAGES.c.batch_id, MESSAGES.c.state).where(
+        MESSAGES.c.batch_id.in_(batch_ids), MESSAGES.c.state.in_(sorted(states)), _may_be_queued()
     )
     found = connection.execute(rows.order_by(MESSAGES.c.id).with_for_update()).all()
     if found:
-        _queue(connection, batch_id, [row.id for row in found])
-        _count(connection, batch_id, Counter(row.state for row in found))
+        now = now_of(connection)
+        _queue(connection, [row.id for row in found], now=now)
+        _count(connection, Counter((row.batch_id, row.state) for row in found))
+        reopen(connection, sorted({row.batch_id for row in found}), due_at=now)
+        notices.want_again(connection, campaign_id)
     if found and order:
         order.add(connection, campaign_id, len(found))
-    return Retried(batch_id=batch_id, n=len(found))
+    return Retried(last=batch_ids[-1], n=len(found))
 
 
-def _require_going_on(connection: Connection, campaign_id: int) -> None:
-    query = select(CAMPAIGNS.c.state).where(CAMPAIGNS.c.id == stored_id(campaign_id))
-    if connection.scalar(query.with_for_update(read=True)) not in _GOES_ON:
+def _require_going_on(connection: Connection, campaign_id: int, *, is_locked: bool = False) -> None:
+    query = select(CAMPAIGNS.c.state, CAMPAIGNS.c.pruned_at).where(CAMPAIGNS.c.id == stored_id(campaign_id))
+    found = connection.execute(query.with_for_update() if is_locked else query).one_or_none()
+    if found is None or found.state not in _GOES_ON:
         raise refusal(connection, campaign_id, "retried")
+    if found.pruned_at is not None:
+        raise pruned(campaign_id, "retried")
+
+
+def _may_be_queued() -> ColumnElement[bool]:
+    return and_(~is_gone(), ~_is_risky(), ~_is_over(), MESSAGES.c.withdrawn.is_(None))
 
 
 def _is_risky() -> ColumnElement[bool]:
@@ -123,8 +141,7 @@ def _is_over() -> ColumnElement[bool]:
     return func.coalesce(MESSAGES.c.expires_at <= now_ms(), false())
 
 
-def _queue(connection: Connection, batch_id: int, message_ids: list[int]) -> None:
-    now = now_of(connection)
+def _queue(connection: Connection, message_ids: Sequence[int], *, now: int) -> None:
     connection.execute(
         update(MESSAGES)
         .where(MESSAGES.c.id.in_(message_ids))
@@ -138,10 +155,15 @@ def _queue(connection: Connection, batch_id: int, message_ids: list[int]) -> Non
             detail=None,
         )
     )
-    reopen(connection, batch_id, due_at=now)
 
 
-def _count(connection: Connection, batch_id: int, moved: Counter[str]) -> None:
-    fewer = {state: BATCHES.c[state] - n for state, n in moved.items()}
-    values = {**fewer, "queued": BATCHES.c.queued + moved.total()}
-    connection.execute(update(BATCHES).where(BATCHES.c.id == batch_id).values(values))
+def _count(connection: Connection, moved: Mapping[tuple[int, str], int]) -> None:
+    """Count in each batch what left which state for the queue."""
+    for state in sorted({state for _, state in moved}):
+        execute_given(
+            connection,
+            f"UPDATE batches SET queued = queued + given.n, {state} = {state} - given.n FROM given "  # noqa: S608 - a name of ours
+            "WHERE batches.id = given.batch",
+            columns={"batch": "bigint", "n": "int"},
+            rows=[(batch_id, n) for (batch_id, each), n in sorted(moved.items()) if each == state],
+        )

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, Connection, func, select, update
 
 from worker.errors import InputError
-from worker.ledger import outcomes
+from worker.ledger import notices, outcomes
 from worker.ledger.engine import now_ms
 from worker.ledger.locks import lock_batch
 from worker.ledger.models import BATCHES, LARGEST_ID, MESSAGES, SUBMISSIONS
@@ -129,7 +129,8 @@ def settle(  # noqa: PLR0913 - three ways to say which are meant
     batch_id = connection.scalar(first.where(*is_unknown(campaign_id), *meant))
     if batch_id is None:
         return None
-    lock_batch(connection, batch_id)  # what the gateway has said meanwhile counts for more
+    is_resent = target is MessageState.QUEUED
+    lock_batch(connection, batch_id, alone=is_resent)  # what the gateway has said meanwhile counts for more
     query = (
         select(MESSAGES.c.id, SUBMISSIONS.c.reference)
         .join(SUBMISSIONS, SUBMISSIONS.c.id == MESSAGES.c.submission_id)
@@ -145,9 +146,10 @@ def settle(  # noqa: PLR0913 - three ways to say which are meant
         for reference, ids in by_reference.items()
     ]
     n_settled = outcomes.record(connection, results) if results else 0
-    if target is MessageState.QUEUED:
+    if is_resent:
         resent = update(SUBMISSIONS).where(SUBMISSIONS.c.reference.in_(list(by_reference)))
         connection.execute(resent.values(code=RESENT))
+        notices.want_of_queued(connection, [each for ids in by_reference.values() for each in ids])
     if order:
         order.add(connection, _campaign_of(connection, batch_id), n_settled)
     return n_settled

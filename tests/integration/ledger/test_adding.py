@@ -24,15 +24,16 @@ from tests.ledgers import (
     try_lease,
 )
 from worker.errors import InputError, LedgerError
-from worker.ledger import adding, control, orders, reports, rescheduling
+from worker.ledger import adding, control, letting, notices, orders, reports, rescheduling
 from worker.ledger.adding import Addition, Ground
 from worker.ledger.audit import Audit, audit
 from worker.ledger.campaigns import Importer
 from worker.ledger.drafts import NewMessage, SourceCounts
 from worker.ledger.engine import reading, writing
+from worker.ledger.half_moved import Wish
 from worker.ledger.models import BATCHES, CAMPAIGNS
+from worker.ledger.rebatching import NewTimes, Placed
 from worker.ledger.reports import CampaignReport
-from worker.ledger.rescheduling import Wish
 from worker.states import MessageState
 
 ADDITION = Addition(content="abc", counts=SourceCounts(rows=5, duplicates=1, refused=1), author="ann")
@@ -101,7 +102,7 @@ def test_what_is_added_is_due_and_counted_and_noted(engine: Engine) -> None:
         added = connection.scalars(select(BATCHES.c.id).order_by(BATCHES.c.id)).all()[-1]
     assert (found.rows, found.duplicates, found.refused, found.messages) == (7, 1, 1, 5)
     assert (noted["author"], noted["what"]) == ("ann", "add")
-    assert noted["detail"] == "3 messages of 5 rows (1 duplicates, 1 refused)"
+    assert noted["detail"] == "3 messages of 5 rows (1 duplicate, 1 refused)"
     assert try_lease(engine, added) is not None
     assert not [each for each in audited(engine).findings if each.is_problem]
     assert_counts(engine)
@@ -190,6 +191,108 @@ def test_what_was_left_behind_in_a_campaign_that_was_cancelled_is_removed_by_can
 
     assert len(rows(engine)) == 2
     assert codes(engine) == set()
+
+
+def let_in_and_die(engine: Engine) -> None:
+    """Add the file as a program that is killed before it has opened any batch of it."""
+    let_in(engine, write(engine, begin(engine)))
+
+
+def test_what_was_let_in_counts_before_it_is_open(engine: Engine) -> None:
+    run_campaign(engine)
+    let_in_and_die(engine)
+    do(engine, control.pause, 1, reason="why", author="ann")
+
+    found = report(engine)
+
+    with reading(engine) as connection:
+        parts, _ = reports.totals(connection, 1)
+        there = adding.there(connection, 1, [each.msisdn for each in later_messages()])
+    assert (found.rows, found.messages, found.n_held, parts) == (7, 5, 0, 5)
+    assert len(there) == 3
+    assert codes(engine) == {"paused_campaign"}
+    assert_counts(engine)
+
+
+def test_what_was_let_in_is_opened_by_the_next_tick(engine: Engine) -> None:
+    run_campaign(engine)
+    let_in_and_die(engine)
+
+    with reading(engine) as connection:
+        found = letting.half_open(connection)
+    n_opened = [do(engine, letting.open_some, 1) for _ in range(2)]
+
+    with reading(engine) as connection:
+        left = letting.half_open(connection)
+    assert (found, n_opened, left) == (1, [1, None], None)
+    assert try_lease(engine, 2) is not None
+
+
+def test_what_was_let_in_is_not_cleared_by_who_adds_next(engine: Engine) -> None:
+    run_campaign(engine)
+    let_in_and_die(engine)
+    others = [replace(each, msisdn=f"+45406070{at:02}") for at, each in enumerate(some_messages(2))]
+
+    use_case.add(engine, ground(engine), others, replace(ADDITION, content="def"), told=told())
+
+    assert report(engine).messages == len(rows(engine)) == 7
+    assert try_lease(engine, 2) is not None
+    assert_counts(engine)
+
+
+def test_nobody_begins_to_add_before_what_was_let_in_is_open(engine: Engine) -> None:
+    run_campaign(engine)
+    let_in_and_die(engine)
+
+    with pytest.raises(InputError, match="is being added to campaign 1 at this moment"):
+        begin(engine)
+
+
+def test_what_was_let_in_is_cancelled_with_its_campaign(engine: Engine) -> None:
+    run_campaign(engine)
+    let_in_and_die(engine)
+
+    n_cancelled = orders_to.cancel(engine, 1, author="ann")
+
+    assert n_cancelled == 5
+    assert [row["state"] for row in rows(engine)] == ["cancelled"] * 5
+    assert codes(engine) == set()
+    assert_counts(engine)
+
+
+def test_what_was_let_in_is_rescheduled_with_its_campaign_and_held_no_more(engine: Engine) -> None:
+    run_campaign(engine)
+    let_in_and_die(engine)
+
+    do(engine, rescheduling.begin, 1, Wish(words="--by 2h", target={}), author="bob")
+    n = do(engine, rescheduling.move_some, 1, in_2031)
+    ended = do(engine, rescheduling.end, 1, author="bob")
+
+    with reading(engine) as connection:
+        found = connection.execute(
+            select(BATCHES.c.state, BATCHES.c.queued).where(BATCHES.c.queued > 0)
+        ).all()
+    assert (n, ended) == (5, rescheduling.Ended(moved=5, is_running=True))
+    assert [tuple(row) for row in found] == [("open", 5)]
+
+
+def in_2031(_: Placed) -> NewTimes:
+    return NewTimes(due_at=1_930_000_000_000, leave_by=None, expires_at=None, zones=None)
+
+
+def test_a_campaign_is_not_done_while_what_was_let_in_is_not_open(engine: Engine) -> None:
+    held = lease(engine, run_campaign(engine))
+    (marked,) = mark(engine, held, due_rows(engine, held))
+    record(engine, result(marked, MessageState.ACCEPTED))
+    release(engine, held)
+    with writing(engine) as connection:
+        connection.execute(update(CAMPAIGNS).values(notice_at=0))
+    let_in_and_die(engine)
+
+    with reading(engine) as connection:
+        state, _ = reports.state_at(connection, 1)
+        noticed = notices.due(connection)
+    assert (report(engine).state, state, noticed) == ("running", "running", None)
 
 
 def test_two_do_not_add_at_once(engine: Engine) -> None:

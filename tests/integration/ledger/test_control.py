@@ -1,7 +1,7 @@
 from collections.abc import Callable
 
 import pytest
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, update
 
 from tests.integration.ledger.test_races import beside, waits
 from tests.ledgers import (
@@ -27,7 +27,9 @@ from tests.ledgers import (
 from worker.errors import InputError
 from worker.ledger import control, orders, outcomes, reports, rescheduling
 from worker.ledger.engine import reading, writing
-from worker.ledger.rescheduling import Wish
+from worker.ledger.half_moved import Wish
+from worker.ledger.models import BATCHES, CAMPAIGNS
+from worker.ledger.rebatching import NewTimes, Placed
 from worker.ledger.values import Marked, Stop
 from worker.states import MessageState
 
@@ -155,14 +157,14 @@ def test_a_campaign_that_is_being_imported_takes_no_orders(
 
 
 def reopen_held(engine: Engine) -> list[int]:
-    """Open what is held, batch by batch; return how many messages wait in each."""
+    """Open what is held, some batches at a time; return how many each time."""
     opened: list[int] = []
     while True:
         with writing(engine) as connection:
-            n_queued = control.reopen_held(connection, 1)
-        if n_queued is None:
+            n_opened = control.reopen_held(connection, 1)
+        if n_opened is None:
             return opened
-        opened.append(n_queued)
+        opened.append(n_opened)
 
 
 def hold_batch(engine: Engine, batch_id: int) -> None:
@@ -176,10 +178,22 @@ def test_a_batch_that_was_held_is_tried_again_after_a_resume(engine: Engine) -> 
     resume(engine)
     opened = reopen_held(engine)
 
-    assert opened == [2]
+    assert opened == [1]
     assert state_of(engine) == ("running", None)
     assert batch(engine, batch_id)["lost_leases"] == batch(engine, batch_id)["n_hints"] == 0
     assert try_lease(engine, batch_id) is not None
+    assert_counts(engine)
+
+
+def test_small_batches_that_were_held_are_opened_together(engine: Engine) -> None:
+    campaign_id = schedule(engine, [database_now(engine) + n * 60_000 for n in range(1, 301)])
+    with writing(engine) as connection:
+        connection.execute(update(BATCHES).values(state="held", reason="lost", lost_leases=3))
+
+    opened = reopen_held(engine)
+
+    assert campaign_id == 1
+    assert opened == [200, 100]
     assert_counts(engine)
 
 
@@ -201,7 +215,7 @@ def test_a_held_batch_of_a_campaign_that_was_paused_is_tried_again_after_a_resum
     resume(engine)
     opened = reopen_held(engine)
 
-    assert opened == [2]
+    assert opened == [1]
     assert state_of(engine) == ("running", None)
     assert try_lease(engine, batch_id) is not None
 
@@ -222,6 +236,33 @@ def test_a_campaign_of_which_nothing_is_left_to_send_takes_no_orders_and_says_th
         give(engine)
 
     assert state_of(engine) == ("done", None)
+
+
+def test_a_campaign_is_done_though_it_was_paused_while_its_last_request_was_out(engine: Engine) -> None:
+    held = lease(engine, run_campaign(engine, 1))
+    (marked,) = mark(engine, held)
+    pause(engine)
+    was = state_of(engine)
+
+    record(engine, result(marked, MessageState.ACCEPTED))
+    release(engine, held)
+
+    assert (was, state_of(engine)) == (("paused", "wrong text"), ("done", None))
+    with pytest.raises(InputError, match="is done and cannot be resumed"):
+        resume(engine)
+
+
+def test_what_is_queued_again_in_a_campaign_that_was_paused_and_is_done_waits_for_a_resume(
+    engine: Engine,
+) -> None:
+    marked = lost(engine)
+    with writing(engine) as connection:
+        connection.execute(update(CAMPAIGNS).values(state="paused", reason="wrong text"))
+    was = state_of(engine)
+
+    record(engine, result(marked, MessageState.QUEUED))
+
+    assert (was, state_of(engine)) == (("done", None), ("paused", "wrong text"))
 
 
 def test_a_campaign_with_only_a_message_on_its_way_can_be_paused(engine: Engine) -> None:
@@ -287,13 +328,22 @@ def test_each_order_is_noted_with_what_it_changes_or_not_at_all(engine: Engine) 
     assert given(engine) == [("ann", "pause", "wrong text"), ("ann", "resume", None), ("ann", "cancel", None)]
 
 
+def move_and_end(engine: Engine) -> None:
+    def unchanged(message: Placed) -> NewTimes:
+        return NewTimes(due_at=message.due_at, leave_by=None, expires_at=None, zones=None)
+
+    while do(engine, rescheduling.move_some, 1, unchanged) is not None:
+        pass
+    do(engine, rescheduling.end, 1, author="bob")
+
+
 def test_a_person_who_pauses_what_is_being_rescheduled_is_obeyed_when_that_ends(engine: Engine) -> None:
     run_campaign(engine)
     later = Wish(words="--by 2h", target={})
     do(engine, rescheduling.begin, 1, later, author="bob")
 
     pause(engine)
-    do(engine, rescheduling.end, 1, author="bob")
+    move_and_end(engine)
 
     assert state_of(engine) == ("paused", "wrong text")
     assert given(engine)[1] == ("ann", "pause", "wrong text")
@@ -303,6 +353,6 @@ def test_who_reschedules_lets_a_campaign_go_on_that_nobody_has_paused(engine: En
     run_campaign(engine)
     do(engine, rescheduling.begin, 1, Wish(words="--by 2h", target={}), author="bob")
 
-    do(engine, rescheduling.end, 1, author="bob")
+    move_and_end(engine)
 
     assert state_of(engine) == ("running", None)

@@ -8,9 +8,11 @@ from contextlib import contextmanager
 import pytest
 from sqlalchemy import Connection, Engine, text
 
+from tests.integration.ledger.test_adding import let_in_and_die
 from tests.ledgers import (
     FALLBACK,
     LATE_MS,
+    LEASE_MS,
     LOGIN,
     PROVIDER,
     SHORT_MS,
@@ -36,9 +38,21 @@ from tests.ledgers import (
     try_mark,
     unclear,
 )
-from worker.ledger import accounts, batches, control, failover, intent, outcomes, settling, trouble, values
+from worker.ledger import (
+    accounts,
+    batches,
+    control,
+    failover,
+    intent,
+    letting,
+    optouts,
+    outcomes,
+    settling,
+    trouble,
+    values,
+)
 from worker.ledger.engine import control_lock, reading, writing
-from worker.states import MessageState
+from worker.states import MessageState, OptOutSource
 from worker.waiting import within
 
 ROUNDS = 15
@@ -96,6 +110,59 @@ def test_a_mark_waits_for_a_pause_and_obeys_it(engine: Engine) -> None:
     assert has_waited
     assert late.result() is values.Stop.CONTROL
     assert states(engine) == ["queued"] * 2
+
+
+def test_of_two_who_open_what_was_added_the_second_leaves_alone_what_is_leased_by_now(engine: Engine) -> None:
+    run_campaign(engine)
+    let_in_and_die(engine)
+
+    with beside() as call, writing(engine) as connection:
+        letting.open_some(connection, 1)
+        batches.lease(connection, 2, owner="one", lease_ms=LEASE_MS, late_ms=LATE_MS)
+        late = call(do, engine, letting.open_some, 1)
+        has_waited = waits(engine, late)
+
+    assert has_waited
+    assert late.result() is None
+    assert batch(engine, 2)["state"] == "leased"
+
+
+def opt_out(connection: Connection, *numbers: str) -> None:
+    new = [
+        optouts.NewOptOut(scope=optouts.ALL, source=OptOutSource.OPERATOR, msisdn=number)
+        for number in numbers
+    ]
+    optouts.add(connection, new, keeps_numbers=True)
+
+
+def test_a_mark_waits_for_an_opt_out_and_obeys_it(engine: Engine) -> None:
+    held = lease(engine, run_campaign(engine))
+    found = due_rows(engine, held)
+
+    with beside() as call, writing(engine) as connection:
+        opt_out(connection, found[0].msisdn)
+        late = call(try_mark, engine, held, found)
+        has_waited = waits(engine, late)
+
+    assert has_waited
+    late.result()
+    assert states(engine) == ["suppressed", "submitting"]
+
+
+def test_an_opt_out_waits_for_a_mark(engine: Engine) -> None:
+    held = lease(engine, run_campaign(engine))
+    found = due_rows(engine, held)
+
+    with beside() as call:
+        with writing(engine) as connection:
+            wanted = [values.Intention(reference="a", rows=tuple(found))]
+            intent.mark(connection, held, wanted, lease_ms=30_000, login=LOGIN)
+            late = call(do, engine, opt_out, found[0].msisdn)
+            has_waited = waits(engine, late)
+        late.result()
+
+    assert has_waited
+    assert states(engine) == ["submitting"] * 2
 
 
 def test_a_pause_waits_for_a_mark(engine: Engine) -> None:

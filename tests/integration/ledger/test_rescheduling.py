@@ -1,4 +1,6 @@
+import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -6,6 +8,7 @@ from sqlalchemy import Engine, select, update
 
 from producer.schedule.moving import Mover, Target
 from tests.ledgers import (
+    FALLBACK,
     PROVIDER,
     a_campaign,
     assert_counts,
@@ -16,10 +19,13 @@ from tests.ledgers import (
     due_rows,
     lease,
     mark,
+    not_sent,
     pause,
     record,
     release,
+    result,
     rows,
+    run_campaign,
     some_messages,
     try_mark,
     unclear,
@@ -28,10 +34,12 @@ from worker.errors import InputError
 from worker.ledger import campaigns, control, orders, reports, rescheduling
 from worker.ledger.drafts import SourceCounts, batched
 from worker.ledger.engine import reading, writing
-from worker.ledger.models import BATCHES, CAMPAIGNS
-from worker.ledger.rebatching import NewTimes, Placed
-from worker.ledger.rescheduling import Begun, Ended, Wish
+from worker.ledger.half_moved import Begun, Wish
+from worker.ledger.models import BATCHES, CAMPAIGNS, ORDERS
+from worker.ledger.rebatching import ROWS_AT_ONCE, NewTimes, Placed
+from worker.ledger.rescheduling import Ended
 from worker.ledger.values import Stop
+from worker.states import MessageState
 from worker.timing.words import Instant
 
 MINUTE_MS = 60_000
@@ -58,8 +66,16 @@ def begin(engine: Engine, wish: Wish = BY) -> Begun:
     return do(engine, rescheduling.begin, 1, wish, author="ann")
 
 
-def later(message: Placed) -> NewTimes:
-    return NewTimes(due_at=message.due_at + 2 * HOUR_MS, leave_by=None, expires_at=None, zones=None)
+def later(message: Placed, by_ms: int = 2 * HOUR_MS) -> NewTimes:
+    return NewTimes(due_at=message.due_at + by_ms, leave_by=None, expires_at=None, zones=None)
+
+
+def ordered_ago(engine: Engine, ms: int) -> None:
+    """Let the order that is under way be so old."""
+    with writing(engine) as connection:
+        kept = json.loads(connection.execute(select(CAMPAIGNS.c.reading)).scalar_one())
+        kept[orders.MOVING]["at"] -= ms
+        connection.execute(update(CAMPAIGNS).values(reading=json.dumps(kept)))
 
 
 def at_once(_: Placed) -> NewTimes:
@@ -74,7 +90,9 @@ def move_all(engine: Engine, times: Callable[[Placed], NewTimes] = later) -> int
 
 
 def end(engine: Engine) -> Ended:
-    return do(engine, rescheduling.end, 1, author="ann")
+    ended = do(engine, rescheduling.end, 1, author="ann")
+    assert ended is not None
+    return ended
 
 
 def due(engine: Engine) -> list[object]:
@@ -95,7 +113,7 @@ def test_what_is_queued_goes_to_its_new_time(engine: Engine) -> None:
     ended = end(engine)
 
     assert n == ended.moved == 3
-    assert (ended.left, ended.is_running) == (0, True)
+    assert ended.is_running
     assert due(engine) == [at + 2 * HOUR_MS for at in before]
     assert (state(engine), batch(engine, 1)["state"]) == ("running", "done")
     assert_counts(engine)
@@ -139,10 +157,10 @@ def test_what_has_left_stays_and_is_counted(engine: Engine) -> None:
 
     begin(engine)
     n = move_all(engine)
-    ended = end(engine)
+    end(engine)
     record(engine, *map(unclear, marked))
 
-    assert (n, ended.left) == (2, 1)
+    assert n == 2
     assert [row["state"] for row in rows(engine)] == ["unknown", "queued", "queued"]
     assert_counts(engine)
 
@@ -168,8 +186,121 @@ def test_another_order_waits_for_the_one_that_was_interrupted(engine: Engine) ->
     running(engine, HOUR_MS)
     begin(engine)
 
-    with pytest.raises(InputError, match="first repeat `bulksend campaign reschedule 1 --by 2h`"):
+    with pytest.raises(InputError, match="half-way through `reschedule --by 2h` of ann, 0 of 1 message: "):
         begin(engine, AT)
+
+
+def test_the_same_words_mean_another_order_an_hour_later(engine: Engine) -> None:
+    running(engine, HOUR_MS)
+    begin(engine)
+    ordered_ago(engine, HOUR_MS)
+
+    with pytest.raises(InputError, match="first finish that with `bulksend campaign reschedule 1 --finish`"):
+        begin(engine)
+
+
+def test_an_order_that_was_interrupted_long_ago_is_finished_when_that_is_said(engine: Engine) -> None:
+    running(engine, HOUR_MS)
+    (before,) = due(engine)
+    begin(engine)
+    ordered_ago(engine, 30 * 24 * HOUR_MS)
+
+    again = do(engine, rescheduling.begin, 1, None, author="bob")
+    move_all(engine)
+    end(engine)
+
+    assert (again.is_finished, again.author, again.wish.words) == (True, "ann", "--by 2h")
+    assert due(engine) == [int(str(before)) + 2 * HOUR_MS]
+
+
+def test_nothing_to_finish_is_said(engine: Engine) -> None:
+    running(engine, HOUR_MS)
+
+    with pytest.raises(InputError, match="No order to reschedule campaign 1 was interrupted"):
+        do(engine, rescheduling.begin, 1, None, author="bob")
+
+
+def test_what_was_resumed_gives_up_the_order_that_was_interrupted(engine: Engine) -> None:
+    running(engine, HOUR_MS)
+    (before,) = due(engine)
+    begin(engine)
+    ordered_ago(engine, HOUR_MS)
+    do(engine, control.resume, 1, author="bob")
+
+    again = begin(engine, Wish(words="--by 1h", target={}))
+    move_all(engine, lambda message: later(message, by_ms=HOUR_MS))
+    end(engine)
+
+    assert again.given_up is not None
+    assert (again.is_finished, again.given_up.wish.words) == (False, "--by 2h")
+    assert due(engine) == [int(str(before)) + HOUR_MS]
+    with reading(engine) as connection:
+        details = [each["detail"] for each in orders.of_campaign(connection, 1)]
+    assert "given up at 0 of 1 message: the campaign was resumed" in details
+
+
+def test_what_comes_back_after_the_last_look_is_moved_too(engine: Engine) -> None:
+    running(engine, 0, HOUR_MS)
+    held = lease(engine, 1)
+    (marked,) = mark(engine, held)
+    begin(engine)
+    move_all(engine)
+
+    record(engine, not_sent(marked))
+    release(engine, held)
+    is_ended = do(engine, rescheduling.end, 1, author="ann") is not None
+    n = move_all(engine)
+
+    assert (is_ended, n) == (False, 1)
+    assert end(engine).moved == 2
+    assert_counts(engine)
+
+
+def test_what_comes_back_to_a_batch_that_was_wholly_out_is_moved_too(engine: Engine) -> None:
+    running(engine, HOUR_MS, 0)  # the last of its batches is out
+    held = lease(engine, 2)
+    (marked,) = mark(engine, held)
+
+    begin(engine)
+    record(engine, not_sent(marked))
+    release(engine, held)
+    n = move_all(engine, at_once)
+    end(engine)
+
+    assert n == 2
+    assert due(engine) == [AT_MS, AT_MS]
+
+
+def test_what_would_go_to_the_fallback_meanwhile_gets_the_new_time_first(engine: Engine) -> None:
+    held = lease(engine, run_campaign(engine, 2, fallback=FALLBACK))
+    (marked,) = mark(engine, held, due_rows(engine, held)[:1])
+
+    begin(engine)
+    record(engine, result(marked, MessageState.QUEUED, gives_up=True))
+    release(engine, held)
+    n = move_all(engine, at_once)
+    end(engine)
+
+    assert n == 2
+    assert due(engine) == [AT_MS, AT_MS]
+    with reading(engine) as connection:
+        providers = connection.scalars(select(BATCHES.c.provider).where(BATCHES.c.queued > 0)).all()
+    assert providers == [PROVIDER]
+    assert_counts(engine)
+
+
+def test_no_transaction_moves_more_than_some_messages(engine: Engine) -> None:
+    running(engine, *([HOUR_MS] * 900))
+
+    begin(engine)
+    first = do(engine, rescheduling.move_some, 1, at_once)
+    n = move_all(engine, at_once)
+    ended = end(engine)
+
+    assert (first, n, ended.moved) == (ROWS_AT_ONCE, 900 - ROWS_AT_ONCE, 900)
+    assert due(engine) == [AT_MS] * 900
+    assert batch(engine, 1)["state"] == "done"
+    assert_counts(engine)
 
 
 def test_it_says_why_it_is_paused(engine: Engine) -> None:
@@ -180,7 +311,7 @@ def test_it_says_why_it_is_paused(engine: Engine) -> None:
     with reading(engine) as connection:
         reason = reports.report(connection, 1).reason
     assert reason is not None
-    assert "repeat `bulksend campaign reschedule 1 --by 2h`" in reason
+    assert "`bulksend campaign reschedule 1 --finish` goes on" in reason
 
 
 def test_what_was_paused_stays_paused(engine: Engine) -> None:
@@ -255,7 +386,7 @@ def test_who_ordered_it_is_written_down(engine: Engine) -> None:
 
     with reading(engine) as connection:
         found = [(each["what"], each["author"], each["detail"]) for each in orders.of_campaign(connection, 1)]
-    assert found == [("reschedule", "ann", "--by 2h"), ("rescheduled", "ann", "1 messages")]
+    assert found == [("reschedule", "ann", "--by 2h"), ("rescheduled", "ann", "1 message")]
 
 
 # --- what new times are made of
@@ -310,3 +441,27 @@ def test_what_has_no_known_zone_keeps_its_time() -> None:
     found = mover.times(placed(msisdn="+881612345678", zones=None, leave_by=AT_MS + 7))
 
     assert (found.due_at, found.leave_by, mover.n_kept) == (AT_MS, AT_MS + 7, 1)
+
+
+def test_the_same_words_move_nothing_twice_within_the_hour_unless_that_is_said(engine: Engine) -> None:
+    running(engine, HOUR_MS)
+    wish = replace(BY, adds_up=True)
+    begin(engine, wish)
+    move_all(engine)
+    end(engine)
+
+    with pytest.raises(InputError, match=r"rescheduled --by 2h by ann within the last hour.*--again"):
+        begin(engine, wish)
+    assert begin(engine, replace(wish, words="--by 3h")).wish.words == "--by 3h"
+
+
+def test_the_same_words_mean_another_order_after_an_hour(engine: Engine) -> None:
+    running(engine, HOUR_MS)
+    wish = replace(BY, adds_up=True)
+    begin(engine, wish)
+    move_all(engine)
+    end(engine)
+    with writing(engine) as connection:
+        connection.execute(update(ORDERS).values(at=ORDERS.c.at - HOUR_MS))
+
+    assert not begin(engine, wish).is_finished

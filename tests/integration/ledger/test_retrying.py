@@ -1,7 +1,7 @@
 from collections.abc import Callable, Collection
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, update
 
 from tests.integration.ledger.test_races import beside, waits
 from tests.ledgers import (
@@ -9,6 +9,7 @@ from tests.ledgers import (
     batch,
     cancel,
     change_messages,
+    do,
     due_rows,
     import_campaign,
     lease,
@@ -19,6 +20,7 @@ from tests.ledgers import (
     result,
     rows,
     run_campaign,
+    schedule,
     states,
     sweep,
     try_lease,
@@ -27,7 +29,8 @@ from tests.ledgers import change_batch as change
 from worker.errors import InputError
 from worker.ledger import control, retrying, settling
 from worker.ledger.engine import reading, writing
-from worker.ledger.retrying import RETRIABLE, Retriable
+from worker.ledger.models import BATCHES, MESSAGES
+from worker.ledger.retrying import RETRIABLE, Retriable, Retried
 from worker.states import MessageState
 
 M = MessageState
@@ -48,10 +51,10 @@ def retry(engine: Engine, wanted: Collection[MessageState] = RETRIABLE) -> int:
     n_queued = after = 0
     while True:
         with writing(engine) as connection:
-            done = retrying.retry_batch(connection, 1, wanted, after=after)
+            done = retrying.retry_some(connection, 1, wanted, after=after)
         if done is None:
             return n_queued
-        n_queued, after = n_queued + done.n, done.batch_id
+        n_queued, after = n_queued + done.n, done.last
 
 
 def retriable(engine: Engine) -> Retriable:
@@ -82,6 +85,33 @@ def test_what_was_rejected_is_queued_again_as_if_never_tried(engine: Engine) -> 
     assert [queued[name] for name in ("attempts", "group_limit", "code", "detail")] == [0, None, None, None]
     assert try_lease(engine, batch_id) is not None
     assert_counts(engine)
+
+
+def test_the_messages_of_small_batches_are_queued_again_together(engine: Engine) -> None:
+    schedule(engine, [n * 60_000 for n in range(1, 301)])
+    with writing(engine) as connection:
+        connection.execute(update(MESSAGES).values(state="failed", code="7"))
+        connection.execute(update(BATCHES).values(state="done", queued=0, failed=1))
+
+    done = do(engine, retrying.retry_some, 1, RETRIABLE, after=0)
+
+    assert done == Retried(last=200, n=200)
+    assert retry(engine) == 100
+    assert states(engine) == ["queued"] * 300
+    assert batch(engine, 300)["state"] == "open"
+    assert_counts(engine)
+
+
+def test_what_was_withdrawn_is_left_out(engine: Engine) -> None:
+    ended(engine, M.REJECTED, M.REJECTED)
+    with writing(engine) as connection:
+        connection.execute(update(MESSAGES).where(MESSAGES.c.id == 1).values(withdrawn="removed"))
+
+    found = retriable(engine)
+
+    assert (found.n, found.n_withdrawn) == (1, 1)
+    assert retry(engine) == 1
+    assert states(engine) == ["rejected", "queued"]
 
 
 def test_what_failed_is_queued_again(engine: Engine) -> None:

@@ -79,6 +79,7 @@ class Model:
     queued: set[Reminder] = field(default_factory=set)
     gone: set[Reminder] = field(default_factory=set)
     flying: set[Reminder] = field(default_factory=set)  # of these
+    called_back: set[Reminder] = field(default_factory=set)  # of these
 
     def read(self, file: File) -> None:
         """Let what is queued be what a file asks for."""
@@ -92,9 +93,13 @@ class Model:
             for before in file.befores
             if at - before > self.now and (key, before, at) not in self.gone
         }
-        superseded = {(key, before) for key, before, _ in wanted}
-        self.flying -= {each for each in self.flying if each[:2] in superseded}
         self.queued = kept | wanted
+        for each in self.flying:
+            key, before, at = each
+            if key in good and before in file.befores and good[key] == at:
+                self.called_back.discard(each)
+            elif not self._stays(each, file, good):
+                self.called_back.add(each)
 
     def _stays(self, reminder: Reminder, file: File, good: dict[int, int]) -> bool:
         key, before, at = reminder
@@ -114,10 +119,10 @@ class Model:
         self.flying |= {each for each, fate in fates.items() if fate is MessageState.SUBMITTING}
 
     def bounce(self) -> None:
-        """Queue again what is on its way and was not overtaken."""
-        self.queued |= self.flying
+        """Queue again what is on its way; what was called back is cancelled, as if it had never been."""
+        self.queued |= self.flying - self.called_back
         self.gone -= self.flying
-        self.flying = set()
+        self.flying, self.called_back = set(), set()
 
 
 class Killed(Exception):
@@ -222,8 +227,8 @@ def _take(world: World, model: Model, step: File | Pass | Bounce) -> None:
         model.now += step.hours
         _let_leave(world, model, step.fates)
     else:
-        flying = [row["id"] for row in book.messages(MessageState.SUBMITTING)]
-        book.set_states(flying, MessageState.QUEUED)
+        for row in book.messages(MessageState.SUBMITTING):
+            book.come_back(row["id"], row["withdrawn"])
         model.bounce()
 
 

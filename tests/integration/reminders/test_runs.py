@@ -9,12 +9,12 @@ import pytest
 from sqlalchemy import Engine, select, update
 
 from tests.appointments import HOUR_MS, LONG_AHEAD_MS, Book, csv_of, number
-from tests.ledgers import assert_counts, do
+from tests.ledgers import assert_counts, do, lease, mark, record, release, result
 from worker.errors import InputError, LedgerError
 from worker.ledger import campaigns, control, interrupted, orders, reminding, reports
 from worker.ledger.drafts import NewCampaign
 from worker.ledger.engine import reading, writing
-from worker.ledger.models import BATCHES, MESSAGES
+from worker.ledger.models import BATCHES, CAMPAIGNS, MESSAGES
 from worker.states import MessageState
 from worker.timing.windows import Windows, parse_hours
 
@@ -252,19 +252,56 @@ def test_who_wants_none_has_none_when_the_appointment_is_moved(book: Book) -> No
     assert (outcome.campaign_id, outcome.skips) == (None, {"suppressed": 2})
 
 
-@pytest.mark.parametrize("state", [MessageState.SUBMITTING, MessageState.UNKNOWN, MessageState.FAILED])
-def test_what_was_on_its_way_to_tell_of_another_time_never_leaves_again(
-    book: Book, state: MessageState
+AWAY = [MessageState.SUBMITTING, MessageState.UNKNOWN, MessageState.FAILED, MessageState.REJECTED]
+
+
+@pytest.mark.parametrize("state", AWAY)
+@pytest.mark.parametrize(
+    ("rows", "code", "n_new"), [([ANN_MOVED, BO], "moved", 2), ([BO], "removed", 0)], ids=["moved", "removed"]
+)
+def test_what_is_not_to_come_back_is_called_back_wherever_it_is(
+    book: Book, state: MessageState, rows: list[tuple[str, int, str]], code: str, n_new: int
 ) -> None:
     book.run(csv_of([ANN]))
     become(book, state)
-    first = [row["id"] for row in book.messages()]
+    book.run(csv_of([ANN, BO]))
 
-    book.run(csv_of([ANN_MOVED]))
-    book.set_states(first, MessageState.QUEUED)  # it was refused for now, or a person retries it
+    outcome = book.run(csv_of(rows))
 
-    closed = [row for row in book.messages(MessageState.QUEUED) if row["id"] in first]
-    assert all(row["leave_by"] < LONG_AHEAD_MS for row in closed)
+    away = [row["withdrawn"] for row in book.messages(state)]
+    assert away == [code, code]
+    assert (outcome.n_cancelled, outcome.compared.n_gone, outcome.figures.messages) == (0, 0, n_new)
+
+
+def test_what_is_called_back_and_wanted_again_may_come_back(book: Book) -> None:
+    book.run(csv_of([ANN]))
+    become(book, MessageState.SUBMITTING)
+    book.run(csv_of([BO]))
+
+    outcome = book.run(csv_of([ANN, BO]))
+
+    assert [row["withdrawn"] for row in book.messages(MessageState.SUBMITTING)] == [None, None]
+    assert outcome.figures.messages == 0
+
+
+def test_what_is_called_back_and_comes_back_is_cancelled_and_may_be_wanted_again(book: Book) -> None:
+    book.run(csv_of([ANN]))
+    with writing(book.engine) as connection:
+        connection.execute(update(MESSAGES).where(MESSAGES.c.id == 1).values(due_at=0))
+        connection.execute(update(BATCHES).where(BATCHES.c.id == 1).values(next_due_at=0))
+        connection.execute(update(CAMPAIGNS).values(late="send"))
+    held = lease(book.engine, 1)
+    (marked,) = mark(book.engine, held)
+    book.run(csv_of([BO]))
+
+    record(book.engine, result(marked, MessageState.QUEUED, code="503"))
+    release(book.engine, held)
+    back = book.messages()[0]
+    outcome = book.run(csv_of([ANN, BO]))
+
+    assert (back["state"], back["code"]) == ("cancelled", "removed")
+    assert outcome.figures.messages == 2
+    assert_counts(book.engine)
 
 
 def test_what_is_removed_is_cancelled(book: Book) -> None:

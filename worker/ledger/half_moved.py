@@ -1,0 +1,114 @@
+"""An order to move messages to another time, as their campaign keeps it until all are moved."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, update
+
+from worker.ledger import orders
+from worker.ledger.models import CAMPAIGNS
+from worker.states import CampaignState
+
+REPEATED_WITHIN_MS = 3_600_000
+"""For so long the same words mean the order that was interrupted; later they would mean another one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wish:
+    """What was ordered.
+
+    Attributes:
+        words: as it was written, such as ``--by 2h``: a repeat of them soon goes on with it.
+        target: plain values of whoever makes new times of it; the first order's hold for a repeat too.
+        is_start: all go to one start, whatever their times were.
+        adds_up: twice would be twice as far: the same words soon after it are refused.
+    """
+
+    words: str
+    target: Mapping[str, Any]
+    is_start: bool = False
+    adds_up: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Begun:
+    """An order under way.
+
+    Attributes:
+        campaign_id: whose messages.
+        wish: of the first order, where this is a repeat.
+        boundary: the last batch that is to be moved.
+        n: messages that were to be moved.
+        moved: of which so many were.
+        was_running: it goes on when all is moved.
+        at: when it was ordered, epoch ms; None: an older Bulksend kept no word of it.
+        author: who ordered it.
+        is_finished: this call goes on with what was interrupted.
+        given_up: an interrupted order whose place this one takes.
+        windows: of the campaign, as they are kept.
+        reading: what else the campaign keeps.
+    """
+
+    campaign_id: int
+    wish: Wish
+    boundary: int
+    n: int
+    moved: int
+    was_running: bool
+    at: int | None = None
+    author: str | None = None
+    is_finished: bool = False
+    given_up: Begun | None = None
+    windows: str | None = None
+    zone: str | None = None
+    reading: Mapping[str, Any]
+
+
+def is_under_way(row: RowMapping) -> bool:
+    """Say whether a campaign, given its row, is being rescheduled, or that was interrupted."""
+    return row["state"] == CampaignState.PAUSED and begun_of(row) is not None
+
+
+def finish(campaign_id: int) -> str:
+    """Return the command that goes on with an order which was interrupted."""
+    return f"bulksend campaign reschedule {campaign_id} --finish"
+
+
+def is_repeat(former: Begun, wish: Wish, *, now: int) -> bool:
+    """Say whether a wish in the same words means the order that was interrupted; ``now`` in epoch ms."""
+    return former.wish.words == wish.words and former.at is not None and now - former.at < REPEATED_WITHIN_MS
+
+
+def begun_of(row: RowMapping) -> Begun | None:
+    """Return the order that a campaign, given its row, is half-way through; None: there is none."""
+    mark = json.loads(row["reading"]).get(orders.MOVING)
+    if mark is None:
+        return None
+    return Begun(
+        campaign_id=row["id"],
+        wish=Wish(words=mark["words"], target=mark["target"]),
+        **{name: mark.get(name) for name in _KEPT},
+        windows=row["windows"],
+        zone=row["zone"],
+        reading=without_it(row),
+    )
+
+
+_KEPT = ("boundary", "n", "moved", "was_running", "at", "author")
+
+
+def without_it(row: RowMapping) -> dict[str, Any]:
+    """Return what else a campaign keeps."""
+    return {name: value for name, value in json.loads(row["reading"]).items() if name != orders.MOVING}
+
+
+def keep(connection: Connection, campaign_id: int, begun: Begun) -> None:
+    """Keep an order with its campaign."""
+    mark = {name: getattr(begun, name) for name in _KEPT}
+    mark |= {"words": begun.wish.words, "target": dict(begun.wish.target)}
+    kept = json.dumps({**begun.reading, orders.MOVING: mark}, sort_keys=True)
+    connection.execute(update(CAMPAIGNS).where(CAMPAIGNS.c.id == campaign_id).values(reading=kept))
