@@ -1,50 +1,26 @@
-"""What is reported of campaigns, providers and previews: plain values for JSON, CSV that is safe to open."""
+"""What is reported of campaigns and their messages: plain values for JSON."""
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
-from types import MappingProxyType
-from typing import Any, TextIO
+from typing import Any
 
 from sqlalchemy import Connection
 
 from worker.clock import instant
 from worker.ledger import orders, reports, scheduled
-from worker.ledger.accounts import AccountStanding
-from worker.ledger.drafts import NewMessage
+from worker.ledger.cells import read
 from worker.ledger.reports import CampaignReport
-from worker.providers import Account
-from worker.settings import Provider, Settings, rate_text
-from worker.standing import Standing as GatewayStanding
-from worker.standing import tells_balance
+from worker.ledger.unreported import n_unreported
+from worker.providers import telling
+from worker.settings import Settings
 from worker.states import OPEN_STATES, MessageState
 from worker.text.pricing import Price
-from worker.throttle.call import Standing
 
 _LATE_MS = 1000
 _MESSAGE_INSTANTS = ("due_at", "leave_by", "expires_at", "changed_at")
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-
-
-class MessageRows:
-    """Writes previewed messages as CSV, one row each."""
-
-    def __init__(self, file: TextIO) -> None:
-        self._writer = csv.writer(file)
-        self._writer.writerow(["line", "msisdn", "encoding", "parts", "price", "currency", "text"])
-
-    def add(self, message: NewMessage, text: str) -> None:
-        """Append one message with its whole text; one that a spreadsheet would calculate is neutralised."""
-        price = None
-        if message.price_micros is not None:
-            price = Price.of_micros(message.price_micros, currency=message.currency or "").amount
-        inert = f"'{text}" if text.startswith(_FORMULA_STARTS) else text
-        self._writer.writerow(
-            [message.line, message.msisdn, message.encoding, message.parts, price, message.currency, inert]
-        )
 
 
 def iso(epoch_ms: int | None) -> str | None:
@@ -93,12 +69,15 @@ def listed(report: CampaignReport) -> dict[str, Any]:
     }
 
 
-def shown(connection: Connection, report: CampaignReport) -> dict[str, Any]:
+def shown(connection: Connection, report: CampaignReport, settings: Settings) -> dict[str, Any]:
     """Give one campaign with its sums over the rows: what `campaign show --json` prints."""
     parts, cost = reports.totals(connection, report.id)
+    silent_ms = round(1000 * settings.timers.patience)
+    n_silent = n_unreported(connection, report.id, telling=telling(settings), silent_ms=silent_ms)
     return {
         **listed(report),
         "sender": report.sender,
+        "purpose": report.purpose,
         "source": report.source,
         "rows": report.rows,
         "messages": report.messages,
@@ -111,6 +90,9 @@ def shown(connection: Connection, report: CampaignReport) -> dict[str, Any]:
         "leaves_at": iso(report.leaves_at),
         "ends_at": iso(_ends_at(connection, report)),
         **_scheduled(connection, report),
+        "no_report": n_silent,
+        "no_report_after_s": settings.timers.patience,
+        "pruned_at": iso(report.pruned_at),
         "codes": reports.codes(connection, report.id),
         "orders": [order_facts(each) for each in orders.of_campaign(connection, report.id)],
     }
@@ -141,6 +123,7 @@ def message_shown(history: Mapping[str, Any]) -> dict[str, Any]:
         price = str(Price.of_micros(history["price_micros"], currency=history["currency"]))
     hidden = {"price_micros", "currency", "submission_id", "group_limit"}
     facts = {name: value for name, value in history.items() if name not in hidden}
+    facts["cells"] = read(facts["cells"])
     instants = {name: iso(facts[name]) for name in _MESSAGE_INSTANTS}
     return {
         **facts,
@@ -175,87 +158,3 @@ def is_complete(report: CampaignReport) -> bool:
     """Say whether every message was accepted by the gateway, or better."""
     good = {MessageState.ACCEPTED, MessageState.DELIVERED}
     return report.is_done and all(n == 0 for state, n in report.counts.items() if state not in good)
-
-
-def provider_facts(
-    name: str,
-    settings: Settings,
-    *,
-    standing: AccountStanding | None = None,
-    counts: Mapping[MessageState, int] = MappingProxyType({}),
-    unknown_ms: int | None = None,
-) -> dict[str, Any]:
-    """Give a provider as the listing prints it; ``unknown_ms`` is the age of the oldest unknown message."""
-    configured = settings.providers.get(name)
-    standing = standing or AccountStanding(provider=name, state="open")
-    return {
-        "name": name,
-        "gateway": configured.gateway if configured else None,
-        "state": standing.state,
-        "reason": standing.reason,
-        "since": iso(standing.since),
-        "until": iso(standing.until),
-        "author": standing.author,
-        **rate_facts(standing, configured),
-        "queued": counts.get(MessageState.QUEUED, 0),
-        "in_flight": counts.get(MessageState.SUBMITTING, 0),
-        "unknown": counts.get(MessageState.UNKNOWN, 0),
-        "oldest_unknown_s": None if unknown_ms is None else unknown_ms / 1000,
-        "counts": {state.value: counts.get(state, 0) for state in MessageState},
-    }
-
-
-def standing_facts(account: Account, standing: GatewayStanding) -> dict[str, Any]:
-    """Give what a gateway said of an account, as `provider check` and `provider balance` print it."""
-    return {
-        "name": account.name,
-        "gateway": account.provider.gateway,
-        "is_well": standing.is_well,
-        "login": standing.is_let_in,
-        **balance_facts(standing),
-        "tells_balance": tells_balance(account),
-        "abilities": list(standing.abilities),
-        "reason": standing.reason,
-    }
-
-
-def balance_facts(standing: GatewayStanding | None) -> dict[str, str | None]:
-    """Give what is left on an account, in the gateway's own unit; None for what it does not tell."""
-    if standing is None or standing.balance is None:
-        return {"balance": None, "unit": None}
-    return {"balance": format(standing.balance, "f"), "unit": standing.unit}
-
-
-def balance_words(facts: Mapping[str, Any]) -> str | None:
-    """Write it for people: ``12.50 DKK``."""
-    return None if facts["balance"] is None else " ".join(filter(None, (facts["balance"], facts["unit"])))
-
-
-def live_facts(live: Standing | None) -> dict[str, Any]:
-    """Give what goes on at this moment, of the whole account; None where Redis does not tell it."""
-    return {
-        "per_second": live.per_second if live else None,
-        "connections_held": live.connections if live else None,
-    }
-
-
-def rate_in_force(noted: str | None, configured: Provider | None) -> str:
-    """Return the rate that the ledger has noted, else that of the settings here; empty is no limit."""
-    if noted is not None:
-        return noted
-    return rate_text(configured.rate) if configured else ""
-
-
-def rate_facts(standing: AccountStanding, configured: Provider | None) -> dict[str, Any]:
-    """Give what limits a provider, as the listing prints it; a rate that is None is no limit."""
-    here = rate_in_force(None, configured)
-    return {
-        "rate": rate_in_force(standing.rate, configured) or None,
-        "rate_from": "settings" if standing.rate_author is None else "command",
-        "rate_author": standing.rate_author,
-        "settings_rate": (here if standing.file_rate is None else standing.file_rate) or None,
-        "unit": configured.unit if configured else None,
-        "connections": configured.connections if configured else None,
-        "throttled_until": iso(standing.throttled_until),
-        "throttled_reason": standing.throttled_reason,
-    }

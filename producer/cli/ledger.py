@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from producer.cli.backup import backup
+from producer.cli.prune import prune
 from worker.ledger.engine import open_ledger
 from worker.ledger.schema import upgrade as upgrade_ledger
 from worker.settings import load_settings
@@ -12,6 +14,10 @@ from worker.settings import load_settings
 @click.group()
 def ledger() -> None:
     """Look after the ledger."""
+
+
+ledger.add_command(backup)
+ledger.add_command(prune)
 
 
 @ledger.command()

@@ -10,7 +10,10 @@ from producer.reports import message_shown
 from worker.errors import InputError
 from worker.ledger import messages
 from worker.ledger.engine import reading
+from worker.ledger.unreported import is_unreported
+from worker.providers import telling
 from worker.settings import load_settings
+from worker.timing.durations import duration_words
 
 _LISTS = {
     "submissions": ["reference", "provider", "started_at", "ended_at", "outcome", "code", "detail"],
@@ -33,13 +36,23 @@ def show(message_id: str, *, as_json: bool) -> None:
     """
     if not message_id.isascii():
         raise InputError("Write a message's id, or a number with its plus", code="no_such_message")
-    with reading(ready_ledger(load_settings())) as connection:
+    settings = load_settings()
+    silent_ms = round(1000 * settings.timers.patience)
+    with reading(ready_ledger(settings)) as connection:
         number = messages.resolve(connection, message_id)
         facts = message_shown(messages.history(connection, number))
+        facts["no_report"] = is_unreported(
+            connection, facts["id"], telling=telling(settings), silent_ms=silent_ms
+        )
     if as_json:
         echo_json(facts)
         return
-    echo_facts({name: value for name, value in facts.items() if name not in _LISTS})
+    words = {name: value for name, value in facts.items() if name not in _LISTS and name != "no_report"}
+    if facts["cells"]:
+        words["cells"] = " | ".join(facts["cells"])
+    if facts["no_report"]:
+        words["state"] = f"{facts['state']}, no report for {duration_words(silent_ms)}"
+    echo_facts(words)
     for name, columns in _LISTS.items():
         if facts[name]:
             echo_table(columns, ([row[column] for column in columns] for row in facts[name]))

@@ -18,7 +18,8 @@ from producer.cli.standing import balance, check
 from producer.cli.times import time_words
 from producer.cli.words import author, require_plain
 from producer.live import standings_now
-from producer.reports import live_facts, order_facts, provider_facts
+from producer.reports import order_facts
+from producer.standings import live_facts, provider_facts
 from worker.errors import ConfigError
 from worker.ledger import accounts, kept, orders, settling, tally
 from worker.ledger.accounts import AccountStanding
@@ -26,6 +27,7 @@ from worker.ledger.engine import now_of, reading, writing
 from worker.ledger.findings import age
 from worker.ledger.flight import Scope
 from worker.settings import Settings, load_settings
+from worker.text.counting import counted
 
 
 @click.group()
@@ -129,7 +131,7 @@ def pause(ctx: click.Context, /, name: str, *, reason: str) -> None:
     click.echo(f"Provider {name} {state}; `bulksend provider resume {name}` undoes it", err=True)
     if n_kept:
         click.echo(
-            f"What its gateway keeps until its time is not held back by that: {n_kept} messages; "
+            f"What its gateway keeps until its time is not held back by that: {counted(n_kept, 'message')}; "
             "`bulksend campaign cancel` takes back what it gives back",
             err=True,
         )

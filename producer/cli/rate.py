@@ -12,7 +12,7 @@ from producer.cli.output import echo_facts, echo_json
 from producer.cli.speed import connection_words, rate_words
 from producer.cli.words import author
 from producer.live import standings_now
-from producer.reports import live_facts, rate_facts
+from producer.standings import live_facts, rate_facts
 from worker.errors import ConfigError
 from worker.ledger import accounts, rates
 from worker.ledger.accounts import AccountStanding

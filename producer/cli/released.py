@@ -21,6 +21,7 @@ from worker.ledger.engine import reading
 from worker.ledger.reports import CampaignReport
 from worker.settings import Settings
 from worker.station import running_broker
+from worker.text.counting import counted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +41,7 @@ def see_off(settings: Settings, engine: Engine, released: Released, *, waits: bo
     try:
         if as_json and not waits:
             echo_json(begun)
-        words = f"Campaign {released.id}: {begun['messages']} messages, {begun['parts']} parts"
+        words = f"Campaign {released.id}: {_counted(begun, 'message')}, {_counted(begun, 'part')}"
         click.echo(words, err=True)
         _publish(settings, engine, released.provider)
         if waits:
@@ -58,6 +59,23 @@ def see_off(settings: Settings, engine: Engine, released: Released, *, waits: bo
     elif ended:
         echo_report(ended)
     return code
+
+
+def _counted(figures: Mapping[str, object], noun: str) -> str:
+    return counted(int(str(figures[f"{noun}s"])), noun)
+
+
+def leave_to_workers(settings: Settings, engine: Engine, campaign_id: int, *, provider: str) -> int:
+    """Tell the workers of a campaign, say so where nobody sends it, and return the exit code."""
+    try:
+        _publish(settings, engine, provider)
+        _say_who_sends(engine, campaign_id)
+    except KeyboardInterrupt:
+        _say_how_to_go_on(settings, campaign_id)
+        return EXIT_INTERRUPTED
+    except (BrokerError, ConfigError, LedgerError) as error:
+        click.echo(f"{error}. The campaign is in the ledger.", err=True)
+    return 0
 
 
 def _say_who_sends(engine: Engine, campaign_id: int) -> None:
@@ -86,7 +104,7 @@ def _followed(settings: Settings, engine: Engine, campaign_id: int) -> tuple[dic
     """Follow the campaign to its end; return what is shown of it then, and the exit code."""
     report = explained(_follow(settings, engine, campaign_id), settings)
     with reading(engine) as connection:
-        return shown(connection, report), 0 if is_complete(report) else EXIT_PARTLY
+        return shown(connection, report, settings), 0 if is_complete(report) else EXIT_PARTLY
 
 
 def _follow(settings: Settings, engine: Engine, campaign_id: int) -> CampaignReport:

@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 from producer.cli import EXIT_PARTLY
 from producer.cli.opening import ready_ledger
 from producer.cli.output import echo_facts, echo_json, echo_table
-from producer.reports import balance_facts, balance_words, standing_facts
+from producer.standings import balance_facts, balance_words, standing_facts
 from worker.errors import ConfigError
 from worker.ledger import trouble
 from worker.ledger.engine import writing
