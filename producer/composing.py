@@ -2,54 +2,75 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator
 from itertools import islice
 
+from producer.digests import Digests
 from producer.fallback import Fallback
-from producer.findings import Preview
+from producer.findings import OPTED_OUT, REACHED, Preview
 from producer.order import Order
 from producer.recipients import Problem, Recipients, Row, Seen
 from producer.schedule.plan import Planner, require_loud
 from producer.schedule.timetable import Timetable
 from producer.schedule.timing import Start
 from producer.spool import Spool
+from producer.tally import Kind, Tally
+from producer.texts import Texts
 from worker.errors import InputError
+from worker.ledger.cells import written
 from worker.ledger.drafts import NewMessage
-from worker.text.compose import Composed, compose
-from worker.text.targets import kind_of
-from worker.text.template import Template
+from worker.text.compose import Composed, Rules, compose
+from worker.text.template import EXHAUSTED
 from worker.trial import Trial
 
 OnMessage = Callable[[NewMessage, str], None]
+OnProblem = Callable[[Problem], None]
 
 _LOOKED_UP = 500  # rows
+_EXHAUSTED = 10  # rows with which a template did too much: it will with the others
 
 
 class Composer:
     """Makes messages of rows, in the way of one order."""
 
-    def __init__(self, order: Order, template: Template, trial: Trial) -> None:
+    def __init__(self, order: Order, texts: Texts, trial: Trial) -> None:
         self._order = order
-        self._template = template
+        self._texts = texts
         self._trial = trial
-        self._limit = order.account.capabilities.max_parts
-        self._constant = self._compose({}) if template.is_constant else None
+        most, allowed = order.account.capabilities.max_parts, order.characters.max_parts
+        self._rules = Rules(
+            max_parts=most if allowed is None else min(most, allowed),
+            udh_bits=order.characters.udh_bits,
+            encoding=order.characters.encoding,
+            is_smart=order.characters.is_smart,
+        )
+        self._constant = compose(texts.constant, {}, self._rules) if texts.constant else None
         if self._constant:
             self._require_carried("", self._constant)
-        self._digests = _Digests(order)
         self._fallback = _fallback_of(order)
+        self._tally = Tally(order, self._fallback)
+        self._digests = Digests(order)
         self._seen = Seen()
         self._there: Collection[str] = ()
+        self._stopped: Collection[str] = ()
+        self._reached: Collection[tuple[str, str]] = ()
         self._planner = None if order.schedule is None else Planner(order.schedule, order.account)
 
-    def _compose(self, values: Mapping[str, str]) -> Composed:
-        return compose(self._template, values, max_parts=self._limit)
+    def compose(
+        self, recipients: Recipients, *, on_message: OnMessage | None, on_problem: OnProblem | None = None
+    ) -> Preview:
+        """Make a message of every row that can be sent to, and say what all of them come to.
 
-    def compose(self, recipients: Recipients, *, on_message: OnMessage | None) -> Preview:
-        """Make a message of every row that can be sent to, and say what all of them come to."""
-        found = Preview(text=self.text)
+        Raises:
+            InputError: the template does too much, row after row.
+        """
+        found = Preview(
+            text=self.text,
+            headers=self.headers(recipients),
+            source=recipients.found,
+            doubles=self._seen,
+            on_problem=on_problem,
+        )
         for row in self._looked_up(recipients):
             found.rows += 1
             if isinstance(row, Problem):
@@ -57,25 +78,49 @@ class Composer:
             else:
                 self._take(found, row, on_message=on_message)
         self.conclude(found)
-        self._digests.conclude(found)
+        self._digests.conclude(found, self._tally)
         return found
+
+    def headers(self, recipients: Recipients) -> tuple[str, ...] | None:
+        """The columns that the ledger is to keep, with the cells of each message."""
+        return tuple(recipients.headers) if self._order.keeps_columns else None
 
     def _take(self, found: Preview, row: Row, *, on_message: OnMessage | None) -> None:
         try:
-            composed = self.composed(row)
+            composed, kind = self._judged(row)
             start = self._planner.start(row) if self._planner else None
             if self._order.leaves_at is not None:
                 require_loud(row, self._order.account, at_ms=self._order.leaves_at)
         except InputError as error:
-            found.refuse(Problem.of(error, line=row.line))
+            found.refuse(Problem.of(error, line=row.line, cells=row.cells))
+            _require_modest(found, error)
             return
-        if row.msisdn in self._there or not self._seen.is_new(row.msisdn):
-            found.duplicates += 1
+        if self._drops(found, row, composed, start):
             return
-        message = self.message(row, composed, found, start=start)
-        self._digests.add(message, composed.text)
+        if row.repairs:
+            found.note_repairs(row)
+        self._count(row, composed, kind)
+        self._digests.add(row, composed.text, kind, start)
+        if start and self._planner:
+            self._planner.note(start)
         if on_message:
-            on_message(message, composed.text)
+            on_message(self._made(row, composed, kind, start), composed.text)
+
+    def _drops(self, found: Preview, row: Row, composed: Composed, start: Start | None) -> bool:
+        """Say whether a good row becomes no message, and count why."""
+        if row.msisdn in self._there:
+            self._seen.note_elsewhere(line=row.line)
+            found.duplicates += 1
+        elif not self._seen.is_new(row.msisdn, line=row.line):
+            found.duplicates += 1
+        elif row.msisdn in self._stopped:  # that somebody opts out makes no other order of it
+            self._digests.add_content(row.msisdn, composed.text, start)
+            found.leave_out(OPTED_OUT, line=row.line)
+        elif (row.msisdn, composed.text) in self._reached:
+            found.leave_out(REACHED, line=row.line)
+        else:
+            return False
+        return True
 
     @property
     def text(self) -> str | None:
@@ -84,29 +129,29 @@ class Composer:
 
     def composed(self, row: Row) -> Composed:
         """Compose the text of a row; raises InputError where it could not be sent."""
-        composed = self._constant or self._compose(row.values)
-        self._require_room(composed)
-        self._require_carried(row.msisdn, composed)
-        return composed
+        return self._judged(row)[0]
+
+    def _judged(self, row: Row) -> tuple[Composed, Kind]:
+        composed = self._constant or compose(self._texts.template(row), row.values, self._rules)
+        kind = self._tally.kind(row, composed)
+        if kind.objection:
+            raise InputError(kind.objection, code="above_rate")
+        if composed is not self._constant or kind.is_target:  # the one text was tried before the first row
+            self._require_carried(row.msisdn, composed)
+        return composed, kind
 
     def _looked_up(self, recipients: Iterable[Row | Problem]) -> Iterator[Row | Problem]:
-        """Go through the rows, having looked which of the next ones have it already."""
-        look_up, rows = self._order.there, iter(recipients)
-        if look_up is None:
+        """Go through the rows, having looked which of the next ones have it already, or want none."""
+        order, rows = self._order, iter(recipients)
+        if not (order.there or order.stopped or order.reached):
             yield from rows
             return
         while chunk := list(islice(rows, _LOOKED_UP)):
-            self._there = look_up([row.msisdn for row in chunk if isinstance(row, Row)])
+            numbers = [row.msisdn for row in chunk if isinstance(row, Row)]
+            self._there = order.there(numbers) if order.there else ()
+            self._stopped = order.stopped(numbers) if order.stopped else ()
+            self._reached = order.reached(numbers) if order.reached else ()
             yield from chunk
-
-    def _require_room(self, composed: Composed) -> None:
-        """Refuse what would never leave: a minute, an hour or a day does not hold all of its parts."""
-        account = self._order.account
-        if rate := account.limit_below(composed.n_parts):
-            raise InputError(
-                f"the text needs {composed.n_parts} parts, and the rate of {account.name} is {rate}",
-                code="above_rate",
-            )
 
     def _require_carried(self, recipient: str, composed: Composed) -> None:
         """Refuse what the gateway would: a request is built on trial."""
@@ -114,7 +159,8 @@ class Composer:
             raise InputError(sentence, code="not_carried")
 
     def conclude(self, found: Preview) -> None:
-        """Say whether the fallback can take over, and at what cost."""
+        """Say what the messages come to, and whether the fallback can take over, at what cost."""
+        self._tally.conclude(found)
         other = self._fallback
         if other is None:
             return
@@ -123,7 +169,7 @@ class Composer:
             found.no_fallback = f"{names}: {other.objection}"
             return
         found.fallback = other.account.name
-        found.cost_fallback, found.unpriced_fallback = other.cost, other.unpriced
+        found.cost_fallback, found.unpriced_fallback = self._tally.at_fallback()
 
     def schedule(self, found: Preview, wanted: Spool, timetable: Timetable) -> None:
         """Put the composed messages into a timetable; raises InputError where they cannot leave in time."""
@@ -131,64 +177,52 @@ class Composer:
             is_fallback = found.fallback is not None
             found.plan = self._planner.conclude(wanted, timetable, is_fallback=is_fallback)
 
-    def message(
-        self, row: Row, composed: Composed, found: Preview, *, start: Start | None = None
-    ) -> NewMessage:
+    def message(self, row: Row, composed: Composed) -> NewMessage:
         """Make the message of a row, and count it."""
-        price, is_target = None, bool(kind_of(row.msisdn))
-        if not is_target:
-            prices = self._order.account.prices
-            price = prices.price_of(row.region, calling_code=row.calling_code, parts=composed.n_parts)
-        found.count(composed, price, line=row.line, is_target=is_target)
-        dearer = self._fallback.price_of(row, composed) if self._fallback else None
-        if start and self._planner:
-            self._planner.note(start)
+        kind = self._tally.kind(row, composed)
+        self._count(row, composed, kind)
+        return self._made(row, composed, kind, None)
+
+    def _count(self, row: Row, composed: Composed, kind: Kind) -> None:
+        language = self._texts.language(row) if self._texts.column else ""
+        self._tally.count(kind, composed, row.line, language)
+        if self._fallback:
+            self._fallback.look_at(row.msisdn, composed)
+
+    def _made(self, row: Row, composed: Composed, kind: Kind, start: Start | None) -> NewMessage:
+        price, dearer = kind.price, kind.dearer
         return NewMessage(
             line=row.line,
             msisdn=row.msisdn,
             region=row.region,
             text=None if self._constant else composed.text,
-            encoding=composed.encoding.value,
-            parts=composed.n_parts,
+            encoding=kind.encoding,
+            parts=kind.parts,
             price_micros=price.micros if price else None,
             currency=price.currency if price else None,
             fallback_micros=dearer.micros if dearer else None,
             fallback_currency=dearer.currency if dearer else None,
             due_at=start.at_ms if start else None,
             zones=",".join(start.zones) or None if start else None,
+            cells=written(row.cells) if self._order.keeps_columns else None,
+            repairs=" ".join(row.repairs) or None,
         )
+
+
+def _require_modest(found: Preview, error: InputError) -> None:
+    """End it where a template does too much in row after row: nobody waits for all of them."""
+    if error.code == EXHAUSTED and found.reasons[EXHAUSTED] >= _EXHAUSTED:
+        words = "The template does too much, row after row: fewer or shorter loops are needed"
+        raise InputError(words, code=EXHAUSTED)
 
 
 def _fallback_of(order: Order) -> Fallback | None:
     if order.fallback is None:
         return None
-    return Fallback(order.fallback, sender=order.sender, options=order.options, leaves_at_s=order.leaves_at_s)
-
-
-class _Digests:
-    """What is sent, and exactly how: see ``Preview``."""
-
-    def __init__(self, order: Order) -> None:
-        parts: list[object] = [order.template, order.account.name, order.sender, dict(order.options)]
-        if order.leaves_at is not None:
-            parts.append(order.leaves_at)
-        self._schedule = order.schedule
-        self._is_by_row = self._schedule is not None and self._schedule.column is not None
-        if self._schedule:
-            parts += self._schedule.content
-        self._content = hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode())
-        self._messages = hashlib.sha256()
-
-    def add(self, message: NewMessage, text: str) -> None:
-        self._content.update(f"{message.msisdn}\0{text}\0".encode())
-        if self._is_by_row:
-            self._content.update(f"{message.due_at}\0".encode())
-        self._messages.update(json.dumps(list(vars(message).values())).encode())
-
-    def conclude(self, found: Preview) -> None:
-        found.content = self._content.hexdigest()
-        counts: list[object] = [found.rows, found.duplicates, found.refused, found.fallback]
-        if self._schedule:
-            counts.append(self._schedule.kept)
-        self._messages.update(json.dumps([found.content, *counts]).encode())
-        found.fingerprint = self._messages.hexdigest()
+    return Fallback(
+        order.fallback,
+        sender=order.sender,
+        options=order.options,
+        leaves_at_s=order.leaves_at_s,
+        characters=order.characters,
+    )

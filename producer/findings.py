@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from producer.recipients import Problem
+from producer.recipients import Found, Problem, Row, Seen
 from producer.schedule.plan import Plan
-from worker.text.compose import Composed
-from worker.text.pricing import Price, Totals
+from worker.text.pricing import Totals
 
 KEPT_PROBLEMS = 100
 """Refused rows that are kept with their reason; all are counted."""
+
+
+OPTED_OUT = "opted_out"
+REACHED = "reached"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeftOut:
+    """A row that could be sent to and is left out: opted out, or reached by the same text lately."""
+
+    line: int
+    code: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,11 +34,39 @@ class Sample:
     parts: int
     encoding: str
     text: str = field(repr=False)
+    language: str | None = None  # where there are several texts
+
+
+@dataclass(frozen=True, kw_only=True)
+class CostlyRow:
+    """A row that some characters made dearer.
+
+    Attributes:
+        line: of the file.
+        characters: those that the GSM alphabet lacks, or that count twice there; each once.
+        parts: of the text.
+        parts_without: what it would have if each of its characters were a common one.
+    """
+
+    line: int
+    characters: tuple[str, ...]
+    parts: int
+    parts_without: int
+
+
+@dataclass(kw_only=True)
+class Country:
+    """What the messages to one country come to."""
+
+    messages: int = 0
+    parts: int = 0
+    unpriced: int = 0
+    cost: Totals = field(default_factory=Totals)
 
 
 @dataclass(kw_only=True)
 class Preview:
-    """What an order comes to: rows = messages + duplicates + refused.
+    """What an order comes to: rows = messages + duplicates + skipped + refused.
 
     Attributes:
         targets: messages to groups and contacts that the gateway keeps: nobody here knows who gets them, how
@@ -35,7 +75,17 @@ class Preview:
         fingerprint: digest of that and of every message as the ledger keeps it, with its prices.
         cost_fallback: the cost if everything went through the fallback.
         no_fallback: a sentence, why the configured fallback cannot take over.
+        countries: by ISO code; empty for groups and contacts that the gateway keeps.
+        languages: messages by language, where there are several texts.
+        replaced: typographic signs with what stands in their place, and how often.
+        costly: the first rows that some characters made dearer; ``n_costly`` counts all of them,
+            ``costly_characters`` by character, ``parts_more`` what they cost.
         plan: when it leaves.
+        source: how the file is written.
+        repairs: how many numbers were repaired, and how; ``repaired`` has the first of them.
+        doubles: rows that were dropped because their recipient has it already.
+        on_problem: called with every refused row.
+        headers: the columns of the file, where the ledger is to keep them.
     """
 
     rows: int = 0
@@ -47,6 +97,8 @@ class Preview:
     targets: int = 0
     cost: Totals = field(default_factory=Totals)
     problems: list[Problem] = field(default_factory=list)
+    skips: Counter[str] = field(default_factory=Counter)  # rows that are left out, by reason
+    left_out: list[LeftOut] = field(default_factory=list)
     reasons: Counter[str] = field(default_factory=Counter)
     encodings: Counter[str] = field(default_factory=Counter)
     content: str = ""
@@ -56,14 +108,43 @@ class Preview:
     cost_fallback: Totals = field(default_factory=Totals)
     unpriced_fallback: int = 0
     text: str | None = None  # the one text, where no row changes it
-    first: Sample | None = None
+    firsts: list[Sample] = field(default_factory=list)  # of each language
     dearest: Sample | None = None  # the first of those with the most parts
+    countries: dict[str, Country] = field(default_factory=dict)
+    languages: Counter[str] = field(default_factory=Counter)
+    replaced: Counter[tuple[str, str]] = field(default_factory=Counter)
+    costly: list[CostlyRow] = field(default_factory=list)
+    costly_characters: Counter[str] = field(default_factory=Counter)
+    n_costly: int = 0
+    parts_more: int = 0
     plan: Plan = field(default_factory=Plan)
+    source: Found | None = None
+    repairs: Counter[str] = field(default_factory=Counter)
+    repaired: list[tuple[int, tuple[str, ...]]] = field(default_factory=list)
+    doubles: Seen = field(default_factory=Seen)
+    on_problem: Callable[[Problem], None] | None = field(default=None, repr=False)
+    headers: tuple[str, ...] | None = None
 
     @property
     def samples(self) -> list[Sample]:
-        """The first text and the dearest one, once where they are the same."""
-        return [sample for sample in dict.fromkeys((self.first, self.dearest)) if sample]
+        """The first text of each language and the dearest one, once where they are the same."""
+        return [sample for sample in dict.fromkeys((*self.firsts, self.dearest)) if sample]
+
+    @property
+    def skipped(self) -> int:
+        """Rows that could be sent to and are left out."""
+        return self.skips.total()
+
+    @property
+    def suppressed(self) -> int:
+        """Those whose number wants none."""
+        return self.skips[OPTED_OUT]
+
+    def leave_out(self, code: str, *, line: int) -> None:
+        """Count a row that could be sent to and is left out."""
+        self.skips[code] += 1
+        if len(self.left_out) < KEPT_PROBLEMS:
+            self.left_out.append(LeftOut(line=line, code=code))
 
     def refuse(self, problem: Problem) -> None:
         """Count a refused row."""
@@ -71,22 +152,11 @@ class Preview:
         self.reasons[problem.code] += 1
         if len(self.problems) < KEPT_PROBLEMS:
             self.problems.append(problem)
+        if self.on_problem:
+            self.on_problem(problem)
 
-    def count(self, composed: Composed, price: Price | None, *, line: int, is_target: bool) -> None:
-        """Count a message."""
-        self._sample(composed, line=line)
-        self.messages += 1
-        self.parts += composed.n_parts
-        self.encodings[composed.encoding.value] += 1
-        self.targets += is_target
-        if price is None:
-            self.unpriced += 1
-        else:
-            self.cost.add(price)
-
-    def _sample(self, composed: Composed, *, line: int) -> None:
-        if self.dearest and composed.n_parts <= self.dearest.parts:
-            return
-        parts, encoding = composed.n_parts, composed.encoding.value
-        self.dearest = Sample(line=line, parts=parts, encoding=encoding, text=composed.text)
-        self.first = self.first or self.dearest
+    def note_repairs(self, row: Row) -> None:
+        """Count what was repaired in the way a number was written."""
+        self.repairs.update(row.repairs)
+        if len(self.repaired) < KEPT_PROBLEMS:
+            self.repaired.append((row.line, row.repairs))

@@ -112,8 +112,11 @@ def _new(order: Order, prepared: Prepared) -> NewCampaign:
         reading={**order.reading, "key": prepared.identity.key, "prices": order.prices},
         fallback=prepared.found.fallback,
         lane=order.lane,
+        udh_bits=order.characters.udh_bits,
         leaves_at=order.leaves_at,
         wants_notice=order.wants_notice,
+        purpose=order.purpose,
+        headers=prepared.found.headers,
         **_times(order, prepared.found),
     )
 
@@ -193,7 +196,9 @@ class _Import:
     def release(self, prepared: Prepared) -> None:
         self._check()
         found = prepared.found
-        counts = SourceCounts(rows=found.rows, duplicates=found.duplicates, refused=found.refused)
+        counts = SourceCounts(
+            rows=found.rows, duplicates=found.duplicates, refused=found.refused, skipped=found.skipped
+        )
         self._is_releasing = True
         with writing(self._engine) as connection:
             claims.move(connection, prepared.identity, self._importer.campaign_id)

@@ -22,6 +22,7 @@ from worker.settings import Settings
 from worker.states import Taking
 from worker.station import running_broker
 from worker.taking import Step, Taker, rest_s
+from worker.text.counting import counted
 
 _GRACE_S = 5.0  # after the deadline of a request, until its outcome is in the ledger
 _LOOK_S = 0.2
@@ -53,21 +54,22 @@ class TakenBack:
         """Say what was taken back, and what was not."""
         standing = self.standing
         if standing.back:
-            yield f"Taken back from the gateway: {standing.back} messages"
+            yield f"Taken back from the gateway: {counted(standing.back, 'message')}"
         if not self.was_ahead:
             return
         if self.n_left:
-            yield f"Left at their time, not taken back: {self.n_left} messages"
+            yield f"Left at their time, not taken back: {counted(self.n_left, 'message')}"
         if not standing.is_over:
             for (provider, taken), n in sorted(standing.kept.items(), key=str):
-                yield f"Not taken back from {provider}: {n} messages; {self._reason(provider, taken)}"
+                why = self._reason(provider, taken)
+                yield f"Not taken back from {provider}: {counted(n, 'message')}; {why}"
         for (provider, taken), n in sorted(standing.doubtful.items(), key=str):
-            words = f"Perhaps at {provider} by an earlier request, not taken back: {n} messages"
+            words = f"Perhaps at {provider} by an earlier request, not taken back: {counted(n, 'message')}"
             yield words if standing.is_over else f"{words}; {self._reason(provider, taken)}"
         if standing.submitting:
             then = "they leave" if standing.is_over else "workers take them back"
             n = standing.submitting
-            yield f"Still on their way to the gateway: {n} messages; {then} when they are there"
+            yield f"Still on their way to the gateway: {counted(n, 'message')}; {then} when they are there"
 
     def _reason(self, provider: str, taken: Taking | None) -> str:
         if taken is Taking.TOO_LATE:

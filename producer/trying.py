@@ -96,7 +96,9 @@ def _addressed(order: Order, found: _FoundError, number: Msisdn, *, line: int) -
     """Give a message to another number, at the price there."""
     message = found.message
     encoding, n_parts = Encoding(message.encoding), message.parts
-    trial = order.account.trial(sender=order.sender, options=order.options)
+    trial = order.account.trial(
+        sender=order.sender, options=order.options, udh_bits=order.characters.udh_bits
+    )
     if sentence := trial.objection(number.e164, text=found.text, encoding=encoding):
         raise InputError(sentence, code="not_carried")
     prices = order.account.prices
@@ -107,6 +109,7 @@ def _addressed(order: Order, found: _FoundError, number: Msisdn, *, line: int) -
         msisdn=number.e164,
         region=number.region,
         text=None,  # it is the campaign's
+        cells=None,  # they are of somebody else
         price_micros=price.micros if price else None,
         currency=price.currency if price else None,
     )
@@ -129,6 +132,8 @@ def create(engine: Engine, trial: Trial) -> int:
         options=order.options,
         source=order.path.name,
         lane=order.lane,
+        udh_bits=order.characters.udh_bits,
+        purpose=order.purpose,
     )
     counts = SourceCounts(rows=len(trial.messages), duplicates=0, refused=0)
     with writing(engine) as connection:

@@ -8,6 +8,7 @@ import json
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -23,7 +24,7 @@ from worker.gateways.tokens import MemoryStore, TokenStore
 from worker.ledger import rates
 from worker.ledger.engine import writing
 from worker.settings import Provider, Rate, Settings, rate_text, read_secret
-from worker.text.msisdn import check_region
+from worker.text.msisdn import Countries, check_region
 from worker.text.pricing import PriceTable
 from worker.throttle.limits import Limit, Limits
 from worker.trial import Trial
@@ -114,8 +115,17 @@ class Account:
             ),
         )
 
-    def trial(self, *, sender: str, options: Mapping[str, object], leaves_at_s: float | None = None) -> Trial:
+    def trial(
+        self,
+        *,
+        sender: str,
+        options: Mapping[str, object],
+        leaves_at_s: float | None = None,
+        udh_bits: int | None = None,
+    ) -> Trial:
         """Try whether the gateway can carry an order, by building a request that is never sent.
+
+        Parts are counted as the settings say it, or with ``udh_bits`` as they were when a campaign was made.
 
         Raises:
             ConfigError: sender, an option or the schedule cannot be carried; the sentence names it.
@@ -125,6 +135,7 @@ class Account:
             sender=sender,
             options={**self.provider.options, **options},
             leaves_at_s=leaves_at_s,
+            udh_bits=udh_bits or self.provider.udh,
         )
 
     def secret(self) -> str:
@@ -184,6 +195,19 @@ def note_rates(engine: Engine, accounts: Mapping[str, Account]) -> None:
         rates.note_rates(connection, noted)
 
 
+def telling(settings: Settings) -> frozenset[str]:
+    """Return the providers whose gateways tell what arrived; one that is not known tells nothing."""
+    return frozenset(name for name, provider in settings.providers.items() if _tells(provider.gateway))
+
+
+def _tells(gateway: str) -> bool:
+    try:
+        found = find_gateway(gateway).capabilities
+    except ConfigError:
+        return False
+    return found.pushes or (found.lookup is not None and found.lookup.tells_delivery)
+
+
 def account_named(settings: Settings, name: str) -> Account:
     """Return one account by its name.
 
@@ -229,6 +253,8 @@ def _account(name: str, provider: Provider, settings: Settings) -> Account:
     capabilities = _checked(f"{key}.gateway", lambda: find_gateway(provider.gateway).capabilities)
     if provider.country is not None:
         _checked(f"{key}.country", lambda: check_region(str(provider.country)))
+    for name_, places in ("countries", provider.countries), ("denied_countries", provider.denied_countries):
+        _checked(f"{key}.{name_}", partial(Countries.parse, allowed=places))
     limit = provider.max_recipients or capabilities.max_recipients
     account = Account(
         name=name,

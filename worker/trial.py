@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -26,18 +27,32 @@ _BUILT = frozenset(
 )
 
 
+# Of texts in these characters, a gateway that takes one takes all that are no longer.
+_PLAIN = "0-9A-Za-z .,:;!?()'/+ÄÅÆÉÖØÜßäåæéöøü-"
+_is_plain = re.compile(f"[{_PLAIN}]*").fullmatch
+
+
 @dataclass(kw_only=True)
 class Trial:
     """What all messages of an order share, tried with one message after the other."""
 
     adapter: Adapter
     shared: Submission
+    _carried: list[int] = field(
+        default_factory=lambda: [0, 0]
+    )  # the longest plain text, in GSM-7 and in UCS-2
     _text: str | None = field(default=None, repr=False)  # the last one that was tried with a number
     _objection: str | None = None
 
     @classmethod
     def of(
-        cls, adapter: Adapter, *, sender: str, options: Mapping[str, object], leaves_at_s: float | None
+        cls,
+        adapter: Adapter,
+        *,
+        sender: str,
+        options: Mapping[str, object],
+        leaves_at_s: float | None,
+        udh_bits: int = 8,
     ) -> Trial:
         """Try an order by itself.
 
@@ -50,6 +65,7 @@ class Trial:
             sender=sender,
             text="-",
             encoding=Encoding.GSM_7,
+            udh_bits=udh_bits,
             recipients=(_NUMBER,),
             options=options,
             leaves_at_s=leaves_at_s,
@@ -61,8 +77,12 @@ class Trial:
         """Say in a sentence why a message cannot be carried; None when it can."""
         if kind_of(recipient):
             return self._tried(recipient, text=text, encoding=encoding)
+        if len(text) <= self._carried[encoding is Encoding.UCS_2] and _is_plain(text):
+            return None
         if text != self._text:  # gateways do not mind which number it is
             self._text, self._objection = text, self._tried(_NUMBER, text=text, encoding=encoding)
+            if self._objection is None and _is_plain(text):
+                self._carried[encoding is Encoding.UCS_2] = len(text)
         return self._objection
 
     def _tried(self, recipient: str, *, text: str, encoding: Encoding) -> str | None:

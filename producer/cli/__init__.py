@@ -10,6 +10,7 @@ import os
 import sqlite3
 import sys
 from importlib.metadata import version
+from pathlib import Path
 
 import click
 
@@ -33,11 +34,13 @@ _COMMANDS = {  # name -> where it is and what it does; imported when it is used:
         "See campaigns, and give them orders.",
     ),
     "unknown": ("producer.cli.unknown:unknown", "List and settle what nobody knows the outcome of."),
+    "optout": ("producer.cli.optout:optout", "Note who wants no messages, and of what kind."),
     "provider": (
         "producer.cli.provider:provider",
         "See, check, pause and resume providers; balance, rate.",
     ),
     "message": ("producer.cli.message:message", "Show one message's whole history."),
+    "person": ("producer.cli.person:person", "Show, or erase, what is held on a number."),
     "worker": ("worker.cli:worker", "Send what is due, until stopped."),
     "dispatcher": ("worker.cli:dispatcher", "Run the dispatch tick alone."),
     "receipts": ("worker.cli:receipts", "Take the delivery reports in that gateways push."),
@@ -78,6 +81,7 @@ def cli() -> None:
 
 def main() -> None:
     """Run a command and turn what went wrong into one sentence and an exit code."""
+    _open_input()
     try:
         code = cli.main(prog_name="bulksend", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
@@ -103,6 +107,12 @@ def main() -> None:
         click.echo(f"Error: {_said_of(error)}; correct that, then give the same command again", err=True)
         code = EXIT_USAGE
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _open_input() -> None:
+    """Have nothing to read where standard input was closed, as `<&-` does."""
+    if sys.stdin is None:
+        sys.stdin = Path(os.devnull).open(encoding="utf-8")  # noqa: SIM115 - until the end
 
 
 def _said_of(error: OSError | sqlite3.Error) -> str:

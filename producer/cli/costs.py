@@ -2,25 +2,61 @@
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
 
 from producer.preview import Preview
 from worker.errors import ConfigError, InputError
+from worker.text.counting import counted
+
+_amount = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,6})?) ?([A-Za-z]{3})?", re.ASCII).fullmatch
 
 
-def amount(written: str | None) -> Decimal | None:
-    """Read the amount of --max-cost; raises ConfigError when it is none."""
-    try:
-        most = None if written is None else Decimal(written)
-    except InvalidOperation:
-        most = Decimal("NaN")
-    if most is not None and not (most.is_finite() and most >= 0):
-        raise ConfigError(f"--max-cost {written}: write an amount such as 250.00")
-    return most
+@dataclass(frozen=True, kw_only=True)
+class Most:
+    """What a person wants to spend at most.
+
+    Attributes:
+        elsewhere: in any currency that has no amount of its own; None: nothing.
+        by_currency: in these.
+    """
+
+    elsewhere: Decimal | None = None
+    by_currency: Mapping[str, Decimal] = field(default_factory=dict)
+
+    def allows(self, currency: str, sum_: str) -> bool:
+        """Say whether a sum is no more than that."""
+        most = self.by_currency.get(currency, self.elsewhere)
+        return most is not None and Decimal(sum_) <= most
+
+    def __str__(self) -> str:
+        """Write it as it was given."""
+        named = (f"{most} {currency}" for currency, most in self.by_currency.items())
+        return " and ".join([*named, *([] if self.elsewhere is None else [str(self.elsewhere)])])
 
 
-def require_within(found: Preview, most: Decimal | None) -> None:
-    """Refuse an order that costs more than a given amount, by its provider or its fallback.
+def amount(written: Sequence[str]) -> Most | None:
+    """Read the amounts of --max-cost: ``250.00``, or one for each currency as ``5 USD``."""
+    found: dict[str, Decimal] = {}
+    for each in written:
+        match = _amount(each.strip())
+        if match is None:
+            raise ConfigError(f"--max-cost {each}: write an amount such as 250.00, or 250.00 DKK")
+        currency = (match[2] or "").upper()
+        if currency in found:
+            where = f" in {currency}" if currency else " without a currency"
+            raise ConfigError(f"--max-cost {each}: there is another amount{where}")
+        found[currency] = Decimal(match[1])
+    if not found:
+        return None
+    elsewhere = found.pop("", None)
+    return Most(elsewhere=elsewhere, by_currency=found)
+
+
+def require_within(found: Preview, most: Most | None) -> None:
+    """Refuse an order that costs more than the given amounts, by its provider or its fallback.
 
     Raises:
         InputError: it costs more, in any currency.
@@ -37,14 +73,16 @@ def require_within(found: Preview, most: Decimal | None) -> None:
     _require_priced(found.unpriced_fallback, whose=f"the fallback, {found.fallback}")
     for totals, whose in (found.cost, ""), (found.cost_fallback, f" by its fallback, {found.fallback}"):
         cost = totals.render()
-        if any(Decimal(sum_) > most for sum_ in cost.values()):
+        if not all(most.allows(currency, sum_) for currency, sum_ in cost.items()):
             words = f"It would cost {cost_words(cost)}{whose}, more than --max-cost {most}"
             raise InputError(words, code="too_dear")
 
 
 def _require_priced(n_unpriced: int, *, whose: str) -> None:
     if n_unpriced:
-        raise ConfigError(f"--max-cost: {n_unpriced} messages have no price; set price = for {whose}")
+        raise ConfigError(
+            f"--max-cost: {counted(n_unpriced, 'message', verb='has')} no price; set price = for {whose}"
+        )
 
 
 def most_words(found: Preview) -> str:
@@ -62,3 +100,28 @@ def most_words(found: Preview) -> str:
 def cost_words(cost: dict[str, str]) -> str:
     """Write sums of money in a line."""
     return " + ".join(f"{amount} {currency}" for currency, amount in cost.items()) or "no price configured"
+
+
+def country_facts(found: Preview) -> dict[str, dict[str, object]]:
+    """Give what each country comes to, as `preview --json` prints it; the gateway's own groups have none."""
+    return {
+        region: {"messages": each.messages, "parts": each.parts, "cost": each.cost.render()}
+        for region, each in sorted(found.countries.items())
+        if region
+    }
+
+
+Table = tuple[tuple[str, ...], list[tuple[object, ...]]]
+
+
+def tables(found: Preview) -> Iterator[Table]:
+    """Give what an order comes to by country and by language, where there are several."""
+    if len(found.countries) > 1:
+        rows = sorted(found.countries.items(), key=lambda item: (-item[1].messages, item[0]))
+        costs = [
+            (region or "(its own)", each.messages, each.parts, cost_words(each.cost.render()))
+            for region, each in rows
+        ]
+        yield ("country", "messages", "parts", "cost"), [*costs]
+    if found.languages:
+        yield ("language", "messages"), [*found.languages.most_common()]

@@ -10,7 +10,7 @@ import click
 
 from producer.cli import EXIT_PARTLY
 from producer.cli.output import Meter, echo_json, echo_table
-from producer.reports import balance_facts, balance_words, provider_facts
+from producer.standings import balance_facts, balance_words, provider_facts
 from worker import doctor as examining
 from worker.doctor import Examination
 from worker.errors import ConfigError

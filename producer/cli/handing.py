@@ -11,6 +11,7 @@ from worker.ledger.kept import Late
 from worker.ledger.reports import CampaignReport
 from worker.states import CampaignState, MessageState
 from worker.taking import ahead_s
+from worker.text.counting import counted
 
 _GIVEN = (MessageState.SUBMITTING, MessageState.ACCEPTED, MessageState.UNKNOWN)
 
@@ -66,7 +67,9 @@ def late_words_of(late: Late) -> str:
 
 
 def _late_words(leaves_at: int, *, n: int) -> str:
-    return f"They were to leave at {time_words(leaves_at)}: {n} messages are queued and late"
+    return (
+        f"They were to leave at {time_words(leaves_at)}: {counted(n, 'message', verb='is')} queued and late"
+    )
 
 
 def kept_words(report: CampaignReport) -> str | None:

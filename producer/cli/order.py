@@ -8,41 +8,70 @@ from typing import Any, TypeVar, cast
 
 import click
 
+from producer.cli.files import (
+    Lists,
+    as_file,
+    country_options,
+    form_options,
+    make_countries,
+    make_form,
+    say_how_read,
+)
 from producer.cli.handing import slow_words
-from producer.cli.output import Meter, ask
+from producer.cli.output import Meter, ask, echo_left_out
+from producer.cli.texts import make_characters, make_locale, make_texts, text_options
 from producer.cli.times import is_over, local_words
-from producer.cli.timing import make_leaves_at, make_timing, now, timing_options
+from producer.cli.timing import make_leaves_at, make_timing, now, read_duration, timing_options
 from producer.cli.when import when_facts
 from producer.cli.words import require_plain
+from producer.optouts import forgotten, looking
 from producer.preview import OnMessage, Order, Preview, preview
+from producer.recipients import Form
 from producer.schedule.timing import Timing
+from producer.wording import Characters, Languages
 from worker.errors import ConfigError, InputError
 from worker.ledger.claims import Identity
 from worker.ledger.drafts import NewCampaign
+from worker.ledger.optouts import purpose_named
 from worker.providers import Account, account_named
 from worker.settings import Settings
 from worker.states import Late
+from worker.text.counting import counted
+from worker.text.msisdn import Countries
 
 LONGEST_KEY = 100
+NO_LISTS = Lists()
 _FOR_EVER_MS = 10**13  # 300 years
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+purpose_option = click.option(
+    "--purpose",
+    metavar="NAME",
+    help="What it is for: who opted out of that is left out. Default: marketing, or as in the settings.",
+)
+
+
 def order_options(command: F) -> F:
     """Add the file, the text, the provider and what changes them."""
+    command = form_options(country_options(command))  # what comes first stands last in the help
     for option in reversed(
         (
             click.argument("file", type=click.Path(path_type=Path)),
-            click.option(
-                "--text", required=True, help="The message; {{ first_name }} takes a column's value."
-            ),
+            text_options(help_text="The message; {{ first_name }} takes a column's value."),
             click.option("--via", "provider", required=True, help="Provider, as named in bulksend.toml."),
             click.option("--sender", help="What the handset shows; default is the provider's."),
             click.option("--name", help="Name of the campaign; default is the file's."),
             click.option("--column", help="Column with the numbers, where it has no usual name."),
             click.option("--country", help="Country of numbers without country code, such as DK."),
             click.option("--option", "options", multiple=True, metavar="NAME=VALUE", help="Gateway option."),
+            purpose_option,
+            click.option(
+                "--skip-reached",
+                metavar="TIME",
+                help="Leave out who got, or may have got, the same text within it: 30d.",
+            ),
         )
     ):
         command = option(command)
@@ -59,29 +88,64 @@ def make_order(settings: Settings, given: dict[str, Any]) -> Order:
     account = account_named(settings, given["provider"])
     fallback, now_ms = _fallback_of(settings, account), now()
     leaves_at = make_leaves_at(settings, account, given, now_ms=now_ms)
+    form, path = make_form(given), as_file(given["file"])
+    given = {**given, "file": path, "form": form}
     timing = None if leaves_at else make_timing(settings, account, fallback, given, now_ms=now_ms)
     sender = given["sender"] or account.provider.sender
     if not sender:
         raise ConfigError(f"No sender: give --sender, or sender = in [providers.{account.name}]")
-    require_plain("the name of the file", given["file"].name, advice="rename it")
+    require_plain("the name of the file", path.name, advice="rename it")
     require_plain("--name", given["name"] or "")
+    require_plain("--language-column", given["language_column"] or "")
     require_plain("the sender", sender)
     for written in given["options"]:
         require_plain("--option", written)
+    options = dict(map(_option, given["options"]))
+    template, languages = make_texts(given)
     return Order(
-        path=given["file"],
-        template=given["text"],
+        path=path,
+        template=template,
         account=account,
         sender=sender,
-        name=given["name"] or given["file"].stem,
+        name=given["name"] or path.stem,
         column=given["column"],
         country=given["country"],
-        options=dict(map(_option, given["options"])),
+        countries=make_countries(account, given),
+        form=form,
+        options=options,
         fallback=fallback,
         leaves_at=leaves_at,
         timing=timing,
         wants_notice=settings.notice.is_wanted,
+        languages=languages,
+        locale=make_locale(given),
+        characters=make_characters(account, given, options),
+        purpose=make_purpose(given["purpose"], default=settings.campaigns.purpose),
+        skip_reached_ms=read_duration("--skip-reached", given.get("skip_reached")),
+        keeps_columns=settings.campaigns.keep_columns,
     )
+
+
+def make_purpose(written: str | None, *, default: str) -> str:
+    """Read the purpose of a campaign; raises ConfigError."""
+    try:
+        return purpose_named(written or default)
+    except ConfigError as error:
+        raise ConfigError(f"--purpose: {error}") from None
+
+
+def look_up(settings: Settings, order: Order, *, is_needed: bool) -> Order:
+    """Let an order look its numbers up in the ledger.
+
+    Where there is one that cannot be read that is said, unless it ``is_needed``: what needs it says so then.
+    """
+    looked_up, why_not = looking(settings.ledger, order)
+    if why_not and not is_needed:
+        click.echo(f"Opt-outs are not looked up: {why_not}", err=True)
+    if n := forgotten(settings.ledger, looked_up):
+        were = counted(n, "campaign", verb="was")
+        click.echo(f"--skip-reached: {were} pruned, and who got those texts is not known", err=True)
+    return looked_up
 
 
 def remake_order(settings: Settings, kept: NewCampaign) -> Order:
@@ -98,7 +162,11 @@ def remake_order(settings: Settings, kept: NewCampaign) -> Order:
         )
     account = account_named(settings, kept.provider)
     column, country = kept.reading.get("column"), kept.reading.get("country")
+    form = Form.of_kept(cast("dict[str, Any]", kept.reading.get("form", {})))
+    countries = cast("dict[str, Any] | None", kept.reading.get("countries"))
     timed = cast("dict[str, Any] | None", kept.reading.get("timing"))
+    several = cast("dict[str, Any] | None", kept.reading.get("languages"))
+    written = cast("dict[str, Any]", kept.reading.get("characters", {}))
     return Order(
         path=path,
         template=kept.template,
@@ -107,11 +175,20 @@ def remake_order(settings: Settings, kept: NewCampaign) -> Order:
         name=kept.name,
         column=None if column is None else str(column),
         country=None if country is None else str(country),
+        countries=None if countries is None else Countries.parse(**countries),
+        form=form,
         options=kept.options,
         fallback=_fallback_of(settings, account),
         lane=kept.lane,
         leaves_at=kept.leaves_at,
-        timing=None if timed is None else Timing.of_kept(timed, path=path, late=kept.late),
+        timing=None if timed is None else Timing.of_kept(timed, path=path, late=kept.late, form=form),
+        languages=None if several is None else Languages.of_kept(several),
+        locale=cast("str | None", kept.reading.get("locale")),
+        characters=Characters.of_kept(written, udh_bits=kept.udh_bits),
+        purpose=kept.purpose,
+        skip_reached_ms=cast("int | None", kept.reading.get("skip_reached_ms")),
+        looked_at=cast("int | None", kept.reading.get("looked_at")),
+        keeps_columns=kept.headers is not None,
     )
 
 
@@ -168,12 +245,16 @@ def _option(written: str) -> tuple[str, str]:
     return name.strip(), value.strip()
 
 
-def read_order(order: Order, *, on_message: OnMessage | None = None) -> Preview:
-    """Preview an order with progress by bytes."""
-    with Meter("Reading", total=_size(order.path), unit="bytes") as meter:
-        found = preview(order, on_message=on_message, on_bytes=meter.advance)
+def read_order(order: Order, *, on_message: OnMessage | None = None, lists: Lists = NO_LISTS) -> Preview:
+    """Preview an order with progress by bytes, and list what is refused or dropped."""
+    with lists.filled() as refused, Meter("Reading", total=_size(order.path), unit="bytes") as meter:
+        found = preview(order, on_message=on_message, on_bytes=meter.advance, on_problem=refused)
+    lists.write_doubles(found)
+    say_how_read(found)
     for words in filter(None, (found.no_fallback, slow_words(order, found))):
         click.echo(words, err=True)
+    if found.skips:
+        echo_left_out(found)
     return found
 
 
@@ -197,6 +278,8 @@ def sums(found: Preview) -> dict[str, object]:
         "targets": found.targets,
         "duplicates": found.duplicates,
         "refused": found.refused,
+        "skipped": found.skipped,
+        "suppressed": found.suppressed,
         "parts": found.parts,
         "cost": found.cost.render(),
         "fallback": found.fallback,

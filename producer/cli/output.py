@@ -6,6 +6,7 @@ import json
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from types import TracebackType
 from typing import Self
 
@@ -14,6 +15,7 @@ from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from producer.findings import OPTED_OUT, REACHED, Preview
 from producer.recipients import Problem
 from producer.watch import PACE_S
 from worker.errors import InputError
@@ -22,6 +24,11 @@ PLAIN_INTERVAL_S = 2.0
 """Between two lines of progress where there is no terminal."""
 
 SHOWN_PROBLEMS = 20
+
+_LEFT_OUT = {
+    OPTED_OUT: "its number has opted out",
+    REACHED: "its number got, or may have got, the same text lately",
+}
 
 
 def echo_json(value: object) -> None:
@@ -52,6 +59,35 @@ def echo_problems(problems: Sequence[Problem], *, total: int) -> None:
         column = f", column {problem.column}" if problem.column else ""
         click.echo(f"  line {problem.line}{column}: {problem.message} [{problem.code}]", err=True)
     rest = total - min(len(problems), SHOWN_PROBLEMS)
+    if rest > 0:
+        click.echo(f"  and {rest} more", err=True)
+
+
+def echo_reasons(found: Preview) -> None:
+    """Print how many rows are refused, and for what, on standard error."""
+    if found.refused:
+        reasons = ", ".join(f"{code}: {n}" for code, n in found.reasons.most_common())
+        click.echo(f"{found.refused} of {found.rows} rows are refused ({reasons})", err=True)
+
+
+def echo_doubles(found: Preview) -> None:
+    """Print the first rows that were dropped, and how many more there are, on standard error."""
+    for double in islice(found.doubles, SHOWN_PROBLEMS):
+        where = "the campaign has its recipient already"
+        if double.first is not None:
+            where = f"it has the recipient of line {double.first}"
+        click.echo(f"  line {double.line}: {where} [duplicate]", err=True)
+    if (rest := len(found.doubles) - SHOWN_PROBLEMS) > 0:
+        click.echo(f"  and {rest} duplicates more: --duplicates FILE lists them all", err=True)
+
+
+def echo_left_out(found: Preview) -> None:
+    """Print the first rows that are left out and how many there are, on standard error."""
+    reasons = ", ".join(f"{code}: {n}" for code, n in found.skips.most_common())
+    click.echo(f"{found.skipped} of {found.rows} rows are left out ({reasons})", err=True)
+    for each in found.left_out[:SHOWN_PROBLEMS]:
+        click.echo(f"  line {each.line}: {_LEFT_OUT[each.code]} [{each.code}]", err=True)
+    rest = found.skipped - min(len(found.left_out), SHOWN_PROBLEMS)
     if rest > 0:
         click.echo(f"  and {rest} more", err=True)
 

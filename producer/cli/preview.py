@@ -5,46 +5,65 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import click
 
-from producer.cli.costs import most_words
-from producer.cli.order import make_order, order_options, read_order, summary, sums, target_words
-from producer.cli.output import echo_facts, echo_json, echo_problems, echo_table
+from producer.cli.characters import character_sentences, costly_facts, replaced_facts
+from producer.cli.costs import country_facts, most_words, tables
+from producer.cli.files import Lists, duplicates_option, problems_option
+from producer.cli.order import look_up, make_order, order_options, read_order, summary, sums, target_words
+from producer.cli.output import (
+    echo_doubles,
+    echo_facts,
+    echo_json,
+    echo_problems,
+    echo_reasons,
+    echo_table,
+)
 from producer.cli.when import opening_rows, when_line, when_sentences
-from producer.preview import OnMessage, Preview
-from producer.reports import MessageRows
+from producer.preview import KEPT_PROBLEMS, OnMessage, Preview
+from producer.rows import message_rows
 from worker.errors import ConfigError
 from worker.settings import load_settings
+from worker.text.counting import counted
 
 
 @click.command(
     epilog='\b\nExample:\n  bulksend preview members.csv --text "Hi {{ first_name }}" --via acme-dk'
 )
 @order_options
-@click.option("--rows", type=click.Path(path_type=Path, dir_okay=False), help="Write every message to a CSV.")
+@problems_option(default="none")
+@duplicates_option
+@click.option(
+    "--rows",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write every message to a CSV, or to JSON lines where it ends with .jsonl.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 def preview(*, rows: Path | None, as_json: bool, **given: Any) -> None:  # noqa: ANN401 - the shared options
     """Show every problem, duplicate, part and price before anything is sent."""
-    order = make_order(load_settings(), given)
-    with _rows_to(rows, source=order.path) if rows else nullcontext() as on_message:
-        found = read_order(order, on_message=on_message)
+    settings = load_settings()
+    order = look_up(settings, make_order(settings, given), is_needed=False)
+    lists = Lists.of({**given, "rows": rows}, source=order.path, is_beside=False)
+    with _rows_to(rows) if rows else nullcontext() as on_message:
+        found = read_order(order, on_message=on_message, lists=lists)
     if as_json:
-        echo_json(_as_json(found))
+        echo_json({**_as_json(found), "optouts_looked_up": order.looked_at is not None})
         return
     _echo(found)
 
 
 @contextmanager
-def _rows_to(target: Path, *, source: Path) -> Iterator[OnMessage]:
-    """Open the file of --rows, which is not the one that is read."""
+def _rows_to(target: Path) -> Iterator[OnMessage]:
+    """Open the file of --rows."""
     try:
-        if target.exists() and source.exists() and target.samefile(source):
-            raise ConfigError("--rows would write over the recipients: name another file")
-        with target.open("w", encoding="utf-8", newline="") as file:
-            yield MessageRows(file).add
+        with message_rows(target) as rows:
+            yield rows.add
+    except BrokenPipeError:  # whoever reads it has seen enough
+        raise
     except OSError as error:
         raise ConfigError(f"--rows {target}: {error.strerror}; name another file") from None
 
@@ -53,27 +72,51 @@ def _as_json(found: Preview) -> dict[str, object]:
     return {
         **summary(found),
         "unpriced": found.unpriced,
+        "countries": country_facts(found),
+        "languages": dict(found.languages),
         "encodings": dict(found.encodings),
+        "costly": costly_facts(found),
+        "replaced": replaced_facts(found),
         "reasons": dict(found.reasons),
-        "problems": [asdict(problem) for problem in found.problems],
+        "problems": [problem.facts for problem in found.problems],
+        "source": found.source.facts if found.source else None,
+        "repairs": dict(found.repairs),
+        "repaired": [{"line": line, "repairs": repairs} for line, repairs in found.repaired],
+        "doubles": [double._asdict() for double in islice(found.doubles, KEPT_PROBLEMS)],
+        "skips": dict(found.skips),
+        "left_out": [asdict(each) for each in found.left_out],
         "texts": [asdict(sample) for sample in found.samples],
     }
 
 
 def _echo(found: Preview) -> None:
     echo_problems(found.problems, total=found.refused)
+    echo_reasons(found)
+    echo_doubles(found)
+    for sentence in character_sentences(found):
+        click.echo(sentence, err=True)
     targets = found.targets or None
-    known = {"targets": targets, "cost": most_words(found), "cost_fallback": None}
+    known = {
+        "skipped": found.skipped or None,
+        "suppressed": found.suppressed or None,
+        "targets": targets,
+        "cost": most_words(found),
+        "cost_fallback": None,
+    }
     echo_facts({**sums(found), **known, "leaves": when_line(found.plan)})
     if targets:
         click.echo(f"{target_words(found)}.", err=True)
     for sentence in when_sentences(found.plan):
         click.echo(sentence, err=True)
+    for headers, lines in tables(found):
+        click.echo()
+        echo_table(headers, lines)
     if rows := list(opening_rows(found.plan)):
         click.echo()
         echo_table(["from", "to about", "messages"], rows)
     for sample in found.samples:
-        parts = "1 part" if sample.parts == 1 else f"{sample.parts} parts"
-        click.echo(f"\nThe text of line {sample.line} ({parts}, {sample.encoding}):")
+        language = f", {sample.language}" if sample.language else ""
+        parts = counted(sample.parts, "part")
+        click.echo(f"\nThe text of line {sample.line} ({parts}, {sample.encoding}{language}):")
         for line in sample.text.splitlines():
             click.echo(f"  {line}")

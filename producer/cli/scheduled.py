@@ -48,11 +48,9 @@ def echo_scheduled(facts: Mapping[str, Any]) -> None:
         echo_table(["leaves at", "messages"], [*rows, *([["later", n_later]] if n_later else [])])
 
 
-def list_words(facts: Mapping[str, Any]) -> str | None:
-    """Say of a campaign of the listing when it starts, where that is to come."""
-    if facts["state"] != CampaignState.RUNNING or not _is_ahead(facts["starts_at"]):
-        return None
-    return f"starts {_local(facts['starts_at'], facts['zone'])}"
+def goes_on(facts: Mapping[str, Any]) -> str | None:
+    """Say of a campaign of the listing when it goes on, where that is known."""
+    return _local(facts["until"], facts["zone"]) or None
 
 
 def countdown(report: CampaignReport) -> str | None:

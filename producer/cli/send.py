@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from decimal import Decimal
 from functools import partial
 from typing import Any
 
@@ -11,9 +10,11 @@ import click
 from sqlalchemy import Engine
 
 from producer import importing
-from producer.cli.costs import amount, most_words, require_within
+from producer.cli.costs import Most, amount, most_words, require_within
+from producer.cli.files import Lists, duplicates_option, problems_option
 from producer.cli.handing import handing_over
 from producer.cli.order import (
+    look_up,
     make_identity,
     make_order,
     order_options,
@@ -24,7 +25,7 @@ from producer.cli.order import (
     summary,
     target_words,
 )
-from producer.cli.output import Meter, ask, echo_problems, is_interactive
+from producer.cli.output import Meter, ask, echo_problems, echo_reasons, is_interactive
 from producer.cli.released import Released, see_off
 from producer.cli.trying import try_out
 from producer.cli.when import when_line, when_sentences
@@ -36,13 +37,22 @@ from worker.ledger.schema import prepare
 from worker.settings import Settings, load_settings
 from worker.states import Lane
 from worker.station import require_broker
+from worker.text.counting import counted
 
 
 @click.command(
     epilog='\b\nExample:\n  bulksend send members.csv --text "Hi {{ first_name }}" --via acme-dk --wait'
 )
 @order_options
-@click.option("--max-cost", metavar="AMOUNT", help="Refuse to send when it costs more, such as 250.00.")
+@problems_option(default="FILE.problems.csv beside it, none with --problems none")
+@duplicates_option
+@click.option(
+    "--max-cost",
+    "max_costs",
+    multiple=True,
+    metavar="AMOUNT",
+    help="Refuse to send when it costs more: 250.00, or one for each currency as 5USD.",
+)
 @click.option("--accept-good-rows", is_flag=True, help="Send the good rows of a file that has refused ones.")
 @click.option("--key", help="Send only once what has this key: 1 to 100 characters of your choice.")
 @click.option("--urgent", is_flag=True, help="Send before campaigns that are not urgent.")
@@ -62,7 +72,7 @@ def send(  # noqa: PLR0913 - one argument per option
     ctx: click.Context,
     /,
     *,
-    max_cost: str | None,
+    max_costs: tuple[str, ...],
     accept_good_rows: bool,
     key: str | None,
     urgent: bool,
@@ -75,18 +85,20 @@ def send(  # noqa: PLR0913 - one argument per option
 ) -> None:
     """Send one message to every recipient of FILE."""
     settings = load_settings()
-    most = amount(max_cost)
+    most = amount(max_costs)
     require_key(key)
     order = replace(make_order(settings, given), lane=Lane.URGENT if urgent else Lane.BULK)
     order.account.secret()  # found missing here rather than by the worker
     if numbers:
         ledger = partial(_ready_ledger, settings, brings_own=True)
         ctx.exit(try_out(settings, order, numbers, most=most, open_ledger=ledger, as_json=as_json))
-    spool = Spool()
-    found = read_order(order, on_message=spool.add)
+    order, spool = look_up(settings, order, is_needed=True), Spool()
+    lists = Lists.of(given, source=order.path, is_beside=True)
+    found = read_order(order, on_message=spool.add, lists=lists)
     require_wanted(found, most=most, good_rows=accept_good_rows or yes)
     say_when(found)
     confirm(order, found, yes=yes)
+    confirm_number(found, above=settings.send.confirm_above, yes=yes)
     engine = _ready_ledger(settings, brings_own=wait)
     identity = make_identity(settings, order, found, key=key, again=again)
     prepared = importing.Prepared(found=found, messages=spool, identity=identity)
@@ -104,7 +116,7 @@ def _ready_ledger(settings: Settings, *, brings_own: bool) -> Engine:
     return engine
 
 
-def require_wanted(found: Preview, *, most: Decimal | None, good_rows: bool) -> None:
+def require_wanted(found: Preview, *, most: Most | None, good_rows: bool) -> None:
     """Refuse what would send other rows, nothing, or for more money than is wanted."""
     _accept(found, good_rows=good_rows)
     require_messages(found)
@@ -113,14 +125,12 @@ def require_wanted(found: Preview, *, most: Decimal | None, good_rows: bool) -> 
 
 def _accept(found: Preview, *, good_rows: bool) -> None:
     """Go on with a file that has refused rows only when that is wanted."""
-    if not found.refused:
-        return
-    reasons = ", ".join(f"{code}: {n}" for code, n in found.reasons.most_common())
-    click.echo(f"{found.refused} of {found.rows} rows are refused ({reasons})", err=True)
-    if good_rows:
+    echo_reasons(found)
+    if not found.refused or good_rows:
         return
     echo_problems(found.problems, total=found.refused)
-    words = f"Send the {found.messages} good rows ({found.parts} parts, {most_words(found)})?"
+    rows, parts = counted(found.messages, "good row"), counted(found.parts, "part")
+    words = f"Send the {rows} ({parts}, {most_words(found)})?"
     if not is_interactive() or not click.confirm(words, err=True):
         raise InputError(
             "Nothing was sent: correct the rows, or send the good ones with --accept-good-rows",
@@ -145,6 +155,26 @@ def confirm(order: Order, found: Preview, *, yes: bool) -> None:
         click.echo(handing_over(order, leaves_at=order.leaves_at), err=True)
         ask("Give it to the gateway now?", yes=yes)
         require_ahead(order, "give a later one with --at")  # reading and asking took their time
+
+
+def confirm_number(found: Preview, *, above: int | None, yes: bool) -> None:
+    """Go on with a great many messages only when somebody has typed how many there are.
+
+    Raises:
+        InputError: another number was typed, or there is nobody to type it.
+    """
+    if above is None or found.messages <= above or yes:
+        return
+    words = f"{found.messages} messages, {found.parts} parts, {most_words(found)}"
+    if not is_interactive():
+        raise InputError(
+            f"{words}: that is more than confirm_above of [send], {above}, and nobody can be asked here: "
+            "give --yes",
+            code="not_confirmed",
+        )
+    typed = click.prompt(f"{words}. Type the number of messages to send them", err=True)
+    if typed.strip() != str(found.messages):
+        raise InputError("Nothing was sent: that is not the number of messages", code="not_confirmed")
 
 
 def _create(engine: Engine, order: Order, prepared: importing.Prepared) -> int:

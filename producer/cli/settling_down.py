@@ -10,6 +10,7 @@ from producer.cli.times import time_words
 from producer.quiet import SHOWN, Rest, wait_until_quiet
 from worker.errors import LedgerError
 from worker.ledger.flight import Scope
+from worker.text.counting import counted
 
 
 def settle_down(engine: Engine, scope: Scope, *, order: str, patience_s: float) -> int:
@@ -38,18 +39,23 @@ def settle_down(engine: Engine, scope: Scope, *, order: str, patience_s: float) 
 
 
 def _say_waiting(n_messages: int) -> None:
-    click.echo(f"Nothing new begins; on their way to the gateway still: {n_messages} messages", err=True)
+    click.echo(
+        f"Nothing new begins; on their way to the gateway still: {counted(n_messages, 'message')}", err=True
+    )
 
 
 def _name(rest: Rest, *, order: str) -> None:
     click.echo(
-        f"The {order} holds: nothing new begins. What became of {rest.n_messages} messages is not known yet:",
+        f"The {order} holds: nothing new begins. What became of {counted(rest.n_messages, 'message')} is not "
+        "known yet:",
         err=True,
     )
     for each in rest.requests:
         worker = f", worker {each.worker}" if each.worker else ""
         since = f"since {time_words(each.since)} ({each.age_ms / 1000:.0f} s)"
-        click.echo(f"  request {each.reference}: {each.n_messages} messages, {since}{worker}", err=True)
+        click.echo(
+            f"  request {each.reference}: {counted(each.n_messages, 'message')}, {since}{worker}", err=True
+        )
     if len(rest.requests) == SHOWN:
         click.echo("  and perhaps more", err=True)
     click.echo(

@@ -180,7 +180,11 @@ def _is_dated(written: str, when: When | None, now_ms: int, zone: str | None) ->
 
 def _column(given: Mapping[str, Any]) -> TimeColumn | None:
     wanted: str | None = given["at_column"]
-    return None if wanted is None else open_time_column(given["file"], wanted, written_as=given["at_format"])
+    return (
+        None
+        if wanted is None
+        else open_time_column(given["file"], wanted, written_as=given["at_format"], form=given["form"])
+    )
 
 
 def _windows(given: Mapping[str, Any]) -> Windows:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from decimal import Decimal
 from typing import Any
 
 import click
 from sqlalchemy import Engine
 
-from producer.cli.costs import require_within
+from producer.cli.costs import Most, require_within
 from producer.cli.order import require_messages, summary
 from producer.cli.output import echo_problems, echo_table
 from producer.cli.released import Released, see_off
@@ -18,6 +17,7 @@ from producer.trying import Trial, create, prepare
 from worker.ledger import messages
 from worker.ledger.engine import reading
 from worker.settings import Settings
+from worker.text.counting import counted
 from worker.text.pricing import Price
 
 
@@ -26,7 +26,7 @@ def try_out(  # noqa: PLR0913 - an order, and how it is tried
     order: Order,
     numbers: Sequence[str],
     *,
-    most: Decimal | None,
+    most: Most | None,
     open_ledger: Callable[[], Engine],
     as_json: bool,
 ) -> int:
@@ -58,7 +58,9 @@ def try_out(  # noqa: PLR0913 - an order, and how it is tried
 def _say(order: Order, trial: Trial) -> None:
     if order.leaves_at is not None or order.schedule is not None:
         click.echo("A test leaves at once, whatever is said of time", err=True)
-    click.echo(f"The text ({trial.messages[0].parts} parts, {trial.messages[0].encoding}):", err=True)
+    click.echo(
+        f"The text ({counted(trial.messages[0].parts, 'part')}, {trial.messages[0].encoding}):", err=True
+    )
     for line in trial.text.splitlines():
         click.echo(f"  {line}", err=True)
 

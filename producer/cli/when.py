@@ -10,6 +10,7 @@ from producer.reports import iso
 from producer.schedule.forecast import Stretch
 from producer.schedule.plan import Odd, Plan
 from worker.settings.hours import RECIPIENT
+from worker.text.counting import counted
 from worker.timing.local import Oddity
 
 _SHOWN = 20
@@ -83,7 +84,7 @@ def when_sentences(plan: Plan) -> Iterator[str]:
         )
     for odd, n in list(plan.oddities.items())[:_SHOWN]:
         taken = local_words(odd.at_ms, plan.shown_in)
-        yield f"{odd.local} in {odd.zone} {_ODD[odd.what]} {taken} ({n} messages)."
+        yield f"{odd.local} in {odd.zone} {_ODD[odd.what]} {taken} ({counted(n, 'message')})."
 
 
 def opening_rows(plan: Plan) -> Iterator[list[object]]:

@@ -1,8 +1,8 @@
 """``python -m tests.bench [--short | --all] [--rows N] [WORD...]``: measures and judges; ``make bench``.
 
-Words choose: ``departures``, ``whole``, ``due``, ``million``, ``celery``, ``sandbox``, or combinations by a
-part of their name, such as ``"100/s 50ms 4p"``. A run of everything, that is not short, is written into the
-README beside it.
+Words choose: ``departures``, ``whole``, ``due``, ``million``, ``celery``, ``sandbox``, ``preview``, ``texts``
+and ``numbers``, or combinations by a part of their name, such as ``"100/s 50ms 4p"``. A run of everything, if
+it is not short, is written into the README beside it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,18 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from tests.bench import celery_limit, departing, due, million, sandbox_speed, table, whole
+from tests.bench import (
+    celery_limit,
+    departing,
+    due,
+    million,
+    numbers,
+    preview,
+    sandbox_speed,
+    table,
+    texts,
+    whole,
+)
 from tests.bench.plan import ALL, DEFAULT, GUARD_S, SHORT, Case, Plan
 from tests.bench.processes import Receiving, receiving
 from tests.bench.sandbox_speed import Beside
@@ -21,7 +32,7 @@ from tests.bench.table import Compared, Measured
 from tests.bench.whole import Finding
 from tests.fault.servers import own_redis
 
-PARTS = ("departures", "whole", "due", "million", "celery", "sandbox")
+PARTS = ("departures", "whole", "due", "million", "celery", "sandbox", "preview", "numbers", "texts")
 CELERY = Case(per_second=100, latency_s=0.0, processes=4, is_stirred=False)
 
 
@@ -42,15 +53,18 @@ def main(argv: Sequence[str]) -> int:
     timed = list(_look(due.findings(rows=plan.lengths.due))) if "due" in parts else []
     timed += list(_look(million.findings(rows=plan.lengths.million))) if "million" in parts else []
     beside = list(sandbox_speed.compare(seconds=plan.lengths.sandbox)) if "sandbox" in parts else []
+    composed = [*_composed(parts, plan)]
     about = f"{table.ran_on()}, in {(time.monotonic() - began_s) / 60:.0f} minutes"
     lines = [
         about + ".",
-        *_lines(plan, measured=measured, found=found, timed=timed, celery=celery, beside=beside),
+        *_lines(
+            plan, measured=measured, found=found, timed=timed, celery=celery, beside=beside, composed=composed
+        ),
     ]
     print("\n".join(lines))  # noqa: T201 - a program for the terminal
     if not words and not options.short:
         table.write(lines)
-    judged: list[Finding | Beside] = [*found, *timed, *beside]
+    judged: list[Finding | Beside] = [*found, *timed, *beside, *composed]
     return int(any(each.problems for each in measured) or not all(each.is_good for each in judged))
 
 
@@ -103,6 +117,16 @@ def _compare(plan: Plan, *, redis_url: str, receiver: Receiving) -> list[Compare
     ]
 
 
+def _composed(parts: Sequence[str], plan: Plan) -> Iterator[Finding]:
+    """Read, compose, cut and import: what one core does before anything is sent."""
+    if "preview" in parts:
+        yield from _look(preview.findings(rows=plan.lengths.imported))
+    if "numbers" in parts:
+        yield from _look(numbers.findings())
+    if "texts" in parts:
+        yield from _look(texts.findings())
+
+
 def _look(findings: Iterator[Finding]) -> Iterator[Finding]:
     for each in findings:
         _say(f"{each.ran}: {each.seen}: {'good' if each.is_good else 'NOT GOOD'}")
@@ -117,6 +141,7 @@ def _lines(  # noqa: PLR0913 - the parts
     timed: Sequence[Finding],
     celery: Sequence[Compared],
     beside: Sequence[Beside],
+    composed: Sequence[Finding],
 ) -> list[str]:
     lengths = plan.lengths
     lines = []
@@ -127,6 +152,8 @@ def _lines(  # noqa: PLR0913 - the parts
         lines += ["", "### Whole workers", *table.findings(found)]
     if timed:
         lines += ["", "### Due at a time", *table.findings(timed)]
+    if composed:
+        lines += ["", "### Before anything is sent", *table.findings(composed)]
     if celery:
         about = f"{CELERY.per_second}/s, {CELERY.processes} worker processes, {lengths.celery:.0f} s each, "
         lines += ["", "### Celery's rate_limit"]

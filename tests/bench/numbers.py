@@ -8,10 +8,11 @@ from __future__ import annotations
 import random
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from tests.bench.whole import Finding
 from worker.text.msisdn import Msisdn, parse
 from worker.text.numbers.judging import judge
 
@@ -54,6 +55,17 @@ FORMS: Final = (
     Form(name="+45 20 ......", region="DK", head="+45 20 ", tail=6, is_clean=False),
     Form(name="'20......", region="DK", head="'20", tail=6, is_clean=False),
 )
+
+
+def findings() -> Iterator[Finding]:
+    """Measure the clean forms against the aim."""
+    for form in (each for each in FORMS if each.is_clean):
+        quick = per_second(parse, form, count=_NUMBERS)
+        yield Finding(
+            ran=f"numbers of {form.region} as {form.name}",
+            seen=f"{quick:,.0f}/s of {LEAST_PER_S:,}/s",
+            is_good=quick >= LEAST_PER_S,
+        )
 
 
 def main() -> int:

@@ -66,6 +66,7 @@ class Lengths:
         minute: of the limit per minute; None: not run.
         due: messages that are due at a time.
         million: messages that wait, for what they cost in memory.
+        imported: rows that are previewed and imported.
     """
 
     departures: float
@@ -78,6 +79,7 @@ class Lengths:
     minute: float | None
     due: int
     million: int
+    imported: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,6 +115,7 @@ SHORT = Plan(
         minute=None,
         due=2_000,
         million=20_000,
+        imported=100_000,
     ),
 )
 _RATES = (10, 100, 500, 1000)
@@ -140,6 +143,7 @@ DEFAULT = Plan(
         minute=130,
         due=20_000,
         million=1_000_000,
+        imported=1_000_000,
     ),
 )
 ALL = Plan(
@@ -161,5 +165,6 @@ ALL = Plan(
         minute=190,
         due=20_000,
         million=1_000_000,
+        imported=1_000_000,
     ),
 )

@@ -6,13 +6,14 @@ import itertools
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from jinja2.sandbox import SandboxedEnvironment
 
-from worker.text.compose import compose
+from tests.bench.whole import Finding
+from worker.text.compose import Rules, compose
 from worker.text.replacing import replaced
 from worker.text.segments import measure, segment
 from worker.text.template import Template
@@ -21,6 +22,9 @@ _T = TypeVar("_T")
 
 ROWS: Final = 100_000
 BEST_OF: Final = 5
+LEAST_PER_S: Final = 500_000
+
+_MIXED: Final = "mixed short: 70 % ASCII, 20 % GSM-7, 10 % UCS-2"
 
 _SOURCE: Final = "Hi {{ first_name }}, your table is ready at {{ time }}. See you soon!"
 _FILTERED: Final = "Hi {{ first_name | title }}, your table is ready at {{ time }}. See you soon!"
@@ -40,6 +44,17 @@ class Speed:
         return f"{self.name:46} {self.per_second:>12,.0f}/s  {self.share:8.1%} of {self.beside}"
 
 
+def findings() -> Iterator[Finding]:
+    """Measure how fast texts of usual kinds are cut against the aim."""
+    for speed in _measuring(ROWS):
+        if speed.name == f"measure {_MIXED}":
+            yield Finding(
+                ran=f"parts of texts: {_MIXED}",
+                seen=f"{speed.per_second:,.0f}/s of {LEAST_PER_S:,}/s",
+                is_good=speed.per_second >= LEAST_PER_S,
+            )
+
+
 def speeds(rows: int = ROWS) -> list[Speed]:
     """Measure all, each against its bare loop."""
     values = [{"first_name": f"Ann {n % 97}", "time": f"{n % 24}:30"} for n in range(rows)]
@@ -55,7 +70,7 @@ def _measuring(rows: int) -> list[Speed]:
         "GSM-7, 3 parts with €": ["Hi Ann, you have 5 € left. " * 15],
         "UCS-2, 3 parts": ["Здравствуйте, ваш столик готов. " * 5 + "🎉"],
     }
-    kinds["mixed short: 70 % ASCII, 20 % GSM-7, 10 % UCS-2"] = [
+    kinds[_MIXED] = [
         *kinds["ASCII, 60"] * 7,
         *kinds["GSM-7, 60"] * 2,
         *kinds["UCS-2, 60"],
@@ -88,7 +103,7 @@ def _composing(values: Sequence[dict[str, str]]) -> list[Speed]:
     bare = _rate(_bare, values)
 
     def composed(row: dict[str, str]) -> object:
-        return compose(template, row, max_parts=10)
+        return compose(template, row, Rules(max_parts=10))
 
     return [_beside("compose two variables", _rate(composed, values), "an f-string", bare)]
 

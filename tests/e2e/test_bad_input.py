@@ -1,5 +1,6 @@
 """Bad input: one clear sentence, exit code 1 or 2, no traceback, nothing written."""
 
+import gzip
 import re
 import socket
 import subprocess
@@ -64,9 +65,39 @@ BAD = {
     "unknown variable": Bad(code=1, words=sends(text="Hi {{ nick }}"), says="nick"),
     "template syntax": Bad(code=1, words=sends(text="Hi {{ first_name"), says="template"),
     "empty text": Bad(code=1, words=sends(text=""), says="text"),
-    "not UTF-8": Bad(code=1, file=GOOD.encode() + "+4520000002,Bjørn\n".encode("cp1252"), says="UTF-8"),
-    "UTF-16": Bad(code=1, file=GOOD.encode("utf-16"), says="UTF-8"),
-    "a spreadsheet": Bad(code=1, file=b"PK\x03\x04\x14\x00\x06\x00\x08\x00", says="CSV"),
+    "UTF-8 and not": Bad(
+        code=1, file=(GOOD + "+4520000002,Åse\n").encode() + b"+4520000003,Bj\xf8rn\n", says="line 4"
+    ),
+    "another code page": Bad(
+        code=1, file=GOOD.encode() + "+4520000002,Ольга\n".encode("cp1251"), says="--file-encoding"
+    ),
+    "not what was said": Bad(
+        code=1,
+        file=GOOD.encode() + b"+4520000002,\xff\n",
+        words=sends(**{"file-encoding": "utf-8"}),
+        says="line 3",
+    ),
+    "unknown encoding": Bad(code=2, words=sends(**{"file-encoding": "utf-99"}), says="--file-encoding"),
+    "delimiter of two characters": Bad(code=2, words=sends(delimiter="::"), says="--delimiter"),
+    "quote of two characters": Bad(code=2, words=sends(quote="''"), says="--quote"),
+    "sheet of no workbook": Bad(code=1, words=sends(sheet="2"), says="--sheet"),
+    "a broken workbook": Bad(code=1, file=b"PK\x03\x04\x14\x00\x06\x00\x08\x00", says="workbook"),
+    "an old workbook": Bad(code=1, file=b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", says=".xlsx"),
+    "gzip that is cut off": Bad(code=1, file=gzip.compress(GOOD.encode())[:-9], says="cut off"),
+    "nothing on standard input": Bad(code=1, words=["send", "-", *SEND[2:]], says="stdin is empty"),
+    "reminders of nobody knows which series": Bad(
+        code=2,
+        words=["remind", "-", *SEND[2:], "--column", "at", "--key", "id", "--before", "2h", "--zone", "UTC"],
+        says="--series",
+    ),
+    "unknown country": Bad(code=2, words=sends(**{"allow-country": "DK,XX"}), says="'XX'"),
+    "unknown country of a provider": Bad(
+        code=2, settings=replaced('country = "DK"', 'countries = ["XX"]'), says="providers.acme.countries"
+    ),
+    "problems over the recipients": Bad(code=2, words=sends(problems="members.csv"), says="--problems"),
+    "problems into no folder": Bad(
+        code=2, file=GOOD.encode() + b"x,y\n", words=sends(problems="nowhere/p.csv"), says="--problems"
+    ),
     "bad TOML": Bad(code=2, settings=lambda text: text + "[providers.acme\n", says="TOML"),
     "unknown key": Bad(code=2, settings=replaced("sender =", "sendr ="), says="did you mean sender?"),
     "unknown gateway": Bad(code=2, settings=replaced('"cpsms"', '"cpsmss"'), says="providers.acme.gateway"),

@@ -14,7 +14,7 @@ from worker.ledger.models import BATCHES, CAMPAIGNS, CLAIMS
 from worker.waiting import within
 
 N = 20_000  # in 20 batches
-ORDER = ("send", "members.csv", "--text", "See you at 9", "--via", "acme", "--key", "k")
+ORDER = ("send", "members.csv", "--text", "See you at 9", "--via", "acme", "--key", "k", "--yes")
 
 
 def kill_in_mid_import(place: Place) -> None:

@@ -102,7 +102,7 @@ def test_a_message_is_settled_as_a_person_says(left: Place, warm: Warm, verdict:
     done = settle(left, warm, "1", "--as", verdict)
 
     assert done.code == 0
-    assert done.err == f"1 messages count as {verdict} now\n"
+    assert done.err == f"1 message counts as {verdict} now\n"
     assert left.counts() == {verdict: 1, "unknown": 1, "queued": 1}
 
 

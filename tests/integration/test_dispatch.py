@@ -38,6 +38,7 @@ from worker.app import SEND_BATCH, make_app
 from worker.dispatch import Dispatcher, run_tick
 from worker.errors import BrokerError
 from worker.ledger import trouble
+from worker.ledger.letting import LET_IN
 from worker.ledger.models import CAMPAIGNS
 from worker.settings import Timers
 from worker.waiting import within
@@ -451,6 +452,17 @@ def test_a_tick_gives_up_what_cannot_leave_in_time_of_an_account_that_is_closed(
 
     assert states(engine) == ["failed"] * 2
     assert_counts(engine)
+
+
+def test_a_tick_opens_what_was_let_in(engine: Engine, dispatcher: Dispatcher) -> None:
+    batch_id = run_campaign(engine)
+    change_batch(engine, batch_id, state="held", is_added=True)
+    do(engine, lambda connection: connection.execute(update(CAMPAIGNS).values(importing_until=LET_IN)))
+
+    dispatcher.tick([PROVIDER])
+
+    found = batch(engine, batch_id)
+    assert (found["state"], found["is_added"], found["published_at"] is None) == ("open", False, False)
 
 
 def test_windows_that_cannot_be_read_stop_no_other_campaign(

@@ -1,7 +1,8 @@
 import asyncio
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from urllib.parse import urlencode
 
 import pytest
 from sqlalchemy import Engine, select
@@ -23,7 +24,8 @@ from tests.ledgers import (
 )
 from worker.gateways.base import Push, Report
 from worker.gateways.cpsms.adapter import Cpsms
-from worker.ledger import deliveries, messages
+from worker.gateways.smsend.adapter import Smsend
+from worker.ledger import deliveries, messages, optouts
 from worker.ledger.engine import reading, writing
 from worker.ledger.matching import Pushed
 from worker.ledger.models import PUSHED_REPORTS
@@ -108,6 +110,21 @@ def test_what_is_kept_is_read_and_recorded(engine: Engine) -> None:
     assert states(engine) == ["delivered", "undelivered", "accepted", "expired"]
     assert outcomes_of(engine) == ["matched"] * 4
     assert_counts(engine)
+
+
+@pytest.mark.parametrize(("status", "scopes"), [("BLACKLISTED", ["all"]), ("UNKNRCPT", [])])
+def test_who_is_blocked_by_its_report_gets_no_more(engine: Engine, status: str, scopes: list[str]) -> None:
+    (marked,) = accepted(engine)
+    number = marked.rows[0].msisdn
+    said = urlencode({"order_id": marked.reference, "status": status, "recipient": number})
+    keep_all(engine, replace(pushed(marked, code=1), query=said))
+    smsend = Smsend(username="acme", secret="-", base_url="https://sms.example.org/API/v1.0/REST")
+
+    Reader(engine=engine, adapters={PROVIDER: smsend}).round()
+
+    with reading(engine) as connection:
+        assert [each["scope"] for each in optouts.of_number(connection, number)] == scopes
+    assert states(engine) == ["undelivered"]
 
 
 def test_the_reader_reads_what_comes_while_it_runs(engine: Engine) -> None:

@@ -197,7 +197,7 @@ def test_what_left_while_it_was_taken_back_is_said(engine: Engine) -> None:
 
     assert not found.is_whole
     assert list(found.sentences()) == [
-        "Taken back from the gateway: 1 messages",
+        "Taken back from the gateway: 1 message",
         "Left at their time, not taken back: 2 messages",
     ]
 
@@ -248,4 +248,4 @@ def test_an_earlier_request_that_may_be_kept_is_said() -> None:
     found = TakenBack(standing=Standing(is_over=False, doubtful=doubtful))
 
     assert not found.is_whole
-    assert "by an earlier request, not taken back: 1 messages" in next(found.sentences())
+    assert "by an earlier request, not taken back: 1 message" in next(found.sentences())

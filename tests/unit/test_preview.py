@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from producer.cli.costs import most_words, require_within
+from producer.cli.costs import Most, most_words, require_within
 from producer.preview import Order, Preview, preview
+from producer.wording import Characters, Languages
 from worker.errors import ConfigError, InputError
 from worker.gateways.base import Capabilities
 from worker.ledger.drafts import NewMessage
@@ -296,7 +297,7 @@ def test_what_a_group_costs_is_called_unknown(order: Order) -> None:
 
 def test_a_limit_of_the_cost_cannot_be_kept_with_a_group(order: Order) -> None:
     with pytest.raises(ConfigError, match="nobody here knows what the 2 groups or contacts"):
-        require_within(preview(with_file(order, WITH_GROUPS)), Decimal(100))
+        require_within(preview(with_file(order, WITH_GROUPS)), Most(elsewhere=Decimal(100)))
 
 
 # --- what it costs
@@ -323,13 +324,198 @@ def test_what_it_costs_at_most_is_said_where_the_fallback_is_dearer(
 
 def test_the_most_it_may_cost_holds_for_the_fallback_too(order: Order) -> None:
     with pytest.raises(InputError, match=r"1\.00 DKK by its fallback, acme-uk, more than --max-cost 0.99"):
-        require_within(priced(order, "0.50 DKK"), Decimal("0.99"))
+        require_within(priced(order, "0.50 DKK"), Most(elsewhere=Decimal("0.99")))
+
+
+def test_a_country_that_gets_no_message_costs_nothing_at_the_fallback(order: Order) -> None:
+    lone = replace(with_file(order, FILE + "+46701234567,Cy\n"), stopped=lambda _: {"+46701234567"})
+    found = priced(lone, {"DK": "0.30 DKK", "SE": "0.10 SEK"})
+
+    assert found.cost_fallback.render() == {"DKK": "0.60"}
 
 
 def test_the_most_it_may_cost_is_enough(order: Order) -> None:
-    require_within(priced(order, "0.50 DKK"), Decimal("1.00"))
+    require_within(priced(order, "0.50 DKK"), Most(elsewhere=Decimal("1.00")))
 
 
 def test_a_limit_needs_the_prices_of_the_fallback(order: Order) -> None:
     with pytest.raises(ConfigError, match="2 messages have no price; set price = for the fallback, acme-uk"):
-        require_within(priced(order, None), Decimal(1))
+        require_within(priced(order, None), Most(elsewhere=Decimal(1)))
+
+
+# --- what is said, in which characters
+
+
+CURLY = "It\u2019s {{ first_name }} - " + "x" * 70
+
+
+def with_characters(order: Order, **facts: Any) -> Order:  # noqa: ANN401 - of the characters
+    return replace(order, characters=Characters(**facts))
+
+
+def test_a_text_is_chosen_by_the_language_of_its_row(order: Order) -> None:
+    languages = Languages(column="Sprog", texts={"da": "Hej {{ first_name }}", "en": "Hi"}, default=None)
+    file = (
+        "msisdn,first_name,sprog\n+4520000001,Ann,DA\n+4520000002,Bo,en\n+4520000003,Cy,fr\n+4520000004,Di,\n"
+    )
+    texts: list[str] = []
+
+    found = preview(
+        with_file(replace(order, languages=languages), file),
+        on_message=lambda _, text: texts.append(text),
+    )
+
+    assert texts == ["Hej Ann", "Hi"]
+    assert dict(found.languages) == {"da": 1, "en": 1}
+    assert dict(found.reasons) == {"language_unknown": 1, "language_missing": 1}
+    assert [(problem.line, problem.column) for problem in found.problems] == [(4, "Sprog"), (5, "Sprog")]
+    assert [(sample.language, sample.line) for sample in found.samples] == [("da", 2), ("en", 3)]
+
+
+def test_rows_without_a_language_get_the_default_one(order: Order) -> None:
+    languages = Languages(column="first_name", texts={"ann": "Hej", "en": "Hi"}, default="en")
+
+    found = preview(replace(order, languages=languages))
+
+    assert dict(found.languages) == {"ann": 1, "en": 1}
+
+
+def test_a_language_writes_its_dates_itself_unless_a_locale_is_given(order: Order) -> None:
+    languages = Languages(column="first_name", texts={"da": "{{ '2026-11-22' | date }}"}, default="da")
+    several = replace(order, languages=languages)
+
+    assert preview(several).samples[0].text == "22. november 2026"
+    assert preview(replace(several, locale="de")).samples[0].text == "22. November 2026"
+    assert preview(replace(order, template="{{ '2026-11-22' | date }}")).text == "November 22, 2026"
+
+
+def test_a_column_of_languages_that_is_not_there_is_named(order: Order) -> None:
+    languages = Languages(column="Sprog", texts={"da": "Hej"})
+
+    with pytest.raises(InputError, match="--language-column asks for 'sprog', and no column has this name"):
+        preview(replace(order, languages=languages))
+
+
+def test_a_wrong_text_is_named_by_its_language(order: Order) -> None:
+    languages = Languages(column="first_name", texts={"da": "Hej", "en": "{{ first_name"})
+
+    with pytest.raises(InputError, match="the text for en: line 1 of the template"):
+        preview(replace(order, languages=languages))
+
+
+def test_a_template_that_does_too_much_ends_the_preview_after_some_rows(order: Order) -> None:
+    loops = "{% for a in range(900) %}{% for b in range(900) %}{% endfor %}{% endfor %}{{ first_name }}"
+    rows = "".join(f"+45{20000000 + n},Ann\n" for n in range(50))
+
+    with pytest.raises(InputError, match="does too much, row after row") as refused:
+        preview(with_file(replace(order, template=loops), f"msisdn,first_name\n{rows}"))
+
+    assert refused.value.code == "template_exhausted"
+
+
+@pytest.mark.parametrize(
+    ("facts", "parts", "encoding"),
+    [
+        ({}, 4, "ucs2"),
+        ({"is_smart": True}, 2, "gsm7"),
+        ({"encoding": Encoding.UCS_2}, 4, "ucs2"),
+    ],
+)
+def test_characters_are_as_they_were_asked_for(
+    order: Order, facts: dict[str, Any], parts: int, encoding: str
+) -> None:
+    found = preview(replace(with_characters(order, **facts), template=CURLY))
+
+    assert (found.parts, dict(found.encodings)) == (parts, {encoding: 2})
+
+
+def test_what_gsm_lacks_is_refused_where_gsm_is_asked_for(order: Order) -> None:
+    found = preview(replace(with_characters(order, encoding=Encoding.GSM_7), template=CURLY))
+
+    assert dict(found.reasons) == {"text_not_gsm": 2}
+    assert "U+2019 RIGHT SINGLE QUOTATION MARK" in found.problems[0].message
+
+
+def test_texts_of_more_parts_than_allowed_are_refused(order: Order) -> None:
+    found = preview(replace(with_characters(order, max_parts=1), template=CURLY))
+
+    assert (found.messages, dict(found.reasons)) == (0, {"text_too_long": 2})
+
+
+def test_parts_are_counted_as_the_provider_joins_them(order: Order) -> None:
+    narrow = replace(order, template="x" * 305)
+
+    assert preview(narrow).parts == 2 * 2
+    assert preview(with_characters(narrow, udh_bits=16)).parts == 2 * 3
+
+
+def test_what_characters_cost_is_counted_by_row_and_by_character(order: Order) -> None:
+    file = "msisdn,t\n" + "".join(
+        f"+45{20000000 + n},{text}\n"
+        for n, text in enumerate(("\u2019" * 71, "\u2019", "{" * 81, "x" * 161, "\u2019\u2013" * 40))
+    )
+
+    found = preview(with_file(replace(order, template="{{ t }}"), file))
+
+    assert (found.n_costly, found.parts_more) == (3, 3)
+    assert dict(found.costly_characters) == {"\u2019": 2, "{": 1, "\u2013": 1}
+    assert [(row.line, row.parts, row.parts_without) for row in found.costly] == [
+        (2, 2, 1),
+        (4, 2, 1),
+        (6, 2, 1),
+    ]
+
+
+def test_what_was_asked_for_is_not_called_costly(order: Order) -> None:
+    found = preview(replace(with_characters(order, encoding=Encoding.UCS_2), template="x" * 71))
+
+    assert (found.parts, found.n_costly) == (4, 0)
+
+
+def test_signs_that_were_replaced_are_counted(order: Order) -> None:
+    found = preview(
+        replace(with_characters(order, is_smart=True), template="\u2019{{ first_name }}\u2019\u2013")
+    )
+
+    assert dict(found.replaced) == {("\u2019", "'"): 4, ("\u2013", "-"): 2}
+
+
+def test_a_letter_is_never_lost_for_the_sake_of_the_others(order: Order) -> None:
+    found = preview(replace(with_characters(order, is_smart=True), template="\u2019\u0142"))
+
+    assert (found.text, dict(found.replaced)) == ("\u2019\u0142", {})
+
+
+def test_sums_are_told_by_country(order: Order) -> None:
+    prices = account("acme", {"DK": "0.35 DKK", "GB": "0.04 GBP"})
+    file = f"{FILE}+447400123456,Cy\n+41781234567,Di\n"
+
+    found = preview(with_file(replace(order, account=prices), file))
+
+    facts = {
+        region: (each.messages, each.parts, each.cost.render()) for region, each in found.countries.items()
+    }
+    assert facts == {"DK": (2, 2, {"DKK": "0.70"}), "GB": (1, 1, {"GBP": "0.04"}), "CH": (1, 1, {})}
+    assert (found.unpriced, found.cost.render()) == (1, {"DKK": "0.70", "GBP": "0.04"})
+
+
+def test_a_fallback_that_joins_parts_in_another_way_takes_over_only_where_their_number_is_the_same(
+    order: Order,
+) -> None:
+    other = account("acme-uk", udh=16)
+
+    assert taking(other, replace(order, template="x" * 304))[0].fallback == "acme-uk"
+    assert taking(other, replace(order, template="x" * 305))[0].no_fallback == (
+        "acme-uk cannot take over from acme: its parts are joined with udh = 16, and a text has others there"
+    )
+
+
+@pytest.mark.parametrize("gateway", ["txty_v4", "txty_v6"])
+def test_an_encoding_that_a_gateway_cannot_be_told_is_refused(order: Order, gateway: str) -> None:
+    provider = {"gateway": gateway, "username": "acme", "secret": "env:KEY"}
+    told = account_named(Settings.model_validate({"providers": {"acme": provider}}), "acme")
+
+    found = preview(with_characters(replace(order, account=told), encoding=Encoding.UCS_2))
+
+    assert dict(found.reasons) == {"not_carried": 2}
+    assert "it chooses the encoding itself" in found.problems[0].message

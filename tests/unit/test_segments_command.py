@@ -3,12 +3,12 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from producer.cli.segments import segments
+from producer.cli import cli
 from worker.errors import InputError
 
 
 def run(*arguments: str, stdin: bytes = b"") -> str:
-    result = CliRunner().invoke(segments, arguments, input=stdin, catch_exceptions=False)
+    result = CliRunner().invoke(cli, ["segments", *arguments], input=stdin, catch_exceptions=False)
     assert result.exit_code == 0
     return result.stdout
 

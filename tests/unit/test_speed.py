@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from producer.cli.scheduled import list_words
+from producer.cli.scheduled import goes_on
 from producer.cli.speed import campaign_because, connection_words, pace_words, rate_words
 
 
@@ -85,7 +85,8 @@ def test_the_time_of_a_scheduled_campaign_is_of_its_zone(zone: str, words: str) 
     assert campaign_because({**told, "zone": zone}) == f"it is scheduled: next at {words}"
 
 
-def test_the_list_tells_the_start_in_the_zone_of_the_campaign() -> None:
-    facts = {"state": "running", "starts_at": "2131-05-17T09:30:00Z", "zone": "Asia/Tokyo"}
-
-    assert list_words(facts) == "starts 2131-05-17 18:30 +09:00"
+@pytest.mark.parametrize(
+    ("until", "words"), [("2131-05-17T09:30:00Z", "2131-05-17 18:30 +09:00"), (None, None)]
+)
+def test_the_list_tells_when_a_campaign_goes_on_in_its_zone(until: str | None, words: str | None) -> None:
+    assert goes_on({"until": until, "zone": "Asia/Tokyo"}) == words

@@ -1,4 +1,6 @@
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from worker.errors import ConfigError
 from worker.gateways import GATEWAYS
@@ -132,3 +134,34 @@ def test_one_text_after_the_other_is_judged_by_itself() -> None:
     found = [ours.objection("+4520304050", text=text, encoding=encoding) for text, encoding in texts]
 
     assert [each is None for each in found] == [True, False, True]
+
+
+PLAIN_OPTIONS = [
+    *((gateway, {}) for gateway in GATEWAYS),
+    ("cpsms", {"encoding": "ISO-8859-1", "flash": "true"}),
+    ("smsend", {"message_type": "LL"}),
+    ("smsend", {"max_fragments": "2"}),
+]
+
+texts = st.lists(
+    st.tuples(
+        st.text("aZ09 .,:;!?()'/+-\u00e6\u00c5\u00df%${}\u20ac\u0444\n\x0c", min_size=1), st.integers(1, 400)
+    ),
+    min_size=1,
+    max_size=6,
+)
+
+
+@pytest.mark.parametrize(("gateway", "options"), PLAIN_OPTIONS)
+@settings(max_examples=40, deadline=None)
+@given(written=texts, encoding=st.sampled_from(Encoding))
+def test_a_text_is_judged_as_if_it_were_the_first(
+    gateway: str, options: dict[str, object], written: list[tuple[str, int]], encoding: Encoding
+) -> None:
+    ours = trial(gateway, **options)
+    for piece, times in written:
+        text = (piece * times)[:700]
+
+        found = ours.objection("+4520304050", text=text, encoding=encoding)
+
+        assert found == trial(gateway, **options).objection("+4520304050", text=text, encoding=encoding)

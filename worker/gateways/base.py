@@ -56,6 +56,9 @@ class Capabilities:
     max_parts: int  # of one text
     encodings: frozenset[Encoding]
     options: frozenset[str]  # names that `--option` and the provider's settings may use
+    is_told_encoding: bool = False  # else it takes GSM-7 for every text that this holds
+    # Options, with their word in capitals, that ask for an encoding: texts are composed in it.
+    encoding_options: Mapping[tuple[str, str], Encoding] = field(default_factory=dict)
     max_sender_alnum: int = 11
     max_sender_digits: int = 15
     # Of one text, in septets or 16 bit units; absent: by parts only.
@@ -68,6 +71,8 @@ class Capabilities:
     cancels_blindly: bool = False  # it may say that it took back what it has not got, or not yet
     pushes: bool = False  # it calls an address of ours with delivery reports
     lookup: Lookup | None = None  # None: it cannot be asked
+    stop_list: str = "all"  # what a number on it gets no more: "all", or what has the same "sender"
+    blocked: frozenset[str] = frozenset()  # codes of delivery that say that a number is on it
     check_interval_s: float = 0.0  # the least time between two checks of one account, in the whole system
 
 
@@ -80,6 +85,7 @@ class Submission:
     text: str = field(repr=False)  # empty where ``texts`` are given
     texts: tuple[str, ...] | None = field(default=None, repr=False)  # of the recipients, in their order
     encoding: Encoding
+    udh_bits: int = 8  # as its parts were counted
     recipients: tuple[str, ...] = field(repr=False)  # E.164 with plus, no number twice; or one ``group:ID``
     options: Mapping[str, object] = field(default_factory=dict)
     leaves_at_s: float | None = None  # Unix seconds: the gateway is to keep it until then

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from worker.errors import ConfigError
 from worker.text import gsm7
-from worker.text.segments import Encoding
+from worker.text.segments import Encoding, is_gsm7
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -137,6 +137,9 @@ def _text_problem(submission: Submission, *, capabilities: Capabilities) -> str 
     encoding, texts = submission.encoding, submission.texts
     if encoding not in capabilities.encodings:
         return f"encoding {encoding} is not carried: write the text in other characters"
+    is_asked = encoding is Encoding.UCS_2 and not capabilities.is_told_encoding
+    if is_asked and all(map(is_gsm7, texts or (submission.text,))):
+        return "it chooses the encoding itself, and takes GSM-7 for a text that this holds"
     if texts is not None and not capabilities.differs:
         return "one request cannot carry different texts: send them one by one"
     if texts is not None and len(texts) != len(submission.recipients):

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, ScalarSelect, case, func, insert, select, update
 
 from worker.errors import LedgerError
+from worker.ledger.cells import written
 from worker.ledger.drafts import NewCampaign, NewMessage, SourceCounts
 from worker.ledger.engine import now_ms
 from worker.ledger.models import BATCHES, CAMPAIGNS
@@ -51,6 +52,9 @@ def create(connection: Connection, campaign: NewCampaign) -> Importer:
         "windows": campaign.windows,
         "late": campaign.late,
         "series": campaign.series,
+        "udh_bits": campaign.udh_bits,
+        "purpose": campaign.purpose,
+        "headers": written(campaign.headers),
         "notice_at": now_ms() if campaign.wants_notice else None,
         "created_at": now_ms(),
         "importing_until": now_ms() + IMPORT_LEASE_MS,
@@ -177,9 +181,13 @@ _COLUMNS = (
     "leave_by",
     "expires_at",
     "zones",
+    "cells",
     "changed_at",
     "attempts",
 )
+
+
+_QUEUED = MessageState.QUEUED.value  # looked up once
 
 
 def _row(
@@ -198,11 +206,12 @@ def _row(
         message.currency,
         message.fallback_micros if may_hop else None,
         message.fallback_currency if may_hop else None,
-        MessageState.QUEUED.value,
+        _QUEUED,
         now if message.due_at is None else message.due_at,
         message.leave_by,
         message.expires_at,
         message.zones,
+        message.cells,
         now,
         0,
     )

@@ -93,6 +93,8 @@ def _result(match: Match) -> SubmissionResult:
         state=match.told.state,
         code=match.told.code or _REPORTED,
         detail=match.told.detail,
+        stops=match.told.stops,
+        keeps_number=match.told.keeps_number,
     )
     return SubmissionResult(reference=match.reference, outcome=SubmissionOutcome.OPEN, messages=(outcome,))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from worker.states import Lane, Late
@@ -21,7 +21,9 @@ class NewCampaign:
     ``fingerprint`` is of every message with its price, ``text`` None where rows change it, ``reading`` what
     it takes to read the source again in the same way, ``fallback`` a provider that can carry every message,
     ``leaves_at`` the time until which its gateway is to keep it, in epoch milliseconds; ``zone``,
-    ``windows``, ``late`` and ``series`` as in the table; ``wants_notice`` says that its end is told.
+    ``windows``, ``late``, ``series``, ``udh_bits`` and ``purpose`` as in the table;
+    ``wants_notice`` says that its end is told; ``headers`` are the columns that ``cells`` of its messages
+    have, None where none are kept.
     """
 
     name: str
@@ -41,14 +43,19 @@ class NewCampaign:
     late: Late = Late.HOLD
     series: str | None = None
     wants_notice: bool = False
+    udh_bits: int = 8
+    purpose: str = "marketing"
+    headers: Sequence[str] | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)  # not frozen: a million are made in a row, and that would take three times as long
 class NewMessage:
-    """One recipient's row as it was composed. ``text`` is None where it is the campaign's.
+    """One recipient's row as it was composed; nobody changes it. ``text`` is None where it is the campaign's.
 
     Prices are of all parts, in millionths of their currency. ``due_at`` is when it may leave at the earliest
     (None: at once), ``leave_by`` at the latest for now, ``expires_at`` for good, all in epoch milliseconds.
+    ``cells`` is its row as it was written, a JSON array of texts. ``repairs`` says what was repaired in the
+    way its number was written, for a preview alone.
     """
 
     line: int
@@ -65,6 +72,8 @@ class NewMessage:
     leave_by: int | None = None
     expires_at: int | None = None
     zones: str | None = None
+    cells: str | None = None
+    repairs: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -189,6 +189,7 @@ def _configure_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     within(_BUSY_TIMEOUT_S, lambda: _turn_to_wal(connection))
     connection.execute("PRAGMA synchronous=FULL")  # a mark must survive a power cut
     connection.execute("PRAGMA foreign_keys=ON")
+    connection.execute("PRAGMA secure_delete=ON")  # what is freed is overwritten, for whoever is erased
 
 
 def _turn_to_wal(connection: sqlite3.Connection) -> bool:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from worker.ledger.accounts import AccountStanding
 from worker.ledger.tally import BatchTally, CampaignTally
 from worker.states import BatchState, CampaignState, MessageState
+from worker.text.counting import counted
 
 LONG_MS = 60_000
 """A sweep, or a worker, that has not come for so long does not come."""
@@ -89,8 +90,9 @@ def of_campaign(campaign: CampaignTally, *, now: int) -> Iterator[Finding]:
     number, n_queued = campaign.id, campaign.counts[_M.QUEUED]
     if not campaign.is_conserved:
         words = (
-            f"campaign {number} has {campaign.rows} rows, but {campaign.messages} messages, "
-            f"{campaign.duplicates} duplicates, {campaign.refused} refused and {campaign.skipped} skipped"
+            f"campaign {number} has {counted(campaign.rows, 'row')}, but "
+            f"{counted(campaign.messages, 'message')}, {counted(campaign.duplicates, 'duplicate')}, "
+            f"{campaign.refused} refused and {campaign.skipped} skipped"
         )
         yield problem("rows_lost", words)
     if campaign.state is CampaignState.IMPORTING and (campaign.importing_until or 0) < now:
@@ -99,22 +101,27 @@ def of_campaign(campaign: CampaignTally, *, now: int) -> Iterator[Finding]:
         )
         yield note("import_interrupted", f"the import of campaign {number} was interrupted", step)
     if campaign.state is CampaignState.CANCELLED and n_queued:
-        words = f"campaign {number} is cancelled, yet {n_queued} messages of it are queued"
+        words = f"campaign {number} is cancelled, yet {_of_it(n_queued)} queued"
         yield note("cancel_interrupted", words, f"`bulksend campaign cancel {number}` finishes it")
     if campaign.state is CampaignState.DISCARDED and campaign.messages:
-        words = f"campaign {number} is discarded, yet {campaign.messages} messages of it are there"
+        words = f"campaign {number} is discarded, yet {_of_it(campaign.messages)} there"
         yield note("discard_interrupted", words, f"`bulksend campaign discard {number}` finishes it")
     if campaign.added and (campaign.importing_until or 0) < now:
         words = (
-            f"a further file of campaign {number} was not wholly imported: {campaign.added.total()} messages"
+            f"a further file of campaign {number} was not wholly imported: "
+            f"{counted(campaign.added.total(), 'message', verb='is')}"
         )
         step = f"give `bulksend campaign add {number} FILE` again: it begins anew"
         if campaign.state is CampaignState.CANCELLED:
             step = f"`bulksend campaign cancel {number}` removes them"
-        yield note("addition_interrupted", f"{words} are left behind, and nothing of them is sent", step)
+        yield note("addition_interrupted", f"{words} left behind, and nothing of them is sent", step)
     if campaign.state is CampaignState.PAUSED and n_queued:
         words = f"campaign {number} is paused: {campaign.reason or 'no reason is kept'}"
         yield note("paused_campaign", words, f"`bulksend campaign resume {number}` lets it go on")
+
+
+def _of_it(n: int) -> str:
+    return counted(n, "message of it", "messages of it", verb="is")
 
 
 def of_account(standing: AccountStanding) -> Iterator[Finding]:

@@ -52,7 +52,7 @@ def to_follow(
     longest_asked = func.coalesce(SUBMISSIONS.c.asked_at, 0), SUBMISSIONS.c.id
     query = (
         _followed(batch_ids)
-        .where(_age() >= first_ms, or_(SUBMISSIONS.c.asked_at.is_(None), ~is_asked_in_time))
+        .where(age() >= first_ms, or_(SUBMISSIONS.c.asked_at.is_(None), ~is_asked_in_time))
         .where(may_be_of(login))
         .order_by(*longest_asked, MESSAGES.c.id)
     )
@@ -64,7 +64,7 @@ def to_follow(
 def plan_next(connection: Connection, batch_ids: Sequence[int], *, first_ms: int) -> None:
     """Say when batches are due again: as soon as any message is, or never."""
     lock_batches(connection, batch_ids)  # else what is accepted after this look could be forgotten
-    wait_ms = case((_age() < first_ms, first_ms - _age()), else_=_age() / 2)
+    wait_ms = case((age() < first_ms, first_ms - age()), else_=age() / 2)
     query = _followed(batch_ids).with_only_columns(_BATCHES.c.id, func.min(wait_ms)).group_by(_BATCHES.c.id)
     waits = {number: int(wait) for number, wait in connection.execute(query)}
     now = now_of(connection)
@@ -77,11 +77,11 @@ def _followed(batch_ids: Sequence[int]) -> Select[int, str, int, str, int]:
     return (
         requests()
         .join(_BATCHES, _BATCHES.c.id == SUBMISSIONS.c.batch_id)
-        .where(_BATCHES.c.id.in_(batch_ids), MESSAGES.c.state == MessageState.ACCEPTED, _age() < PATIENCE_MS)
+        .where(_BATCHES.c.id.in_(batch_ids), MESSAGES.c.state == MessageState.ACCEPTED, age() < PATIENCE_MS)
     )
 
 
-def _age() -> ColumnElement[int]:
+def age() -> ColumnElement[int]:
     """Say, as SQL, how long ago a message was accepted, or left the gateway's own schedule."""
     is_kept = CAMPAIGNS.c.leaves_at > MESSAGES.c.changed_at
     return now_ms() - case((is_kept, CAMPAIGNS.c.leaves_at), else_=MESSAGES.c.changed_at)

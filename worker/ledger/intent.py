@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import ColumnElement, Connection, func, insert, select, update
 
+from worker.ledger import optouts
 from worker.ledger.accounts import account_takes
 from worker.ledger.batches import Lease, campaign_is_running
 from worker.ledger.engine import control_lock, now_ms, now_of
@@ -55,13 +56,16 @@ def mark(
 
     Runs under the shared control lock, so that a pause, cancel, hold or sweep that has returned holds for
     every later mark. Renews the lease. Rows that are no longer queued or due are left out of their request,
-    and a request without rows is dropped. Only what is returned may be written, after the commit, and only
-    by that ``login``: no other gateway can say later what became of it.
+    those whose number wants none any more are suppressed, and a request without rows is dropped. Only what is
+    returned may be written, after the commit, and only by that ``login``: no other gateway can say later what
+    became of it.
     """
     control_lock(connection, shared=True)
     if not _renew(connection, held, lease_ms=lease_ms):
         return _reason(connection, held)
-    granted = _lock_rows(connection, held, [row.id for each in intentions for row in each.rows])
+    asked = [row for each in intentions for row in each.rows]
+    granted = _lock_rows(connection, held, [row.id for row in asked])
+    _suppress(connection, held, asked, granted)
     kept = [
         Intention(reference=each.reference, rows=rows)
         for each in intentions
@@ -120,6 +124,24 @@ def _lock_rows(connection: Connection, held: Lease, ids: Sequence[int]) -> dict[
     query = select(MESSAGES.c.id, MESSAGES.c.submission_id).where(MESSAGES.c.id.in_(ids), *_may_leave(held))
     found = connection.execute(query.order_by(MESSAGES.c.id).with_for_update())
     return {row.id: row.submission_id for row in found}
+
+
+def _suppress(
+    connection: Connection, held: Lease, rows: Sequence[DueRow], granted: dict[int, int | None]
+) -> None:
+    """Take what would go to somebody who wants none out of what is granted, and say so of it."""
+    numbers = {row.msisdn for row in rows if row.id in granted}
+    stopped = optouts.stopped(connection, held.stops_key, numbers, held.stops)
+    ids = sorted(row.id for row in rows if row.id in granted and row.msisdn in stopped)
+    if not ids:
+        return
+    for each in ids:
+        del granted[each]
+    suppressed = {"state": MessageState.SUPPRESSED, "code": optouts.CODE, "detail": None}
+    ours = update(MESSAGES).where(MESSAGES.c.id.in_(ids))
+    connection.execute(ours.values(**suppressed, changed_at=now_ms()))
+    moved = {"queued": BATCHES.c.queued - len(ids), "suppressed": BATCHES.c.suppressed + len(ids)}
+    connection.execute(update(BATCHES).where(BATCHES.c.id == held.batch_id).values(**moved))
 
 
 def _insert_submissions(

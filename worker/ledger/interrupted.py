@@ -10,6 +10,7 @@ from worker.errors import InputError
 from worker.ledger import orders
 from worker.ledger.batches import lock_some
 from worker.ledger.campaigns import IMPORT_LEASE_MS, Importer
+from worker.ledger.cells import read
 from worker.ledger.control import refusal, state_of
 from worker.ledger.drafts import NewCampaign
 from worker.ledger.engine import now_ms
@@ -34,13 +35,14 @@ def find(connection: Connection, campaign_id: int) -> NewCampaign:
 def frozen(row: RowMapping) -> NewCampaign:
     """Return what was frozen of a campaign, given its row."""
     names = ["name", "fingerprint", "provider", "sender", "template", "text", "source", "fallback"]
-    names += ["leaves_at", "zone", "windows", "series"]
+    names += ["leaves_at", "zone", "windows", "series", "udh_bits", "purpose"]
     kept = {name: row[name] for name in names}
     return NewCampaign(
         **kept,
         options=json.loads(row["options"]),
         reading=json.loads(row["reading"]),
         lane=Lane(row["lane"]),
+        headers=read(row["headers"]),
         late=Late(row["late"]),
     )
 

@@ -58,6 +58,8 @@ class Told:
     code: str | None = None
     detail: str | None = None
     told_at: int | None = None  # epoch milliseconds, by the gateway's clock
+    stops: str | None = None  # its number gets none any more: as in ``MessageOutcome``
+    keeps_number: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, func, insert, select, update
 from worker.ledger.engine import now_ms
 from worker.ledger.models import LARGEST_ID, ORDERS
 from worker.states import CampaignState
+from worker.text.counting import counted
 
 OURSELVES = "bulksend"
 """The author of what no person ordered."""
@@ -21,11 +22,21 @@ DISCARD = "discard"
 RETRY = "retry"
 ADD = "add"
 SETTLE = "settle"
+RESEND = "resend"
 RATE = "rate"
 NOTICE = "notice"
+PRUNE = "prune"
+ERASE = "erase"
 
 RESCHEDULING = "it is being rescheduled"
 """So begins the reason of a pause that ends with that; an order to pause takes its place."""
+
+
+MOVING = "rescheduling"
+"""Under this name a campaign keeps, in its ``reading``, what was ordered, until all is moved."""
+
+HALF_MOVED = f'"{MOVING}": {{'
+"""So that is found in the JSON: no value has quotes that stand alone."""
 
 
 def is_paused_for_it(state: str, reason: str | None) -> bool:
@@ -64,14 +75,15 @@ class Counted:
 
     what: str
     author: str
-    of: str = "messages"
+    of: str = "message"
+    plural: str | None = None
     detail: str | None = None  # what else is to be said of it
     _lines: dict[int, tuple[int, int]] = field(default_factory=dict)  # campaign -> its line, how many so far
 
     def add(self, connection: Connection, campaign_id: int, n: int) -> None:
         """Count so many more of a campaign, in the transaction that moves them."""
         line, n_before = self._lines.get(campaign_id, (0, 0))
-        words = f"{n_before + n} {self.of}{f', {self.detail}' if self.detail else ''}"
+        words = f"{counted(n_before + n, self.of, self.plural)}{f', {self.detail}' if self.detail else ''}"
         if line:
             connection.execute(update(ORDERS).where(ORDERS.c.id == line).values(detail=words))
         elif n:

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Connection, func, select
 
 from worker.errors import ConfigError
 from worker.ledger.engine import now_of
+from worker.ledger.letting import is_let_in
 from worker.ledger.models import BATCHES, CAMPAIGNS, MESSAGES
 from worker.ledger.reports import stored_id
 from worker.states import BatchState, MessageState
@@ -64,7 +65,7 @@ def schedule_of(connection: Connection, campaign_id: int) -> Schedule:
 def _waits(campaign_id: int) -> tuple[ColumnElement[bool], ...]:
     """Say, as SQL, that a batch of the campaign has messages that wait."""
     states = [BatchState.OPEN, BatchState.LEASED, BatchState.HELD]
-    ours = BATCHES.c.campaign_id == stored_id(campaign_id), ~BATCHES.c.is_added
+    ours = BATCHES.c.campaign_id == stored_id(campaign_id), is_let_in()
     return *ours, BATCHES.c.state.in_(states), BATCHES.c.queued > 0
 
 

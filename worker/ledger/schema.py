@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
+from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, func, inspect, select, text
 
-from worker.errors import LedgerError
-from worker.ledger.engine import writing
+from worker.errors import ConfigError, LedgerError
+from worker.ledger.engine import open_ledger, reading, writing
 
-SCHEMA = "0006"
+SCHEMA = "0011"
 """The newest step in ``migrations/versions``: what this program reads and writes."""
 
 _SCHEMA_LOCK = 0x62756C6C
@@ -39,6 +42,44 @@ def prepare(engine: Engine) -> None:
         f"The ledger has schema {found}, which this program does not know (it knows {SCHEMA}): "
         "install the newer Bulksend that wrote it"
     )
+
+
+def open_if_current(url: str) -> tuple[Engine | None, str | None]:
+    """Open a ledger for a look, or say why there is nothing to look at; makes and changes nothing.
+
+    Returns:
+        the engine, or None; then a sentence, or None where there is no ledger, or none can be.
+    """
+    try:
+        engine = open_ledger(url)
+    except ConfigError:  # what needs a ledger says so
+        return None, None
+    try:
+        found = _found(engine)
+    except (LedgerError, sqlite3.Error):
+        engine.dispose()
+        return None, "the ledger cannot be read now"
+    if found == SCHEMA:
+        return engine, None
+    engine.dispose()
+    return None, found and f"the ledger has schema {found}, this program needs {SCHEMA}"
+
+
+def _found(engine: Engine) -> str | None:
+    """Read the schema without waiting for anybody; None: it is empty, or not there."""
+    query = "SELECT version_num FROM alembic_version"
+    if engine.dialect.name == "sqlite":
+        path = Path(str(engine.url.database))
+        if not path.is_file() or not path.stat().st_size:
+            return None
+        address = f"file:{quote(str(path.absolute()))}?mode=ro"
+        with closing(sqlite3.connect(address, uri=True)) as connection:
+            (number,) = connection.execute(query).fetchone()
+            return str(number)
+    with reading(engine) as connection:
+        if "alembic_version" not in inspect(connection).get_table_names():
+            return None
+        return str(connection.execute(text(query)).scalar_one())
 
 
 def upgrade(engine: Engine) -> tuple[str | None, str]:

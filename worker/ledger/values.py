@@ -57,7 +57,9 @@ class MessageOutcome:
     try it again: it goes to the campaign's fallback, or fails. ``keeps_attempt`` is False where the try does
     not count (a split, a throttle refusal). ``billed_parts`` and ``billed_cost`` are the gateway's own count,
     in its own unit. ``ends_doubt`` says that the gateway has proven it never had the request, which itself
-    stays unknown. ``detail`` is the gateway's text, trimmed and free of numbers.
+    stays unknown. ``detail`` is the gateway's text, trimmed and free of numbers. ``stops`` says that its
+    number wants none any more, or gets none: ``all``, or ``sender`` for those of this sender;
+    ``keeps_number`` whether the list of opt-outs may hold it.
     """
 
     message_id: int
@@ -72,6 +74,8 @@ class MessageOutcome:
     billed_cost: Decimal | None = None
     code: str | None = None
     detail: str | None = None
+    stops: str | None = None
+    keeps_number: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)

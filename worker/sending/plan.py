@@ -6,7 +6,8 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, Literal, Protocol, TypeVar
 
-from worker.text.segments import segment
+from worker.errors import InputError
+from worker.text.segments import Encoding, measure
 from worker.text.targets import kind_of
 
 Unit = Literal["parts", "messages", "requests"]
@@ -105,12 +106,21 @@ def units_of(rows: Sequence[Sendable], unit: Unit) -> int:
     return len(rows) if unit == "messages" else sum(row.parts for row in rows)
 
 
-def parts_differ(rows: Iterable[Sendable]) -> bool:
+def parts_differ(rows: Iterable[Sendable], *, udh_bits: int = 8) -> bool:
     """Say whether any row would now be cut into another number of parts than was previewed."""
-    counted: dict[str, int] = {}
+    counted: dict[tuple[str, str], int | None] = {}
     for row in rows:
-        if row.text not in counted:
-            counted[row.text] = len(segment(row.text).parts)
-        if counted[row.text] != row.parts:
+        key = row.text, row.encoding
+        if key not in counted:
+            counted[key] = _parts_of(row, udh_bits=udh_bits)
+        if counted[key] != row.parts:
             return True
     return False
+
+
+def _parts_of(row: Sendable, *, udh_bits: int) -> int | None:
+    """Count the parts of a text in the encoding that was previewed; None: that does not hold it."""
+    try:
+        return measure(row.text, encoding=Encoding(row.encoding), udh_bits=udh_bits).n_parts
+    except (InputError, ValueError):
+        return None

@@ -74,10 +74,15 @@ class Ended:
 
 @dataclass(frozen=True, kw_only=True)
 class Judge:
-    """Judges requests by one policy of retries."""
+    """Judges requests by one policy of retries.
+
+    ``stop_list`` is what the gateway's stop list covers, ``keeps_numbers`` whether ours may hold the numbers.
+    """
 
     policy: retry.Policy
     random: Callable[[], float]
+    stop_list: str = "all"
+    keeps_numbers: bool = True
 
     def ended(self, marked: Marked, reply: Reply, *, is_one_text: bool = False) -> Ended:
         """Judge one request; ``is_one_text`` tells that all messages of the campaign have the same text."""
@@ -122,6 +127,8 @@ class Judge:
             billed_cost=outcome.cost,
             code=outcome.code,
             detail=outcome.detail,
+            stops=self.stop_list if outcome.verdict is Verdict.OPTED_OUT else None,
+            keeps_number=self.keeps_numbers,
         )
 
     def _delay_s(self, row: DueRow, outcome: Outcome) -> float | None:

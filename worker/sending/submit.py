@@ -76,6 +76,7 @@ class Gateway:
             text=first.text if is_same else "",
             texts=None if is_same else tuple(row.text for row in marked.rows),
             encoding=Encoding(first.encoding),
+            udh_bits=lease.udh_bits,
             recipients=tuple(row.msisdn for row in marked.rows),
             options={**self.options, **lease.options},
             leaves_at_s=_ahead(lease.leaves_at),

@@ -8,13 +8,13 @@ from typing import Final, NamedTuple
 
 from worker.errors import InputError
 from worker.text.replacing import Replacement, replaced
-from worker.text.segments import Encoding, measure
+from worker.text.segments import Encoding, is_short, measure
 from worker.text.template import Template
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(kw_only=True, slots=True)  # not frozen: one is made of each row, and that would take longer
 class Composed:
-    """A text ready to be kept.
+    """A text ready to be kept; nobody changes it.
 
     Attributes:
         text: as it will be sent.
@@ -35,15 +35,23 @@ class Composed:
 _unsendable: Final = re.compile("[\x00-\x09\x0b\x0e-\x1f\x7f-\x9f\ud800-\udfff]").search
 
 
-def compose(  # noqa: PLR0913 -- each is a choice of its own
-    template: Template,
-    values: Mapping[str, str],
-    *,
-    max_parts: int,
-    udh_bits: int = 8,
-    encoding: Encoding | None = None,
-    is_smart: bool = False,
-) -> Composed:
+class Rules(NamedTuple):
+    """How texts become parts.
+
+    Attributes:
+        max_parts: the most that the provider takes, or fewer that a person allows.
+        udh_bits: 8 or 16, see ``segment``.
+        encoding: asked for, see ``CHOICES``; or else the cheapest that holds the text.
+        is_smart: replace typographic signs where the text then fits into GSM-7, see ``replaced``.
+    """
+
+    max_parts: int
+    udh_bits: int = 8
+    encoding: Encoding | None = None
+    is_smart: bool = False
+
+
+def compose(template: Template, values: Mapping[str, str], rules: Rules) -> Composed:
     """Fill in a row and count its parts.
 
     A value that the template shortens to a number of parts gives way until the whole text fits.
@@ -51,38 +59,32 @@ def compose(  # noqa: PLR0913 -- each is a choice of its own
     Args:
         template: compiled.
         values: by variable name.
-        max_parts: the most that the provider takes, or fewer that a person allows.
-        udh_bits: 8 or 16, see ``segment``.
-        encoding: asked for, see ``CHOICES``; or else the cheapest that holds the text.
-        is_smart: replace typographic signs where the text then fits into GSM-7, see ``replaced``.
+        rules: the same for all rows.
 
     Raises:
-        InputError: ``missing_value``, ``template_error``, ``text_empty``, ``text_control_character``,
-            ``text_not_gsm`` or ``text_too_long``; the message shows no more of the text than one character.
+        InputError: ``missing_value``, ``template_error``, ``template_exhausted``, ``text_empty``,
+            ``text_control_character``, ``text_not_gsm`` or ``text_too_long``; the message shows no more of
+            the text than one character.
     """
-    rules = _Rules(encoding=encoding, udh_bits=udh_bits, is_smart=is_smart)
     composed = _composed(template.render(values), rules)
+    most = rules.max_parts
     if template.parts is not None and composed.n_parts > template.parts:
-        max_parts = min(max_parts, template.parts)
+        most = min(most, template.parts)
         composed = _fitted(template, values, rules, characters=len(composed.text))
-    if composed.n_parts > max_parts:
+    if composed.n_parts > most:
         raise InputError(
-            f"the text needs {composed.n_parts} parts, and at most {max_parts} can be sent",
+            f"the text needs {composed.n_parts} parts, and at most {most} can be sent",
             code="text_too_long",
         )
     return composed
 
 
-class _Rules(NamedTuple):
-    encoding: Encoding | None
-    udh_bits: int
-    is_smart: bool
-
-
-def _composed(text: str, rules: _Rules) -> Composed:
-    encoding, udh_bits, is_smart = rules
+def _composed(text: str, rules: Rules) -> Composed:
     if not text or text.isspace():
         raise InputError("the text is empty", code="text_empty")
+    _, udh_bits, encoding, is_smart = rules
+    if encoding is not Encoding.UCS_2 and is_short(text):  # at once: there is nothing to replace or to refuse
+        return Composed(text=text, encoding=Encoding.GSM_7, units=len(text), n_parts=1)
     replacements: tuple[Replacement, ...] = ()
     if is_smart and encoding is not Encoding.UCS_2:
         text, replacements = replaced(text)
@@ -95,7 +97,7 @@ def _composed(text: str, rules: _Rules) -> Composed:
     return Composed(text=text, encoding=used, units=units, n_parts=n_parts, replacements=replacements)
 
 
-def _fitted(template: Template, values: Mapping[str, str], rules: _Rules, *, characters: int) -> Composed:
+def _fitted(template: Template, values: Mapping[str, str], rules: Rules, *, characters: int) -> Composed:
     """Find how long the shortened value can be at most, or leave nothing of it."""
 
     def needs_more(room: int) -> bool:

@@ -207,6 +207,15 @@ def _written(write: Callable[[Locale], str], pattern: str, locale: str) -> str:
     raise Unreadable("a pattern of a filter asks for what a value does not have, such as its time of day")
 
 
+def is_locale(name: str) -> bool:
+    """Say whether CLDR has a language by this name, such as ``da`` or ``pt_BR``."""
+    try:
+        _known(name)
+    except Unreadable:
+        return False
+    return True
+
+
 def _known(locale: str) -> Locale:
     try:
         return _locales[locale]

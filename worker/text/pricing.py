@@ -107,9 +107,9 @@ class Totals:
 
     micros: dict[str, int] = field(default_factory=dict)
 
-    def add(self, price: Price) -> None:
-        """Add one price."""
-        self.micros[price.currency] = self.micros.get(price.currency, 0) + price.micros
+    def add(self, price: Price, *, times: int = 1) -> None:
+        """Add a price, so many times."""
+        self.micros[price.currency] = self.micros.get(price.currency, 0) + times * price.micros
 
     def render(self) -> dict[str, str]:
         """Return exact decimals by currency, with at least two fraction digits.

@@ -60,6 +60,8 @@ CONCATENATED: Final = {
     16: {Encoding.GSM_7: 152, Encoding.UCS_2: 66},
 }
 
+_SHORT: Final = SINGLE[Encoding.GSM_7]
+
 _ASCII_BASIC: Final = "".join(char for char in sorted(gsm7.BASIC) if char.isascii()).encode()
 _only_basic: Final = re.compile(f"[{re.escape(''.join(sorted(gsm7.BASIC)))}]*").fullmatch
 _not_gsm7: Final = re.compile(f"[^{re.escape(''.join(sorted(gsm7.BASIC | gsm7.EXTENSION)))}]").search
@@ -81,6 +83,8 @@ def measure(text: str, *, encoding: Encoding | None = None, udh_bits: int = 8) -
     >>> measure("Hello").n_parts
     1
     """
+    if encoding is not Encoding.UCS_2 and is_short(text):
+        return Measured(Encoding.GSM_7, len(text), 1)
     encoding, double = _encoded(text, encoding)
     units = len(text) + len(double)
     if units <= SINGLE[encoding]:
@@ -132,6 +136,11 @@ def costly(text: str) -> list[str]:
 def is_gsm7(text: str) -> bool:
     """Say whether the GSM alphabet and its extension hold the whole text."""
     return not _not_gsm7(text)
+
+
+def is_short(text: str) -> bool:
+    """Say whether a text is one part in GSM-7 and each of its characters one septet, as most texts are."""
+    return len(text) <= _SHORT and _is_basic(text)
 
 
 def _encoded(text: str, wanted: Encoding | None) -> tuple[Encoding, Collection[str]]:

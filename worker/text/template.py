@@ -27,8 +27,10 @@ from worker.text.needs import needed
 _MAX_PLACES: Final = 50  # that are filled in before anybody counts the characters
 _MAX_PARTS: Final = 255  # a concatenated message cannot have more
 
+EXHAUSTED: Final = "template_exhausted"
+"""The code of a row with which the template does too much."""
+
 _REASONS: Final[dict[type[Exception], str]] = {
-    Exhausted: "it does too much: fewer or shorter loops are needed",
     OverflowError: "a range in it is too long",
     SecurityError: "it calculates or asks what a template may not",
     TooLong: f"it makes a text of more than {MAX_CHARACTERS} characters",
@@ -90,7 +92,8 @@ class Template:
             room: the characters that ``shorten(parts=...)`` leaves of its value; all of them by default.
 
         Raises:
-            InputError: ``missing_value`` or ``value_too_long`` with its column, or ``template_error``; no
+            InputError: ``missing_value`` or ``value_too_long`` with its column, ``template_error`` or
+                ``template_exhausted``; no
                 value is shown.
         """
         if self._fill is not None:
@@ -105,6 +108,9 @@ class Template:
             row[ROOM] = room
         try:
             return self._render(row)
+        except Exhausted:
+            words = "the template does too much for this row: fewer or shorter loops are needed"
+            raise InputError(words, code=EXHAUSTED) from None
         except Unreadable as error:
             reason = str(error)
         except Exception as error:  # noqa: BLE001 -- a template can raise whatever Python can

@@ -259,7 +259,7 @@ def test_what_was_never_received_is_in_no_doubt_any_more(engine: Engine) -> None
     (again,) = mark(engine, lease(engine, int(str(rows(engine)[0]["batch_id"]))))
     record(engine, result(again, M.REJECTED))
 
-    n_retried = do(engine, retrying.retry_batch, 1, {M.REJECTED}, after=0)
+    n_retried = do(engine, retrying.retry_some, 1, {M.REJECTED}, after=0)
 
     assert before == 1
     assert n_retried is not None

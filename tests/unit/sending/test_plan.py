@@ -1,7 +1,7 @@
 from dataclasses import dataclass, replace
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from worker.sending.plan import Unit, group_rows, parts_differ, units_of
@@ -154,19 +154,21 @@ def test_every_row_is_in_exactly_one_request_that_a_gateway_takes(  # noqa: PLR0
 
 
 @given(rows=any_rows, max_recipients=st.integers(1, 5), differs=st.booleans())
+@example(
+    rows=[Row(id=0), Row(id=1, group_limit=50), Row(id=2, msisdn="+452")], max_recipients=2, differs=False
+)
 def test_requests_are_as_full_as_they_may_be(rows: list[Row], max_recipients: int, *, differs: bool) -> None:
-    groups = [
-        group
-        for group in group_rows(rows, max_recipients=max_recipients, differs=differs)
-        if not any(":" in row.msisdn or row.group_limit for row in group)
-    ]
-    keys = [group[0].encoding if differs else group[0].text for group in groups]
+    def room(row: Row) -> int:
+        return 1 if ":" in row.msisdn else min(max_recipients, row.group_limit or max_recipients)
+
+    groups = list(group_rows(rows, max_recipients=max_recipients, differs=differs))
+    keys = [(group[0].encoding if differs else group[0].text, room(group[0])) for group in groups]
 
     for n, (key, group) in enumerate(zip(keys, groups, strict=True)):
         follows = next(
             (later for k, later in zip(keys[n + 1 :], groups[n + 1 :], strict=True) if k == key), ()
         )
-        is_full = len(group) == max_recipients
+        is_full = len(group) == room(group[0])
         assert not follows or is_full or follows[0].msisdn in {row.msisdn for row in group}
 
 
@@ -194,6 +196,23 @@ def test_messages_to_one_number_with_one_text_and_limit_keep_their_order(
 )
 def test_parts_are_counted_again(text: str, parts: int, *, differs: bool) -> None:
     assert parts_differ([Row(), Row(text=text, parts=parts)]) is differs
+
+
+@pytest.mark.parametrize(
+    ("row", "udh_bits", "differs"),
+    [
+        (Row(text="a" * 305, parts=2), 8, False),
+        (Row(text="a" * 305, parts=2), 16, True),
+        (Row(text="a" * 305, parts=3), 16, False),
+        (Row(text="a" * 71, encoding="ucs2", parts=2), 8, False),
+        (Row(text="a" * 71, encoding="ucs2", parts=1), 8, True),
+        (Row(text="\u044f", encoding="gsm7", parts=1), 8, True),
+    ],
+)
+def test_parts_are_counted_as_they_were_when_the_campaign_was_made(
+    row: Row, udh_bits: int, *, differs: bool
+) -> None:
+    assert parts_differ([row], udh_bits=udh_bits) is differs
 
 
 def test_one_text_with_two_counts_differs() -> None:

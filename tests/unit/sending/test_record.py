@@ -226,3 +226,13 @@ def test_what_nobody_answered_is_unknown_and_counts_as_an_attempt() -> None:
         (MessageState.UNKNOWN, True, "no_answer")
     ] * 2
     assert (end.result.outcome, end.hold) == (SubmissionOutcome.UNKNOWN, None)
+
+
+def test_what_is_refused_as_opted_out_says_of_what_and_nothing_else_does() -> None:
+    judge = Judge(policy=JUDGE.policy, random=JUDGE.random, stop_list="sender", keeps_numbers=False)
+    reply = {NUMBERS[0]: Outcome(verdict=Verdict.OPTED_OUT), NUMBERS[1]: Outcome(verdict=Verdict.RECIPIENT)}
+
+    opted_out, refused = judge.ended(marked(2), reply).result.messages
+
+    assert (opted_out.stops, opted_out.keeps_number) == ("sender", False)
+    assert refused.stops is None

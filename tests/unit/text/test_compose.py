@@ -1,14 +1,14 @@
 import pytest
 
 from worker.errors import InputError
-from worker.text.compose import Composed, compose
+from worker.text.compose import Composed, Rules, compose
 from worker.text.replacing import Replacement
 from worker.text.segments import Encoding
 from worker.text.template import Template
 
 
 def test_a_row_becomes_a_text_with_its_parts() -> None:
-    composed = compose(Template("Hi {{ name }}"), {"name": "Zoë"}, max_parts=1)
+    composed = compose(Template("Hi {{ name }}"), {"name": "Zoë"}, Rules(max_parts=1))
 
     assert composed == Composed(text="Hi Zoë", encoding=Encoding.UCS_2, units=6, n_parts=1)
 
@@ -30,7 +30,7 @@ def test_a_row_becomes_a_text_with_its_parts() -> None:
 )
 def test_a_text_that_cannot_be_sent_is_refused(source: str, code: str) -> None:
     with pytest.raises(InputError) as refused:
-        compose(Template(source), {"name": "x"}, max_parts=2)
+        compose(Template(source), {"name": "x"}, Rules(max_parts=2))
 
     assert refused.value.code == code
 
@@ -39,26 +39,26 @@ def test_a_text_that_cannot_be_sent_is_refused(source: str, code: str) -> None:
     "text", ["two\nlines", "two\rlines", "page\fbreak", "emoji \N{ZERO WIDTH JOINER} 🎉"]
 )
 def test_line_and_page_breaks_and_joiners_can_be_sent(text: str) -> None:
-    assert compose(Template("{{ note }}"), {"note": text}, max_parts=1).text == text
+    assert compose(Template("{{ note }}"), {"note": text}, Rules(max_parts=1)).text == text
 
 
 def test_a_text_that_is_too_long_says_by_how_much() -> None:
     with pytest.raises(InputError, match="needs 3 parts, and at most 2"):
-        compose(Template("a" * 307), {}, max_parts=2)
+        compose(Template("a" * 307), {}, Rules(max_parts=2))
 
 
 def test_the_width_of_the_reference_counts() -> None:
     template = Template("a" * 306)
 
-    assert compose(template, {}, max_parts=9).n_parts == 2
-    assert compose(template, {}, max_parts=9, udh_bits=16).n_parts == 3
+    assert compose(template, {}, Rules(max_parts=9)).n_parts == 2
+    assert compose(template, {}, Rules(max_parts=9, udh_bits=16)).n_parts == 3
 
 
 def test_typographic_signs_are_replaced_only_where_this_is_asked_for() -> None:
     template, values = Template("{{ name }}\N{RIGHT SINGLE QUOTATION MARK}s"), {"name": "Ann"}
 
-    as_written = compose(template, values, max_parts=1)
-    plain = compose(template, values, max_parts=1, is_smart=True)
+    as_written = compose(template, values, Rules(max_parts=1))
+    plain = compose(template, values, Rules(max_parts=1, is_smart=True))
 
     assert (as_written.text, as_written.encoding) == ("Ann\N{RIGHT SINGLE QUOTATION MARK}s", Encoding.UCS_2)
     assert (plain.text, plain.encoding) == ("Ann's", Encoding.GSM_7)
@@ -70,15 +70,15 @@ def test_typographic_signs_are_replaced_only_where_this_is_asked_for() -> None:
 def test_nothing_is_replaced_where_sixteen_bits_are_asked_for() -> None:
     text = "Ann\N{RIGHT SINGLE QUOTATION MARK}s"
 
-    composed = compose(Template(text), {}, max_parts=1, encoding=Encoding.UCS_2, is_smart=True)
+    composed = compose(Template(text), {}, Rules(max_parts=1, encoding=Encoding.UCS_2, is_smart=True))
 
     assert (composed.text, composed.replacements) == (text, ())
 
 
 def test_the_encoding_can_be_asked_for() -> None:
-    assert compose(Template("a" * 71), {}, max_parts=2, encoding=Encoding.UCS_2).n_parts == 2
+    assert compose(Template("a" * 71), {}, Rules(max_parts=2, encoding=Encoding.UCS_2)).n_parts == 2
     with pytest.raises(InputError, match="the GSM alphabet does not have"):
-        compose(Template("ç"), {}, max_parts=2, encoding=Encoding.GSM_7)
+        compose(Template("ç"), {}, Rules(max_parts=2, encoding=Encoding.GSM_7))
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_the_encoding_can_be_asked_for() -> None:
 def test_a_value_gives_way_until_the_whole_text_has_the_parts_that_it_shall(word: str, n_units: int) -> None:
     template = Template("Hi {{ name }}: {{ note | shorten(parts=2) }} Bye {{ name }}!")
 
-    composed = compose(template, {"name": "Ann", "note": word * 99}, max_parts=10)
+    composed = compose(template, {"name": "Ann", "note": word * 99}, Rules(max_parts=10))
 
     assert composed.n_parts == 2
     assert n_units - len(word) * 2 - 3 < composed.units <= n_units
@@ -99,13 +99,13 @@ def test_a_value_gives_way_until_the_whole_text_has_the_parts_that_it_shall(word
 def test_a_value_that_need_not_give_way_stays_whole() -> None:
     template = Template("{{ note | shorten(parts=1) }}")
 
-    assert compose(template, {"note": "a" * 160}, max_parts=10).text == "a" * 160
+    assert compose(template, {"note": "a" * 160}, Rules(max_parts=10)).text == "a" * 160
 
 
 def test_a_text_that_is_too_long_without_the_value_is_refused() -> None:
     template = Template("{{ note | shorten(parts=1) }}" + "a" * 161)
 
     with pytest.raises(InputError, match="needs 2 parts, and at most 1") as refused:
-        compose(template, {"note": "b" * 50}, max_parts=10)
+        compose(template, {"note": "b" * 50}, Rules(max_parts=10))
 
     assert refused.value.code == "text_too_long"

@@ -49,6 +49,8 @@ class Cpsms:
         max_recipients=500,  # assumed: not documented
         max_parts=10,
         encodings=frozenset(Encoding),
+        is_told_encoding=True,
+        encoding_options={("format", "GSM"): Encoding.GSM_7, ("format", "UNICODE"): Encoding.UCS_2},
         options=OPTIONS,
         targets=frozenset({"group"}),
         schedules=True,

@@ -48,6 +48,7 @@ class Smsend:
         max_recipients=1000,  # assumed: not documented
         max_parts=7,
         encodings=frozenset(Encoding),
+        is_told_encoding=True,
         options=OPTIONS,
         max_sender_digits=16,
         max_characters={Encoding.GSM_7: 1000, Encoding.UCS_2: 450},
@@ -59,6 +60,7 @@ class Smsend:
         pushes=True,
         # No limit is documented; a wave of doubtful submissions shall not be a wave of calls.
         lookup=Lookup(interval_s=1.0, most_references=1, is_proof=True, tells_delivery=True),
+        blocked=frozenset({"BLACKLISTED"}),
     )
 
     base_url: str = BASE_URL

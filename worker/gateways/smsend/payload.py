@@ -12,10 +12,10 @@ import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from worker.errors import ConfigError
+from worker.errors import ConfigError, InputError
 from worker.gateways.checks import check_flag, is_longer, target, too_long
 from worker.gateways.smsend.dialect import check_type
-from worker.text.segments import Encoding, segment
+from worker.text.segments import Encoding, measure
 
 if TYPE_CHECKING:
     from worker.gateways.base import Submission
@@ -57,7 +57,7 @@ def payload(submission: Submission, *, dialect: Dialect) -> tuple[str, dict[str,
         fields["scheduled_delivery_time"] = f"{leaves_at:%Y%m%d%H%M%S}"
         fields["scheduled_delivery_timezone"] = "UTC"
     options = _options(submission)
-    _check_fragments(texts, most=options.get("max_fragments"))
+    _check_fragments(submission, texts, most=options.get("max_fragments"))
     return call, fields | options
 
 
@@ -92,8 +92,18 @@ def _check_texts(texts: tuple[str, ...], *, encoding: Encoding, kind: str, is_sh
         raise ConfigError(message)
 
 
-def _check_fragments(texts: tuple[str, ...], *, most: object) -> None:
-    if isinstance(most, int) and any(len(segment(text).parts) > most for text in texts):
+def _check_fragments(submission: Submission, texts: tuple[str, ...], *, most: object) -> None:
+    if not isinstance(most, int):
+        return
+    try:
+        n_parts = [
+            measure(text, encoding=submission.encoding, udh_bits=submission.udh_bits).n_parts
+            for text in texts
+        ]
+    except InputError as error:
+        message = f"gateway smsend: {error}"
+        raise ConfigError(message) from None
+    if max(n_parts) > most:
         message = f"gateway smsend: a text has more parts than option max_fragments allows, which is {most}"
         raise ConfigError(message)
 

@@ -54,6 +54,7 @@ class Textmarketer:
         # 100 calls that read in 15 minutes are allowed: 60 of these, 30 checks, and some of a person's
         lookup=Lookup(interval_s=15.0, most_references=1, is_proof=False, tells_delivery=True),
         check_interval_s=30.0,
+        stop_list="sender",  # a STOP group belongs to who texts; `check_stop` says whether it counts
     )
 
     base_url: str = BASE_URL

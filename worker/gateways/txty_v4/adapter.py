@@ -55,6 +55,7 @@ class TxtyV4:
             is_alike=True,
             tells_delivery=True,
         ),
+        blocked=frozenset({"14"}),
     )
 
     base_url: str = BASE_URL

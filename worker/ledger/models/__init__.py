@@ -14,6 +14,7 @@ from sqlmodel import SQLModel
 from worker.ledger.models.accounts import Account, LedgerKey
 from worker.ledger.models.campaigns import Batch, Campaign, Claim, Order, Reminder
 from worker.ledger.models.messages import EarlierSubmission, Message, Submission
+from worker.ledger.models.optouts import OptOut
 from worker.ledger.models.receipts import PushedReport, ReportedMessage
 
 LARGEST_ID = 2**63 - 1
@@ -36,3 +37,4 @@ EARLIER_SUBMISSIONS = _table(EarlierSubmission)
 LEDGER_KEYS = _table(LedgerKey)
 PUSHED_REPORTS = _table(PushedReport)
 REPORTED_MESSAGES = _table(ReportedMessage)
+OPT_OUTS = _table(OptOut)

@@ -51,9 +51,13 @@ class Campaign(SQLModel, table=True):
     windows: str | None = Field(default=None, sa_type=Text)  # JSON: when it may leave, where it arrives
     late: str = Late.HOLD  # what happens when its start was missed
     series: str | None = Field(default=None, index=True)  # of reminders
+    udh_bits: int = 8  # of the number that joins the parts of a text: how they are counted
+    purpose: str = "marketing"  # what an opt-out may be of
     notice_at: int | None = instant(default=None)  # when its end is told next; NULL: nobody wants to know
     n_notices: int = 0  # in vain so far
     noticed_at: int | None = instant(default=None)  # when its end was told
+    headers: str | None = Field(default=None, sa_type=Text)  # JSON array: of ``cells``; NULL: none
+    pruned_at: int | None = instant(default=None)  # when texts and numbers were removed; 0: under way
 
 
 class Batch(SQLModel, table=True):

@@ -17,6 +17,7 @@ class Message(SQLModel, table=True):
     __tablename__: ClassVar[str] = "messages"
     __table_args__ = (
         one_of("state", MessageState),
+        Index("ix_messages_submission_id", "submission_id", **where("submission_id IS NOT NULL")),
         Index("ix_messages_in_doubt", "campaign_id", **where("n_doubts > 0")),
         {"sqlite_autoincrement": True},
     )
@@ -42,14 +43,16 @@ class Message(SQLModel, table=True):
     changed_at: int = instant()
     attempts: int = 0
     group_limit: int | None = None  # most recipients in its next request, after a split
-    submission_id: int | None = refers_to("submissions.id", default=None, index=True)
+    submission_id: int | None = refers_to("submissions.id", default=None)
     provider_ref: str | None = None
     billed_parts: int | None = None  # as the gateway counted
     billed_cost: str | None = None  # exact decimal in the gateway's own unit
     code: str | None = None
     detail: str | None = Field(default=None, sa_type=Text)
     n_doubts: int = 0  # requests with it that a gateway may have accepted, and of which nobody knows
+    withdrawn: str | None = None  # why it is not to leave any more, wherever it is now; NULL: it may
     is_doubled: bool = False  # two requests that carried it were, or may have been, accepted
+    cells: str | None = Field(default=None, sa_type=Text)  # JSON array: its row as it was written
 
 
 class Submission(SQLModel, table=True):
