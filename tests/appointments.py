@@ -166,6 +166,12 @@ class Book:
                     update(BATCHES).where(BATCHES.c.id == batch_id).values(**counters, state="open")
                 )
 
+    def come_back(self, message_id: int, withdrawn: str | None) -> None:
+        """Refuse for now what is on its way, as an outcome does: what was withdrawn is cancelled."""
+        self.set_states([message_id], MessageState.CANCELLED if withdrawn else MessageState.QUEUED)
+        with writing(self.engine) as connection:
+            connection.execute(update(MESSAGES).where(MESSAGES.c.id == message_id).values(code=withdrawn))
+
     def counts(self) -> Counter[str]:
         """Count the messages of released campaigns by state."""
         return Counter(str(row["state"]) for row in self.messages())

@@ -25,11 +25,10 @@ DEADLINE_S = 100
 
 
 def lines() -> list[str]:
-    """Give every command line that begins with our command, continued lines joined, prompts removed."""
+    """Give every command line that begins with our command, once; lines joined, prompts removed."""
     whole = "\n".join([*SHELL, *INDENTED]).replace("\\\n", " ").splitlines()
-    return [
-        line for line in (line.strip().removeprefix("$ ") for line in whole) if line.startswith("bulksend ")
-    ]
+    stripped = (line.strip().removeprefix("$ ") for line in whole)
+    return list(dict.fromkeys(line for line in stripped if line.startswith("bulksend ")))
 
 
 def targets() -> list[str]:

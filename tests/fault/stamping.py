@@ -35,6 +35,7 @@ class StampingDoor:
     gateway_port: int
     port: int = 0
     began_ms: list[float] = field(default_factory=list)  # epoch milliseconds
+    began: list[tuple[float, bytes]] = field(default_factory=list)  # the same, with how each request begins
 
     def __post_init__(self) -> None:
         """Listen."""
@@ -99,7 +100,9 @@ class StampingDoor:
         elif end.is_idle:
             end.is_idle = False
             if data.startswith(b"POST") and b"/send" in data.split(b"\r\n", 1)[0]:
-                self.began_ms.append(_stamp_ms(ancillary))
+                at_ms = _stamp_ms(ancillary)
+                self.began_ms.append(at_ms)
+                self.began.append((at_ms, data))
 
 
 def _stamp_ms(ancillary: list[tuple[int, int, bytes]]) -> float:

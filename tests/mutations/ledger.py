@@ -36,6 +36,19 @@ MARKS = (
         ),
     ),
     Protection(
+        "a mark leaves out who opted out after it was planned",
+        (Edit(_INTENT, "    _suppress(connection, held, asked, granted)\n", ""),),
+        (
+            f"{_TESTS}/test_optouts.py::test_what_opted_out_after_it_was_planned_is_suppressed_by_the_mark",
+            f"{_TESTS}/test_races.py::test_a_mark_waits_for_an_opt_out_and_obeys_it",
+        ),
+    ),
+    Protection(
+        "an opt-out takes the control lock",
+        (Edit("worker/ledger/optouts.py", "    control_lock(connection, shared=False)\n", ""),),
+        (f"{_TESTS}/test_races.py::test_an_opt_out_waits_for_a_mark",),
+    ),
+    Protection(
         "nothing of a paused or cancelled campaign is marked",
         (Edit(_INTENT, _RUNNING + _TAKES, _TAKES),),
         (f"{_TESTS}/test_intent.py::test_nothing_of_a_paused_campaign_is_marked",),

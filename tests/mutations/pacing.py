@@ -127,8 +127,8 @@ PACING = (
         (
             Edit(
                 "worker/sending/seats.py",
-                "            if len(free) <= kept or not",
-                "            if not free or not",
+                "free[0] if len(free) > kept else None",
+                "free[0] if free else None",
             ),
         ),
         (

@@ -1,6 +1,6 @@
 """All protections, in the order in which the README of the tests shows them."""
 
-from tests.mutations import due, gateways, hearing, ledger, pacing, sending
+from tests.mutations import due, forgetting, gateways, hearing, ledger, orders, pacing, sending
 
 PROTECTIONS = (
     *ledger.MARKS,
@@ -17,4 +17,6 @@ PROTECTIONS = (
     *sending.HINTS,
     *pacing.PACING,
     *due.TIMES,
+    *forgetting.REMOVALS,
+    *orders.ORDERS,
 )

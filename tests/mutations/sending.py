@@ -280,9 +280,10 @@ HINTS = (
             Edit("worker/dispatch.py", "        self._forget_lost(provider, lane)\n", ""),
             Edit(
                 "worker/tasks.py",
-                "        batch_id = _next(provider, lane)\n",
-                "        batch_id = None\n",
+                "        due = _due_now(provider, lane)\n",
+                "        due = None\n",
             ),
+            Edit("worker/tasks.py", "        batch_id = _due_soon(provider, lane)\n", "        return\n"),
         ),
         (
             f"{_REDIS}::test_redis_is_killed_and_comes_back_empty[sqlite]",
