@@ -1,15 +1,14 @@
 """Texts from files, in several languages, in the characters that were asked for; and the typed number."""
 
 import os
-import pty
 import signal
-import subprocess
 from collections import Counter
 
 import pytest
 from sqlalchemy import select
 
-from tests.e2e.place import COMMAND, DEADLINE_S, Place, simulator_accepted
+from tests.e2e.place import DEADLINE_S, Place, simulator_accepted
+from tests.e2e.terminal import CTRL_C, at_a_terminal
 from tests.e2e.test_import_killed import forget_importer, has_begun
 from tests.e2e.warm import Warm
 from tests.sandbox.running import Sandbox
@@ -159,40 +158,19 @@ def test_a_great_many_messages_need_a_yes_where_nobody_can_type(
     assert "3 messages, 3 parts, 1.05 DKK: that is more than confirm_above of [send], 2" in refused.err
 
 
-@pytest.mark.parametrize(("typed", "code"), [("3", 0), ("30", 1), ("yes", 1), ("\x03", 130)])
+@pytest.mark.parametrize(("typed", "code"), [("3\n", 0), ("30\n", 1), ("yes\n", 1), (CTRL_C, 130)])
 def test_a_great_many_messages_are_sent_when_their_number_is_typed(
     lone_place: Place, typed: str, code: int
 ) -> None:
     confirm_above(lone_place, 2)
     lone_place.write_numbers("members.csv", 3)
-    ours, theirs = pty.openpty()
-    with subprocess.Popen(
-        [*COMMAND, "send", "members.csv", "--text", "Hi", "--via", "acme"],
-        cwd=lone_place.folder,
-        env=lone_place.environment,
-        stdin=theirs,
-        stdout=subprocess.DEVNULL,
-        stderr=theirs,
-        start_new_session=True,
-        preexec_fn=_has_terminal,  # noqa: PLW1509 - nothing else runs between fork and exec
-    ) as send:
-        os.close(theirs)
-        said = b""
-        while b"Type the number" not in said:
-            said += os.read(ours, 1000)
-        os.write(ours, f"{typed}\n".encode())
-        assert send.wait(DEADLINE_S) == code
-    os.close(ours)
 
+    with at_a_terminal(lone_place, "send", "members.csv", "--text", "Hi", "--via", "acme") as send:
+        assert send.shows("Type the number"), send.seen
+        send.types(typed)
+
+        assert send.ends() == code, send.seen
     assert lone_place.n_campaigns() == (1 if code == 0 else 0)
-
-
-def _has_terminal() -> None:
-    """Make standard input the terminal of the session, so that Ctrl-C is a signal."""
-    import fcntl  # noqa: PLC0415 - in the child
-    import termios  # noqa: PLC0415
-
-    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
 def confirm_above(place: Place, n: int) -> None:
