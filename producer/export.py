@@ -205,7 +205,7 @@ def _facts(row: RowMapping) -> dict[str, Any]:
     """Give what became of a message, under the names of ``_ADDED``."""
     price = None
     if row["price_micros"] is not None:
-        price = str(Price.of_micros(row["price_micros"], currency=row["currency"] or "").amount)
+        price = Price.of_micros(row["price_micros"], currency=row["currency"] or "").figure
     is_over = row["state"] not in OPEN_STATES
     return {
         **{name: row[name] for name in ("id", "line")},

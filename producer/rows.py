@@ -64,7 +64,7 @@ class _JsonLines:
 def _cells(message: NewMessage, text: str) -> tuple[str | int | None, ...]:
     price = None
     if message.price_micros is not None:
-        price = str(Price.of_micros(message.price_micros, currency="")).strip()
+        price = Price.of_micros(message.price_micros, currency=message.currency or "").figure
     due_at = None if message.due_at is None else instant(message.due_at).isoformat(timespec="seconds")
     country = message.region or None
     about = (message.line, message.msisdn, country, message.encoding, message.parts)

@@ -25,6 +25,7 @@ from worker.ledger.exporting import Choice, Exported
 from worker.providers import telling
 from worker.settings import Settings, load_settings
 from worker.states import MessageState
+from worker.text.counting import counted
 
 _STANDARD_OUTPUT = Path("-")
 
@@ -144,4 +145,4 @@ def _tell(found: Exported, written: Counter[str], to: Path, *, as_json: bool) ->
         echo_json({**facts, "pruned_at": iso(found.pruned_at)})
         return
     place = "" if to == _STANDARD_OUTPUT else f" are in {to}"
-    click.echo(f"Campaign {found.id}: {n_rows} rows{place}", err=True)
+    click.echo(f"Campaign {found.id}: {counted(n_rows, 'row')}{place}", err=True)

@@ -19,6 +19,7 @@ from producer.findings import OPTED_OUT, REACHED, Preview
 from producer.recipients import Problem
 from producer.watch import PACE_S
 from worker.errors import InputError
+from worker.text.counting import counted
 
 PLAIN_INTERVAL_S = 2.0
 """Between two lines of progress where there is no terminal."""
@@ -67,7 +68,9 @@ def echo_reasons(found: Preview) -> None:
     """Print how many rows are refused, and for what, on standard error."""
     if found.refused:
         reasons = ", ".join(f"{code}: {n}" for code, n in found.reasons.most_common())
-        click.echo(f"{found.refused} of {found.rows} rows are refused ({reasons})", err=True)
+        click.echo(
+            f"{found.refused} of {counted(found.rows, 'row', verb='is')} refused ({reasons})", err=True
+        )
 
 
 def echo_doubles(found: Preview) -> None:
@@ -84,7 +87,7 @@ def echo_doubles(found: Preview) -> None:
 def echo_left_out(found: Preview) -> None:
     """Print the first rows that are left out and how many there are, on standard error."""
     reasons = ", ".join(f"{code}: {n}" for code, n in found.skips.most_common())
-    click.echo(f"{found.skipped} of {found.rows} rows are left out ({reasons})", err=True)
+    click.echo(f"{found.skipped} of {counted(found.rows, 'row', verb='is')} left out ({reasons})", err=True)
     for each in found.left_out[:SHOWN_PROBLEMS]:
         click.echo(f"  line {each.line}: {_LEFT_OUT[each.code]} [{each.code}]", err=True)
     rest = found.skipped - min(len(found.left_out), SHOWN_PROBLEMS)

@@ -14,6 +14,7 @@ from producer.cli.output import ask, echo_json
 from producer.cli.words import author
 from worker.ledger import cleaning
 from worker.settings import load_settings
+from worker.text.counting import counted
 from worker.text.msisdn import check_region, parse
 
 _number = click.argument("number", metavar="NUMBER|-")
@@ -115,10 +116,8 @@ def _say(done: people.Erasure, *, leftover: bool) -> None:
     if not (done.messages or done.pushes or done.on_their_way or done.opt_outs):
         click.echo("Nothing is held on this number", err=True)
         return
-    words = (
-        f"Erased: {done.messages} messages, of which were queued: {done.cancelled}; {done.pushes} raw reports"
-    )
-    click.echo(words, err=True)
+    erased, raw = counted(done.messages, "message"), counted(done.pushes, "raw report")
+    click.echo(f"Erased: {erased}, of which were queued: {done.cancelled}; {raw}", err=True)
     if done.opt_outs:
         click.echo(f"Opt-outs that hold without the number from now on: {done.opt_outs}", err=True)
     if done.on_their_way:

@@ -14,6 +14,7 @@ from producer.pruning import Found, Pruned, look, require_old
 from producer.pruning import prune as remove
 from worker.ledger import cleaning
 from worker.settings import load_settings
+from worker.text.counting import counted
 from worker.timing.durations import duration_words, parse_duration
 
 _POSTGRES_STEP = "`VACUUM FULL messages` takes them out of the files of Postgres, backups and its log apart"
@@ -70,11 +71,10 @@ def prune(*, older_than: str, dry_run: bool, vacuum: bool, yes: bool, as_json: b
 def _say_found(found: Found, *, older_ms: int) -> None:
     age = duration_words(older_ms)
     for each in found.campaigns:
-        click.echo(f"  campaign {each.id} {each.name}: {each.n_messages} messages", err=True)
-    words = (
-        f"{len(found.campaigns)} campaigns with {found.n_messages} messages, and {found.n_pushes} raw reports"
-    )
-    click.echo(f"Older than {age}: {words}", err=True)
+        click.echo(f"  campaign {each.id} {each.name}: {counted(each.n_messages, 'message')}", err=True)
+    campaigns, messages = counted(len(found.campaigns), "campaign"), counted(found.n_messages, "message")
+    raw = counted(found.n_pushes, "raw report")
+    click.echo(f"Older than {age}: {campaigns} with {messages}, and {raw}", err=True)
 
 
 def _remove(engine: Engine, found: Found, *, older_ms: int) -> Pruned:

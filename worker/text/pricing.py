@@ -58,9 +58,14 @@ class Price:
         """Return the price of so many parts."""
         return Price.of_micros(self.micros * parts, currency=self.currency)
 
+    @property
+    def figure(self) -> str:
+        """The amount without its currency, with two fraction digits or as many as it needs."""
+        return _decimal(self.micros)
+
     def __str__(self) -> str:
         """Write it as ``parse`` reads it."""
-        return f"{_decimal(self.micros)} {self.currency}"
+        return f"{self.figure} {self.currency}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
