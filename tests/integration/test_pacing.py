@@ -37,7 +37,7 @@ def test_processes_keep_a_limit_and_use_it_though_one_joins_and_one_is_killed(
     ran = departing.run(case, seconds=SECONDS, guard_s=0.0, redis_url=redis_url, receiver=receiver)
 
     assert ran.granted.most <= case.per_second + case.largest - 1
-    assert ran.written.uses(0.7)
+    assert ran.written.uses(0.5)
     assert ran.out_s is not None
     assert ran.out_s < SECONDS
 
@@ -48,8 +48,8 @@ def test_what_leaves_is_what_comes_and_comes_evenly(redis_url: str, receiver: Re
     ran = departing.run(case, seconds=SECONDS, guard_s=GUARD_S, redis_url=redis_url, receiver=receiver)
 
     assert ran.came.units == ran.written.units
-    assert ran.came.most <= 1.2 * case.per_second
-    assert ran.came.uses(0.7)
+    assert ran.came.most <= 1.5 * case.per_second
+    assert ran.came.uses(0.5)
 
 
 def test_an_urgent_message_overtakes_a_bulk_campaign() -> None:

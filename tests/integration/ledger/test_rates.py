@@ -225,7 +225,7 @@ def test_a_throttled_account_is_open_and_says_why_it_waits(engine: Engine) -> No
     assert 50_000 < kept["throttled_until"] - kept["now"] <= 60_000
 
 
-@pytest.mark.parametrize(("first_ms", "then_ms"), [(60_000, 1000), (1000, 60_000)])
+@pytest.mark.parametrize(("first_ms", "then_ms"), [(60_000, 20_000), (20_000, 60_000)])
 def test_the_newest_word_about_the_wait_holds(engine: Engine, first_ms: int, then_ms: int) -> None:
     note(engine, WHY)
     throttle(engine, wait_ms=first_ms)
@@ -233,7 +233,7 @@ def test_the_newest_word_about_the_wait_holds(engine: Engine, first_ms: int, the
     throttle(engine, wait_ms=then_ms)
 
     kept = account(engine)
-    assert abs(kept["throttled_until"] - kept["now"] - then_ms) < 900
+    assert then_ms - 10_000 < kept["throttled_until"] - kept["now"] <= then_ms
 
 
 def test_another_rate_ends_the_wait(engine: Engine) -> None:
@@ -383,7 +383,7 @@ def test_an_age_is_told_as_young_as_it_can_be(engine: Engine) -> None:
     found = history(engine)
 
     ((age_ms, n),) = found.windows[MINUTE]
-    assert 29_000 < age_ms < 30_500
+    assert 29_000 <= age_ms < 40_000
     assert n == 6
 
 
