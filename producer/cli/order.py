@@ -22,7 +22,6 @@ from producer.cli.output import Meter, ask, echo_left_out
 from producer.cli.texts import make_characters, make_locale, make_texts, text_options
 from producer.cli.times import is_over, local_words
 from producer.cli.timing import make_leaves_at, make_timing, now, read_duration, timing_options
-from producer.cli.when import when_facts
 from producer.cli.words import require_plain
 from producer.optouts import forgotten, looking
 from producer.preview import OnMessage, Order, Preview, preview
@@ -32,7 +31,7 @@ from producer.wording import Characters, Languages
 from worker.errors import ConfigError, InputError
 from worker.ledger.claims import Identity
 from worker.ledger.drafts import NewCampaign
-from worker.ledger.optouts import purpose_named
+from worker.ledger.scopes import purpose_named
 from worker.providers import Account, account_named
 from worker.settings import Settings
 from worker.states import Late
@@ -263,40 +262,3 @@ def _size(path: Path) -> int:
         return path.stat().st_size
     except OSError:
         return 0  # opening it says what is wrong
-
-
-def summary(found: Preview) -> dict[str, object]:
-    """Give the figures of a preview under the names of the contract."""
-    return {**sums(found), **when_facts(found.plan)}
-
-
-def sums(found: Preview) -> dict[str, object]:
-    """Give what an order comes to, apart from when it leaves."""
-    return {
-        "rows": found.rows,
-        "messages": found.messages,
-        "targets": found.targets,
-        "duplicates": found.duplicates,
-        "refused": found.refused,
-        "skipped": found.skipped,
-        "suppressed": found.suppressed,
-        "parts": found.parts,
-        "cost": found.cost.render(),
-        "fallback": found.fallback,
-        "cost_fallback": found.cost_fallback.render(),
-    }
-
-
-def require_messages(found: Preview) -> None:
-    """Refuse an order that would send nothing."""
-    if not found.messages:
-        raise InputError("No row of the file can be sent to", code="nothing_to_send")
-
-
-def target_words(found: Preview) -> str:
-    """Say what nobody here knows of messages to groups and contacts that the gateway keeps."""
-    what = "1 message goes" if found.targets == 1 else f"{found.targets} messages go"
-    return (
-        f"{what} to groups or contacts that the gateway keeps: Bulksend cannot see who gets them, "
-        "nor count or price what is sent"
-    )

@@ -13,8 +13,9 @@ import click
 
 from producer.cli.characters import character_sentences, costly_facts, replaced_facts
 from producer.cli.costs import country_facts, most_words, tables
+from producer.cli.figures import summary, sums, target_words
 from producer.cli.files import Lists, duplicates_option, problems_option
-from producer.cli.order import look_up, make_order, order_options, read_order, summary, sums, target_words
+from producer.cli.order import look_up, make_order, order_options, read_order
 from producer.cli.output import (
     echo_doubles,
     echo_facts,

@@ -128,7 +128,8 @@ def _require_workbook(file: BinaryIO, *, name: str) -> None:
     try:
         with zipfile.ZipFile(file) as archive:
             members = {each.filename.lower(): each for each in archive.infolist()}
-    except (zipfile.BadZipFile, ValueError, NotImplementedError, EOFError, OSError):
+    except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError):
+        # besides BadZipFile: a newer ZIP (NotImplementedError), names and offsets that cannot be (the others)
         members = None
     if members is None:
         raise _broken(name)
