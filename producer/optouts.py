@@ -15,6 +15,7 @@ from worker.errors import ConfigError
 from worker.ledger import optouts, reached
 from worker.ledger.engine import now_of, reading
 from worker.ledger.schema import open_if_current
+from worker.ledger.scopes import scopes_of
 
 
 def looking(url: str, order: Order) -> tuple[Order, str | None]:
@@ -48,7 +49,7 @@ def look_up(engine: Engine, order: Order) -> Order:
         looked_at = order.looked_at or now_of(connection)
         key = optouts.key_of(connection)
         has_any = optouts.has_any(connection)
-    scopes = optouts.scopes_of(purpose=order.purpose, sender=order.sender)
+    scopes = scopes_of(purpose=order.purpose, sender=order.sender)
 
     def stopped(numbers: Sequence[str]) -> Collection[str]:
         with reading(engine) as connection:

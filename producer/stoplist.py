@@ -21,7 +21,8 @@ from worker.clock import instant
 from worker.errors import ConfigError, InputError
 from worker.ledger import cleaning, optouts, orders
 from worker.ledger.engine import reading, writing
-from worker.ledger.optouts import ALL, AT_ONCE, NewOptOut
+from worker.ledger.optouts import AT_ONCE, NewOptOut
+from worker.ledger.scopes import ALL, scope_named
 from worker.states import OptOutSource
 
 COLUMNS = ("msisdn", "scope", "source", "time", "provider", "digest")
@@ -168,7 +169,7 @@ class Import:
         if not written:
             return self.scopes
         try:
-            return [optouts.scope_named(written)]
+            return [scope_named(written)]
         except ConfigError as error:
             raise InputError(str(error), code="scope_unknown", column="scope") from None
 

@@ -12,17 +12,19 @@ import click
 from sqlalchemy import Engine
 
 from producer import adding as use_case
-from producer.cli.costs import amount
+from producer.cli.costs import amount, max_cost_option
+from producer.cli.figures import summary
 from producer.cli.files import (
     Lists,
     as_file,
     duplicates_option,
     form_options,
+    good_rows_option,
     make_form,
     problems_option,
 )
 from producer.cli.opening import ready_ledger
-from producer.cli.order import read_order, remake_order, require_ahead, summary
+from producer.cli.order import read_order, remake_order, require_ahead
 from producer.cli.output import Meter, echo_json
 from producer.cli.released import Released, see_off
 from producer.cli.send import confirm, confirm_number, require_wanted, say_when
@@ -49,14 +51,8 @@ from worker.text.counting import counted
 @form_options
 @problems_option(default="FILE.problems.csv beside it, none with --problems none")
 @duplicates_option
-@click.option(
-    "--max-cost",
-    "max_costs",
-    multiple=True,
-    metavar="AMOUNT",
-    help="Refuse to add what costs more: 250.00, or one for each currency as 5USD.",
-)
-@click.option("--accept-good-rows", is_flag=True, help="Add the good rows of a file that has refused ones.")
+@max_cost_option
+@good_rows_option
 @click.option("--again", is_flag=True, help="Add it although the same file was added before.")
 @click.option("--yes", is_flag=True, help="Answer every question with yes.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")

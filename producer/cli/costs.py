@@ -6,12 +6,23 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import Final
+
+import click
 
 from producer.preview import Preview
 from worker.errors import ConfigError, InputError
 from worker.text.counting import counted
 
 _amount = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,6})?) ?([A-Za-z]{3})?", re.ASCII).fullmatch
+
+max_cost_option: Final = click.option(
+    "--max-cost",
+    "max_costs",
+    multiple=True,
+    metavar="AMOUNT",
+    help="Refuse it when what is new costs more: 250.00, or one for each currency as 5USD.",
+)
 
 
 @dataclass(frozen=True, kw_only=True)

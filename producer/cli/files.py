@@ -74,6 +74,10 @@ duplicates_option: Final = click.option(
     "--duplicates", metavar="FILE", help="List every dropped row, with the line of the first."
 )
 
+good_rows_option: Final = click.option(
+    "--accept-good-rows", is_flag=True, help="Go on with the good rows of a file that has refused ones."
+)
+
 
 def make_form(given: Mapping[str, Any]) -> Form:
     """Read what was said of how the file is written; raises ConfigError."""

@@ -13,14 +13,21 @@ from producer import stoplist
 from producer.cli import EXIT_INPUT
 from producer.cli.opening import ready_ledger
 from producer.cli.optout_import import import_
-from producer.cli.optout_options import STDIN, number_options, read_numbers, scope_options, scopes_of
+from producer.cli.optout_options import (
+    STDIN,
+    number_options,
+    read_given,
+    read_numbers,
+    scope_options,
+    scopes_of,
+)
 from producer.cli.output import ask, echo_facts, echo_json, echo_table
 from producer.cli.words import author
 from producer.output_file import appearing_text
 from worker.errors import ConfigError, InputError
 from worker.ledger import optouts
 from worker.ledger.engine import reading
-from worker.ledger.optouts import ALL
+from worker.ledger.scopes import ALL
 from worker.settings import load_settings
 
 _SHOWN = 50
@@ -42,14 +49,7 @@ optout.add_command(import_)
 @number_options
 @scope_options
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
-def add(
-    numbers: tuple[str, ...],
-    *,
-    country: str | None,
-    purposes: Sequence[str],
-    senders: Sequence[str],
-    as_json: bool,
-) -> None:
+def add(*, as_json: bool, **given: Any) -> None:  # noqa: ANN401 - as click gives them
     """Note that numbers want no messages.
 
     None of a purpose, none of a sender, or, without either, none at all.
@@ -58,33 +58,19 @@ def add(
     one a line. If one of them is no number, nothing is noted.
     """
     settings = load_settings()
-    scopes = scopes_of(purposes, senders) or [ALL]
-    read = read_numbers(settings, numbers, country)
-    n = stoplist.add(
-        ready_ledger(settings),
-        read,
-        scopes,
-        author=author(),
-        keeps_numbers=not settings.optouts.hashed,
-    )
-    _say(
-        {"numbers": len(read), "scopes": scopes, "added": n, "known": len(read) * len(scopes) - n},
-        as_json=as_json,
-    )
+    numbers, scopes = read_given(settings, given)
+    scopes = scopes or [ALL]
+    engine, keeps_numbers = ready_ledger(settings), not settings.optouts.hashed
+    n = stoplist.add(engine, numbers, scopes, author=author(), keeps_numbers=keeps_numbers)
+    known = len(numbers) * len(scopes) - n
+    _say({"numbers": len(numbers), "scopes": scopes, "added": n, "known": known}, as_json=as_json)
 
 
 @optout.command()
 @number_options
 @scope_options
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
-def remove(
-    numbers: tuple[str, ...],
-    *,
-    country: str | None,
-    purposes: Sequence[str],
-    senders: Sequence[str],
-    as_json: bool,
-) -> None:
+def remove(*, as_json: bool, **given: Any) -> None:  # noqa: ANN401 - as click gives them
     """Let numbers have messages again.
 
     Those of a purpose, of a sender, or, without either, of every kind.
@@ -93,13 +79,12 @@ def remove(
     number that is written here stays in the history of the shell: with - they are read from standard input.
     """
     settings = load_settings()
-    scopes = scopes_of(purposes, senders)
-    read = read_numbers(settings, numbers, country)
+    numbers, scopes = read_given(settings, given)
     engine = ready_ledger(settings)
-    n = stoplist.remove(engine, read, scopes, author=author())
+    n = stoplist.remove(engine, numbers, scopes, author=author())
     with reading(engine) as connection:
-        n_left = sum(bool(optouts.of_number(connection, number)) for number in read)
-    _say({"numbers": len(read), "removed": n, "still_opted_out": n_left}, as_json=as_json)
+        n_left = sum(bool(optouts.of_number(connection, number)) for number in numbers)
+    _say({"numbers": len(numbers), "removed": n, "still_opted_out": n_left}, as_json=as_json)
 
 
 @optout.command()

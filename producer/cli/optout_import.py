@@ -18,7 +18,7 @@ from producer.cli.output import Meter, echo_facts, echo_json, echo_problems
 from producer.cli.words import author
 from producer.recipients import Recipients, open_recipients
 from worker.errors import InputError
-from worker.ledger.optouts import ALL
+from worker.ledger.scopes import ALL
 from worker.settings import load_settings
 
 

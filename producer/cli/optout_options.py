@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import click
 
 from worker.errors import ConfigError, InputError
-from worker.ledger import optouts
+from worker.ledger.scopes import of_purpose, purpose_named, scope_named
 from worker.settings import Settings
 from worker.text.msisdn import check_region, parse
 
@@ -35,13 +35,24 @@ def scope_options(command: F) -> F:
 def scopes_of(purposes: Iterable[str], senders: Iterable[str]) -> list[str]:
     """Read the scopes that options name; raises ConfigError."""
     try:
-        of_purposes = [optouts.of_purpose(optouts.purpose_named(each)) for each in purposes]
+        of_purposes = [of_purpose(purpose_named(each)) for each in purposes]
     except ConfigError as error:
         raise ConfigError(f"--purpose: {error}") from None
     try:
-        return [*of_purposes, *(optouts.scope_named(f"sender:{each}") for each in senders)]
+        return [*of_purposes, *(scope_named(f"sender:{each}") for each in senders)]
     except ConfigError:
         raise ConfigError("--sender: write 1 to 40 printable characters") from None
+
+
+def read_given(settings: Settings, given: Mapping[str, Any]) -> tuple[list[str], list[str]]:
+    """Read the numbers and the scopes of ``number_options`` and ``scope_options``.
+
+    Raises:
+        ConfigError: what is no scope.
+        InputError: what is no number.
+    """
+    scopes = scopes_of(given["purposes"], given["senders"])
+    return read_numbers(settings, given["numbers"], given["country"]), scopes
 
 
 def read_numbers(settings: Settings, written: Sequence[str], country: str | None) -> list[str]:

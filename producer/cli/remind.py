@@ -9,11 +9,12 @@ from typing import Any
 
 import click
 
-from producer.cli.costs import Most, amount, most_words, require_within
+from producer.cli.costs import Most, amount, max_cost_option, most_words, require_within
 from producer.cli.files import (
     Lists,
     country_options,
     form_options,
+    good_rows_option,
     is_piped,
     problems_option,
     say_how_read,
@@ -67,14 +68,8 @@ class _Wanted:
     help="Cancel what is queued and not in the file any more (default), or leave it.",
 )
 @click.option("--remove-many", is_flag=True, help="Cancel also more than a fifth of what is queued, unasked.")
-@click.option(
-    "--max-cost",
-    "max_costs",
-    multiple=True,
-    metavar="AMOUNT",
-    help="Refuse when the new messages cost more: 250.00, or one for each currency as 5USD.",
-)
-@click.option("--accept-good-rows", is_flag=True, help="Use the good rows of a file that has refused ones.")
+@max_cost_option
+@good_rows_option
 @click.option("--yes", is_flag=True, help="Answer questions with yes, but for that of --remove-many.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 @click.pass_context

@@ -10,8 +10,9 @@ import click
 from sqlalchemy import Engine
 
 from producer import importing
-from producer.cli.costs import Most, amount, most_words, require_within
-from producer.cli.files import Lists, duplicates_option, problems_option
+from producer.cli.costs import Most, amount, max_cost_option, most_words, require_within
+from producer.cli.figures import require_messages, summary, target_words
+from producer.cli.files import Lists, duplicates_option, good_rows_option, problems_option
 from producer.cli.handing import handing_over
 from producer.cli.order import (
     look_up,
@@ -21,9 +22,6 @@ from producer.cli.order import (
     read_order,
     require_ahead,
     require_key,
-    require_messages,
-    summary,
-    target_words,
 )
 from producer.cli.output import Meter, ask, echo_problems, echo_reasons, is_interactive
 from producer.cli.released import Released, see_off
@@ -46,14 +44,8 @@ from worker.text.counting import counted
 @order_options
 @problems_option(default="FILE.problems.csv beside it, none with --problems none")
 @duplicates_option
-@click.option(
-    "--max-cost",
-    "max_costs",
-    multiple=True,
-    metavar="AMOUNT",
-    help="Refuse to send when it costs more: 250.00, or one for each currency as 5USD.",
-)
-@click.option("--accept-good-rows", is_flag=True, help="Send the good rows of a file that has refused ones.")
+@max_cost_option
+@good_rows_option
 @click.option("--key", help="Send only once what has this key: 1 to 100 characters of your choice.")
 @click.option("--urgent", is_flag=True, help="Send before campaigns that are not urgent.")
 @click.option("--again", is_flag=True, help="Send it although the same was sent before.")

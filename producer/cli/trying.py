@@ -9,7 +9,7 @@ import click
 from sqlalchemy import Engine
 
 from producer.cli.costs import Most, require_within
-from producer.cli.order import require_messages, summary
+from producer.cli.figures import require_messages, summary
 from producer.cli.output import echo_problems, echo_table
 from producer.cli.released import Released, see_off
 from producer.preview import Order, Preview

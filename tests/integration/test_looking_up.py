@@ -13,8 +13,9 @@ from tests.ledgers import do
 from worker.errors import ConfigError
 from worker.ledger import optouts
 from worker.ledger.engine import open_ledger, reading, writing
-from worker.ledger.optouts import ALL, NewOptOut
+from worker.ledger.optouts import NewOptOut
 from worker.ledger.schema import open_if_current, prepare
+from worker.ledger.scopes import ALL
 from worker.providers import account_named
 from worker.settings import Settings
 from worker.states import OptOutSource

@@ -17,6 +17,7 @@ from worker.ledger import adding, optouts, reports
 from worker.ledger.engine import reading, writing
 from worker.ledger.gone import digest, numbers_key
 from worker.ledger.models import CAMPAIGNS, MESSAGES
+from worker.ledger.scopes import CONFIRMATION
 from worker.providers import Account, accounts_of
 from worker.receipts.addresses import Doors
 from worker.receipts.intake import Intake
@@ -70,7 +71,7 @@ def confirmations(engine: Engine) -> Sequence[tuple[str, str, str, str | None]]:
     query = (
         select(MESSAGES.c.msisdn, CAMPAIGNS.c.text, CAMPAIGNS.c.lane, MESSAGES.c.currency)
         .join(CAMPAIGNS, CAMPAIGNS.c.id == MESSAGES.c.campaign_id)
-        .where(CAMPAIGNS.c.purpose == optouts.CONFIRMATION)
+        .where(CAMPAIGNS.c.purpose == CONFIRMATION)
     )
     with reading(engine) as connection:
         return [tuple(row) for row in connection.execute(query)]

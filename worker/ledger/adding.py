@@ -20,8 +20,8 @@ from worker.ledger.drafts import NewCampaign, NewMessage, SourceCounts
 from worker.ledger.engine import now_ms
 from worker.ledger.letting import LET_IN, is_let_in
 from worker.ledger.models import BATCHES, CAMPAIGNS, CLAIMS, MESSAGES, ORDERS
-from worker.ledger.optouts import CONFIRMATION
 from worker.ledger.reports import stored_id
+from worker.ledger.scopes import CONFIRMATION
 from worker.states import BatchState, CampaignState
 from worker.text.counting import counted
 

@@ -17,6 +17,7 @@ from worker.ledger.accounts import account_is_open
 from worker.ledger.drafts import BATCH_ROWS
 from worker.ledger.engine import control_lock, now_ms, now_once
 from worker.ledger.models import BATCHES, CAMPAIGNS, MESSAGES, SUBMISSIONS
+from worker.ledger.scopes import scopes_of
 from worker.ledger.starts import may_begin, waits_for_decision
 from worker.ledger.trouble import claim_trial, trial_is_free
 from worker.states import BatchState, CampaignState, Lane, MessageState, SubmissionOutcome
@@ -117,7 +118,7 @@ def _with_shared(connection: Connection, taken: RowMapping) -> Lease:
     has_windows = CAMPAIGNS.c.windows.is_not(None).label("has_windows")
     query = select(*columns, has_windows).where(CAMPAIGNS.c.id == taken["campaign_id"])
     shared = dict(connection.execute(query).mappings().one())
-    stops = optouts.scopes_of(purpose=shared.pop("purpose"), sender=shared["sender"])
+    stops = scopes_of(purpose=shared.pop("purpose"), sender=shared["sender"])
     shared |= {"options": json.loads(shared["options"]), "stops": stops}
     return Lease(**taken, **shared, stops_key=optouts.key_of(connection))
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,16 +17,11 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, TableValuedAlias, cast, func, select, update
 from sqlalchemy.dialects.postgresql import JSONB
 
-from worker.errors import ConfigError
 from worker.ledger.engine import control_lock, now_ms, now_of
 from worker.ledger.given import execute_given
 from worker.ledger.models import LEDGER_KEYS, OPT_OUTS
 from worker.states import OptOutSource
 from worker.text.targets import kind_of
-
-ALL = "all"
-CONFIRMATION = "confirmation"
-"""The purpose of the one message that may follow an opt-out."""
 
 CODE = "opted_out"
 """Of a message that was not sent because its number wants none."""
@@ -35,55 +29,7 @@ CODE = "opted_out"
 AT_ONCE = 200
 """Opt-outs of one transaction, well within SQLite's 50 ms."""
 
-_PURPOSE = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
-_LONGEST_SENDER = 40
 _KEY_ID_DIGITS = 8
-
-
-def purpose_named(written: str) -> str:
-    """Return the name of a purpose, in lower case.
-
-    Raises:
-        ConfigError: it is none, or one that is kept for confirmations.
-    """
-    name = written.strip().lower()
-    if not _PURPOSE.fullmatch(name):
-        raise ConfigError("a purpose is 1 to 40 letters, digits, - and _, such as marketing")
-    if name in {ALL, CONFIRMATION}:
-        raise ConfigError(f"{name} is no purpose of a campaign: name another, such as marketing")
-    return name
-
-
-def of_purpose(name: str) -> str:
-    """Return the scope of a purpose."""
-    return f"purpose:{name}"
-
-
-def of_sender(sender: str) -> str:
-    """Return the scope of a sender, however it is spelt."""
-    return f"sender:{sender.strip().casefold()}"
-
-
-def scope_named(written: str) -> str:
-    """Read a scope as it is kept: ``all``, ``purpose:NAME`` or ``sender:NAME``.
-
-    Raises:
-        ConfigError: it is none.
-    """
-    kind, _, name = written.strip().partition(":")
-    kind, name = kind.strip().lower(), name.strip()
-    if kind == ALL and not name:
-        return ALL
-    if kind == "purpose":
-        return of_purpose(purpose_named(name))
-    if kind == "sender" and name and name.isprintable() and len(name) <= _LONGEST_SENDER:
-        return of_sender(name)
-    raise ConfigError("a scope is all, purpose:NAME or sender:NAME")
-
-
-def scopes_of(*, purpose: str, sender: str) -> tuple[str, ...]:
-    """Return the scopes that keep a message of a campaign from leaving; none where it is a confirmation."""
-    return () if purpose == CONFIRMATION else (ALL, of_purpose(purpose), of_sender(sender))
 
 
 # --- digests

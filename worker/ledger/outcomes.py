@@ -15,6 +15,7 @@ from worker.ledger.given import execute_given
 from worker.ledger.gone import is_gone
 from worker.ledger.locks import lock_batches_of
 from worker.ledger.models import CAMPAIGNS, MESSAGES, SUBMISSIONS
+from worker.ledger.scopes import ALL, of_sender
 from worker.ledger.values import MessageOutcome, SubmissionResult
 from worker.states import (
     PROVEN,
@@ -75,7 +76,7 @@ def _stop(connection: Connection, said: Sequence[MessageOutcome]) -> None:
     )
     new = [
         optouts.NewOptOut(
-            scope=optouts.of_sender(row.sender) if by_id[row.id].stops == "sender" else optouts.ALL,
+            scope=of_sender(row.sender) if by_id[row.id].stops == "sender" else ALL,
             source=OptOutSource.GATEWAY,
             msisdn=row.msisdn,
             provider=row.provider,

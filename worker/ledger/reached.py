@@ -9,7 +9,7 @@ from sqlalchemy import Connection, func, select
 
 from worker.ledger.gone import digest, numbers_key
 from worker.ledger.models import BATCHES, CAMPAIGNS, MESSAGES
-from worker.ledger.optouts import CONFIRMATION
+from worker.ledger.scopes import CONFIRMATION
 from worker.states import MessageState
 
 _REACHED = (MessageState.SUBMITTING, MessageState.ACCEPTED, MessageState.DELIVERED, MessageState.UNKNOWN)

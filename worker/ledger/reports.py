@@ -14,7 +14,7 @@ from worker.ledger.accounts import AccountStanding
 from worker.ledger.engine import now_ms, now_once
 from worker.ledger.letting import is_let_in
 from worker.ledger.models import BATCHES, CAMPAIGNS, LARGEST_ID, MESSAGES, SUBMISSIONS
-from worker.ledger.optouts import CONFIRMATION
+from worker.ledger.scopes import CONFIRMATION
 from worker.states import OPEN_STATES, PROVEN, BatchState, CampaignState, Lane, MessageState
 from worker.text.pricing import Totals
 

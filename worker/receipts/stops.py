@@ -13,6 +13,7 @@ from worker.ledger import campaigns, optouts, reached
 from worker.ledger.drafts import NewCampaign, NewMessage, SourceCounts
 from worker.ledger.engine import writing
 from worker.ledger.reached import Last
+from worker.ledger.scopes import ALL, CONFIRMATION, of_purpose, of_sender
 from worker.providers import Account
 from worker.receipts.replies import Reply
 from worker.receipts.words import Wish, wish_of
@@ -98,10 +99,10 @@ class Stops:
     def _scopes(self, wish: Wish, last: Last | None) -> Sequence[str]:
         """Return what a STOP is of: of what the number got last; if that is nothing, of all."""
         if wish is Wish.STOP_ALL or last is None or self.settings.reply == "all":
-            return [optouts.ALL]
+            return [ALL]
         if self.settings.reply == "sender":
-            return [optouts.of_sender(last.sender)]
-        return [optouts.of_purpose(name) for name in sorted({last.purpose, _ALWAYS})]
+            return [of_sender(last.sender)]
+        return [of_purpose(name) for name in sorted({last.purpose, _ALWAYS})]
 
     def _has_others(self, connection: Connection, number: Msisdn, added: Sequence[optouts.NewOptOut]) -> bool:
         """Say whether the number had stopped something before: then it had its confirmation."""
@@ -145,7 +146,7 @@ def _confirm(
         options={},
         source="reply",
         lane=Lane.URGENT,
-        purpose=optouts.CONFIRMATION,
+        purpose=CONFIRMATION,
     )
     message = NewMessage(
         line=1,

@@ -29,7 +29,8 @@ from worker.errors import ConfigError
 from worker.ledger import optouts
 from worker.ledger.engine import reading
 from worker.ledger.models import CAMPAIGNS, MESSAGES, OPT_OUTS
-from worker.ledger.optouts import ALL, NewOptOut
+from worker.ledger.optouts import NewOptOut
+from worker.ledger.scopes import ALL, scope_named, scopes_of
 from worker.states import MessageState, OptOutSource
 
 M = MessageState
@@ -52,7 +53,7 @@ def scopes(engine: Engine, number: str = NUMBER) -> list[str]:
 
 def stopped(engine: Engine, numbers: Sequence[str], *, purpose: str, as_of: int | None = None) -> set[str]:
     with reading(engine) as connection:
-        covers = optouts.scopes_of(purpose=purpose, sender="ACME")
+        covers = scopes_of(purpose=purpose, sender="ACME")
         return optouts.stopped(connection, optouts.key_of(connection), numbers, covers, as_of=as_of)
 
 
@@ -154,17 +155,17 @@ def test_a_digest_depends_on_the_key_of_the_ledger() -> None:
 @given(st.text(max_size=60))
 def test_what_is_read_as_a_scope_is_read_as_the_same_again(written: str) -> None:
     try:
-        scope = optouts.scope_named(written)
+        scope = scope_named(written)
     except ConfigError:
         return
 
-    assert optouts.scope_named(scope) == scope
+    assert scope_named(scope) == scope
 
 
 @pytest.mark.parametrize("written", ["", "purpose", "purpose:", "sender:", "all:x", "purpose:all", "group:7"])
 def test_what_is_no_scope_is_refused(written: str) -> None:
     with pytest.raises(ConfigError):
-        optouts.scope_named(written)
+        scope_named(written)
 
 
 # --- the mark
@@ -200,7 +201,7 @@ def test_a_request_of_which_all_opted_out_is_dropped_and_its_batch_is_done(engin
 
 def test_a_stop_to_marketing_leaves_a_reminder_alone(engine: Engine) -> None:
     held = lease(engine, run_campaign(engine, 1))
-    held = replace(held, stops=optouts.scopes_of(purpose="reminders", sender="ACME"))
+    held = replace(held, stops=scopes_of(purpose="reminders", sender="ACME"))
     stop(engine, scope="purpose:marketing")
 
     (marked,) = mark(engine, held)

@@ -52,6 +52,7 @@ from worker.ledger import (
     values,
 )
 from worker.ledger.engine import control_lock, reading, writing
+from worker.ledger.scopes import ALL
 from worker.states import MessageState, OptOutSource
 from worker.waiting import within
 
@@ -128,10 +129,7 @@ def test_of_two_who_open_what_was_added_the_second_leaves_alone_what_is_leased_b
 
 
 def opt_out(connection: Connection, *numbers: str) -> None:
-    new = [
-        optouts.NewOptOut(scope=optouts.ALL, source=OptOutSource.OPERATOR, msisdn=number)
-        for number in numbers
-    ]
+    new = [optouts.NewOptOut(scope=ALL, source=OptOutSource.OPERATOR, msisdn=number) for number in numbers]
     optouts.add(connection, new, keeps_numbers=True)
 
 
