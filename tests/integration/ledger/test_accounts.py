@@ -107,7 +107,7 @@ def test_an_account_that_nothing_was_noted_of_is_open(engine: Engine) -> None:
 
 def test_a_pause_ends_by_itself(engine: Engine) -> None:
     run_campaign(engine)
-    hold(engine, pause_ms=100)
+    hold(engine, pause_ms=1500)
     before = is_open(engine)
 
     assert not before

@@ -133,7 +133,7 @@ def test_a_batch_of_a_paused_campaign_is_not_leased(engine: Engine) -> None:
 
 def test_a_batch_of_a_held_account_is_leased_when_the_hold_is_over(engine: Engine) -> None:
     batch_id = run_campaign(engine)
-    hold(engine, pause_ms=200)
+    hold(engine, pause_ms=1500)
 
     during = try_lease(engine, batch_id)
 

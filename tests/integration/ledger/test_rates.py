@@ -188,7 +188,7 @@ def test_nothing_of_a_throttled_account_is_leased_or_published(engine: Engine) -
 def test_a_throttled_account_goes_on_by_itself(engine: Engine) -> None:
     batch_id = run_campaign(engine)
     note(engine, WHY)
-    throttle(engine, wait_ms=200)
+    throttle(engine, wait_ms=1500)
     before = hinted(engine)
 
     assert before == []
