@@ -5,6 +5,7 @@ PYTHON ?= $(shell for p in python3.12 python3.11 python3.13 python3.14 python3; 
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+unexport PYTHONDONTWRITEBYTECODE  # each of the many processes of the tests would compile everything again
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-faults test-mutations bench check lint types contracts fix lock up build clean

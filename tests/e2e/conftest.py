@@ -33,9 +33,11 @@ def shared_gateway() -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def gateway() -> Iterator[Sandbox]:
-    """Give a simulator of its own to one test."""
-    with running_sandbox() as sandbox:
+def gateway(sandbox_process: Sandbox) -> Iterator[Sandbox]:
+    """Give the simulator of this test process, emptied; what a test says of it ends with the test."""
+    sandbox_process.reset()
+    sandbox = Sandbox(sandbox_process.url, process=sandbox_process.process)
+    with sandbox.session:
         yield sandbox
 
 

@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from select import select
 
 from tests.e2e.place import COMMAND, DEADLINE_S, Place
+from worker.waiting import within
 
 CTRL_C = "\x03"
 
@@ -31,8 +32,10 @@ class Terminal:
         return words in self.seen
 
     def types(self, keys: str) -> None:
-        """Type something."""
+        """Type something; Ctrl-C until it ends: one just before it reads waits for the next key."""
         os.write(self._place, keys.encode())
+        while keys == CTRL_C and not within(2, lambda: self._process.poll() is not None):
+            os.write(self._place, keys.encode())
 
     def ends(self) -> int:
         """Wait for its end and return the exit code."""
