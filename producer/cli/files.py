@@ -215,6 +215,8 @@ class _Writing:
         self._is_asked = is_asked
         self._is_failed = False
 
+        if found.source.doubt:
+            click.echo(found.source.doubt, err=True)
     def add(self, problem: Problem, headers: list[str]) -> None:
         if self._is_failed:
             return

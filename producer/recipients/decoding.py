@@ -12,10 +12,9 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from producer.recipients.form import Found
+from producer.recipients.form import GUESS, OTHER, Found
 from worker.errors import InputError
 
-GUESS: Final = "cp1252"
 _ASCII: Final = "ascii"
 _UTF8: Final = "utf-8"
 _SAMPLE_BYTES: Final = 1 << 14
@@ -63,6 +62,8 @@ _implausible: Final = re.compile(
     "\u201a\u0192\u201e\u2020\u2021\u02c6\u2030\u2039\u203a\u201c\u201d\u02dc\u20ac][^\\W\\d_]"
     "|[a-z\u00df-\u00f6\u00f8-\u00ff][\u0160\u0152\u017d\u0178]"
 ).search
+_words: Final = re.compile(rb"[^\0- ,;|\"]*[\x80-\x9f\xa1-\xff][^\0- ,;|\"]*").findall  # not ASCII alone
+_SHOWN_BYTES: Final = 40  # of a word
 _in_utf8: Final = re.compile(rb"\xc3[\x80-\xbf]|\xe2\x80[\x90-\xbf]").search  # letters and quotes: a mixture
 
 
@@ -82,6 +83,7 @@ class Decoder:
         self._region = region
         self._is_given = is_given
         self._guessed_at = 0  # line
+        self._noted = 0  # line: what came up to it is counted
 
     def text(self, lines: bytes, *, number: int) -> str:
         """Return the text of lines, of which the first has this number.
@@ -122,6 +124,7 @@ class Decoder:
         if n_good is None:
             odd = _implausible(text) or _in_utf8(lines)
             if odd is None:
+                self._note(lines, number=number)
                 return text
             text = text[: odd.start()]
         at = number + _ends(text)
@@ -132,6 +135,30 @@ class Decoder:
             'in --file-encoding cp1250, or save it as "CSV UTF-8"',
             line=first,
         )
+
+    def _note(self, lines: bytes, *, number: int) -> None:
+        """Count lines with letters that may be others; some lines come here twice."""
+        if lines.isascii():
+            return
+        found = self._found
+        for at, line in enumerate(lines.splitlines(), start=number):
+            if line.isascii() or at <= self._noted:
+                continue
+            self._noted = at
+            found.n_doubtful += 1
+            if found.otherwise is None:
+                _look_at_words(line, found)
+
+
+def _look_at_words(line: bytes, found: Found) -> None:
+    """Keep a word of a line to be shown, better one that another encoding reads otherwise."""
+    for word in _words(line):
+        read = word[:_SHOWN_BYTES].decode(GUESS)
+        other, n_good = _decode(word[:_SHOWN_BYTES], OTHER)
+        if n_good is None and other != read:
+            found.doubtful, found.otherwise = read, other
+            return
+        found.doubtful = found.doubtful or read
 
 
 def as_utf8(pieces: Iterator[bytes], found: Found, *, given: str | None, name: str) -> Iterator[bytes]:

@@ -8,6 +8,13 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final, Self
 
 from worker.errors import ConfigError
+from worker.text.counting import counted
+
+GUESS: Final = "cp1252"
+"""What is guessed where nothing speaks for another encoding."""
+
+OTHER: Final = "cp1250"
+"""What is taken for it most easily: the letters of Central Europe stand where it has those of the West."""
 
 #: Words for characters that are hard to give on a command line.
 _DELIMITERS: Final = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|", "space": " "}
@@ -83,6 +90,9 @@ class Found:
         quote: None for a workbook, or where cells are never in quotes.
         sheet: the name of the sheet that is read; None for CSV.
         is_compressed: whether gzip was unpacked.
+        n_doubtful: lines with characters beyond ASCII, where the encoding is guessed.
+        doubtful: a word of them as it was read; one that other encodings read otherwise, where there is any.
+        otherwise: the same word in the encoding that is confused with it most.
     """
 
     format: str
@@ -92,6 +102,9 @@ class Found:
     quote: str | None = None
     sheet: str | None = None
     is_compressed: bool = False
+    n_doubtful: int = 0
+    doubtful: str | None = None
+    otherwise: str | None = None
 
     @property
     def is_plain(self) -> bool:
@@ -118,6 +131,19 @@ class Found:
         if self.is_compressed:
             words.append("gzip")
         return ", ".join(words)
+
+    @property
+    def doubt(self) -> str | None:
+        """What lets a person see whether a guess is right, in a line; None where nothing is in doubt."""
+        if self.doubtful is None:
+            return None
+        lines = counted(self.n_doubtful, "line", verb="has")
+        other = f" ({OTHER.upper()} reads {self.otherwise!r})" if self.otherwise else ""
+        return (
+            f"{str(self.encoding).upper()} is a guess: {lines} letters beyond ASCII, as in "
+            f"{self.doubtful!r}{other}; if that is wrong, say what it is, such as --file-encoding {OTHER} "
+            "or iso-8859-2"
+        )
 
 
 def _encoding(written: str) -> str:

@@ -74,6 +74,7 @@ def test_what_is_found_is_said_and_the_letters_are_right(
     assert says in shown.err
     assert texts(lone_place) == ["Hi Åse", "Hi Bjørn"]
     assert told.json["source"]["format"] == ("xlsx" if "workbook" in says else "csv")
+    assert ("(CP1250 reads 'Ĺse')" in shown.err) == ("CP1252" in says)
 
 
 def test_of_a_plain_file_nothing_is_said(lone_place: Place, warm: Warm) -> None:
