@@ -21,6 +21,12 @@ from worker.text.template import variable_name
 
 AS_FOUND: Final = Form()
 
+#: What to do about a row with more cells than columns, by the kind of file.
+_MORE: Final = {
+    "csv": "a cell that holds the delimiter must be in quotes",
+    "xlsx": "empty the cells beside the columns, or give their columns a name in the first row",
+}
+
 
 class _Numbers(NamedTuple):
     """What is taken for a recipient."""
@@ -123,12 +129,12 @@ class Recipients:
 
     def _too_many(self, line: int, cells: tuple[str, ...]) -> Problem:
         self._last = ()
+        words = f"the row has {len(cells)} cells for {len(self.headers)} columns"
         return Problem(
             line=line,
             column=None,
             code="too_many_cells",
-            message=f"the row has {len(cells)} cells for {len(self.headers)} columns: "
-            "a cell that holds the delimiter must be in quotes",
+            message=f"{words}: {_MORE[self.found.format]}",
             cells=cells,
         )
 

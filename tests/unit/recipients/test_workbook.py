@@ -86,6 +86,17 @@ def test_rows_have_the_numbers_that_the_spreadsheet_shows(save: Save) -> None:
     assert recipients.found.words == "Excel workbook, sheet 'People'"
 
 
+def test_cells_beside_the_columns_are_told_as_a_spreadsheet_shows_them(save: Save) -> None:
+    (problem,) = opened(save([["mobile", "name"], [20304050, "Ann", None, "call her"]]))
+
+    assert isinstance(problem, Problem)
+    assert (problem.code, problem.line) == ("too_many_cells", 2)
+    assert problem.message == (
+        "the row has 4 cells for 2 columns: empty the cells beside the columns, or give their columns a name "
+        "in the first row"
+    )
+
+
 def test_a_column_of_times_can_be_read_alone(save: Save) -> None:
     path = save([["mobile", "when"], [20304050, at(9, 30)]])
 
