@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
-from worker.errors import InputError
+from worker.errors import ConfigError, InputError
 
 
 @contextmanager
@@ -61,6 +61,12 @@ def appearing_text(path: Path, *, may_replace: bool, encoding: str = "utf-8") ->
 def is_stream(path: Path) -> bool:
     """Say whether there is a pipe or a device of that name: nothing may take its place."""
     return path.exists() and not path.is_file() and not path.is_dir()
+
+
+def require_named(what: str, path: Path) -> None:
+    """Refuse ``-``, which elsewhere is standard output and here would name a file; raises ConfigError."""
+    if str(path) == "-":
+        raise ConfigError(f"{what} -: this is not written to standard output: name a file")
 
 
 def require_free(path: Path, *, may_replace: bool) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy import make_url
 
 from producer.cli.output import Meter, echo_json
 from producer.cli.words import author
-from producer.output_file import appearing, require_free
+from producer.output_file import appearing, require_free, require_named
 from worker.errors import ConfigError, InputError
 from worker.ledger.backing_up import back_up
 from worker.settings import load_settings
@@ -27,6 +27,7 @@ def backup(file: Path, *, force: bool, as_json: bool) -> None:
     only. Campaigns that were under way are paused in it, since it does not know what was sent after it was
     made: put in the place of the ledger, it sends nothing before `bulksend campaign resume`.
     """
+    require_named("ledger backup", file)
     source = _source(load_settings().ledger)
     _require_another(source, file, force=force)
     taken = datetime.now(tz=UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, Final, TypeVar
 
 import click
 
-from producer.output_file import is_stream
+from producer.output_file import is_stream, require_named
 from producer.preview import Preview
 from producer.recipients import Form, Problem
 from producer.recipients.problems import ProblemsFile, file_beside, write_doubles
@@ -133,6 +133,8 @@ def as_file(path: Path) -> Path:
         raise ConfigError(f"What is read from a pipe cannot be kept: {error.strerror}") from None
     return kept
 
+        for option, path in named:
+            require_named(option, path)
 
 def is_piped(path: Path) -> bool:
     """Say whether a file is read from a pipe: it can be read once, and its name says nothing."""
@@ -166,7 +168,7 @@ class Lists:
             is_beside: whether refused rows are listed beside it where nothing else was said.
 
         Raises:
-            ConfigError: a list would be written over the recipients, or over another one.
+            ConfigError: a list would be written over the recipients, over another one, or to standard output.
         """
         written, duplicates = given["problems"], given.get("duplicates")
         outputs = {"--problems": written, "--duplicates": duplicates, "--rows": given.get("rows")}

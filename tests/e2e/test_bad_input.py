@@ -167,6 +167,10 @@ BAD = {
     "rows into a missing folder": Bad(code=2, words=previews("not/here.csv"), says="--rows not/here.csv"),
     "rows onto a full disk": Bad(code=2, words=previews("/dev/full"), says="No space left"),
     "rows over the recipients": Bad(code=2, words=previews("members.csv"), says="--rows"),
+    "rows to standard output": Bad(code=2, words=previews("-"), says="--rows -: this is not written to"),
+    "problems to standard output": Bad(code=2, words=sends(problems="-"), says="--problems -"),
+    "duplicates to standard output": Bad(code=2, words=sends(duplicates="-"), says="--duplicates -"),
+    "backup to standard output": Bad(code=2, words=["ledger", "backup", "-"], says="ledger backup -"),
     "name is not UTF-8": Bad(code=2, words=sends(name=NOT_UTF_8), says="--name"),
     "sender is not UTF-8": Bad(code=2, words=sends(sender=NOT_UTF_8), says="sender"),
     "option is not UTF-8": Bad(code=2, words=sends(option=f"flash={NOT_UTF_8}"), says="--option"),
@@ -222,6 +226,7 @@ def test_bad_input_is_one_sentence_and_nothing_is_written(bad: Bad, lone_place: 
     assert bad.says in done.err
     assert SECRET not in done.err
     assert place.n_campaigns() == 0
+    assert "-" not in place.files()
     assert bad.file is None or (place.folder / "members.csv").read_bytes() == bad.file
 
 
