@@ -7,15 +7,31 @@ from __future__ import annotations
 
 import json
 import marshal
+import sqlite3
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import fields
 
+from worker.errors import ConfigError
 from worker.ledger.drafts import NewMessage
 
 _NAMES = [field.name for field in fields(NewMessage)]
 _AT_ONCE = 100  # messages
 _LENGTH = 4  # bytes that say how long a chunk is
+
+
+@contextmanager
+def in_temporary_folder() -> Iterator[None]:
+    """Name the folder for temporary files where it is full, or cannot be used; raises ConfigError."""
+    try:
+        yield
+    except (OSError, sqlite3.Error) as error:
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        raise ConfigError(
+            f"The folder for temporary files, {tempfile.gettempdir()}: {why}; make room there, or name "
+            "another one with TMPDIR"
+        ) from None
 
 
 def written(message: NewMessage) -> str:
@@ -52,17 +68,20 @@ class Spool:
 
     def _flush(self) -> None:
         chunk = marshal.dumps(self._waiting)  # no other program reads it
-        self._file.write(len(chunk).to_bytes(_LENGTH, "big") + chunk)
+        with in_temporary_folder():
+            self._file.write(len(chunk).to_bytes(_LENGTH, "big") + chunk)
         self._waiting.clear()
 
     def __iter__(self) -> Iterator[NewMessage]:
         """Yield all messages from the first."""
         self._flush()
-        self._file.seek(0)
+        with in_temporary_folder():
+            self._file.seek(0)  # writes what waits in memory
         while length := self._file.read(_LENGTH):
             chunk = self._file.read(int.from_bytes(length, "big"))
             yield from map(_made, marshal.loads(chunk))  # noqa: S302 - our own
 
     def close(self) -> None:
         """Forget everything."""
-        self._file.close()
+        with suppress(OSError):  # what could not be written is not wanted any more
+            self._file.close()

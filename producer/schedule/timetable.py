@@ -6,14 +6,11 @@ process, however that ends.
 
 from __future__ import annotations
 
-import errno
 import sqlite3
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import NamedTuple
 
-from producer.spool import read_back, written
+from producer.spool import in_temporary_folder, read_back, written
 from worker.ledger.drafts import NewMessage
 
 _AT_ONCE = 1000
@@ -59,7 +56,7 @@ class Timetable:
             self._flush()
 
     def _flush(self) -> None:
-        with _disk_named():
+        with in_temporary_folder():
             self._database.executemany("INSERT INTO timed VALUES (?, ?, ?, ?, ?, ?, ?)", self._waiting)
         self._waiting.clear()
 
@@ -67,7 +64,7 @@ class Timetable:
         """Yield the messages in their order."""
         self._flush()
         query = f"SELECT message FROM timed ORDER BY due_at / {_MINUTE_MS}, line, rowid"  # noqa: S608 - constant
-        with _disk_named():
+        with in_temporary_folder():
             for (line,) in self._database.execute(query):
                 yield read_back(line)
 
@@ -78,19 +75,10 @@ class Timetable:
             "SELECT min(due_at), min(leave_by), min(expires_at), zones, count(*), sum(units) FROM timed "  # noqa: S608
             f"GROUP BY due_at / {_MINUTE_MS}, leave_by / {_MINUTE_MS}, zones ORDER BY 1"
         )
-        with _disk_named():
+        with in_temporary_folder():
             for row in self._database.execute(query):
                 yield Group(*row)
 
     def close(self) -> None:
         """Forget everything."""
         self._database.close()
-
-
-@contextmanager
-def _disk_named() -> Iterator[None]:
-    """Say of a disk that is full what a file would say; raises OSError with the folder."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise OSError(errno.EIO, str(error), tempfile.gettempdir()) from None

@@ -243,19 +243,18 @@ def test_a_port_that_is_taken_is_said_before_anything_starts(
     assert not (lone_place.folder / "bulksend.db-run").exists()
 
 
-def test_a_disk_that_is_full_is_one_sentence_and_nothing_is_written(lone_place: Place) -> None:
+PREVIEW = ("preview", *SEND[1:], "--rows", "rows.csv", "--at", "in 2h")
+
+
+@pytest.mark.parametrize("words", [SEND, PREVIEW], ids=["send", "preview with times and --rows"])
+def test_a_folder_for_temporary_files_that_is_full_is_named_and_nothing_is_written(
+    lone_place: Place, words: Sequence[str]
+) -> None:
     lone_place.write_numbers("members.csv", 400)
-    limited = [
-        "bash",
-        "-c",
-        'ulimit -f 8; exec "$@"',
-        "bash",
-        *COMMAND,
-        *SEND,
-    ]  # in KiB: the spool needs more
+    limited = ["bash", "-c", 'ulimit -f 8; exec "$@"', "bash", *COMMAND]  # in KiB: the spool needs more
 
     done = subprocess.run(
-        limited,
+        [*limited, *words],
         cwd=lone_place.folder,
         env=lone_place.environment,
         capture_output=True,
@@ -264,8 +263,11 @@ def test_a_disk_that_is_full_is_one_sentence_and_nothing_is_written(lone_place: 
     )
 
     assert done.returncode == 2, done.stderr
-    assert re.fullmatch(r"Error: File too large[^\n]+\n", done.stderr)
+    folder = re.escape(str(lone_place.temporary))
+    says = rf"Error: The folder for temporary files, {folder}: File too large[^\n]+\n"
+    assert re.fullmatch(says, done.stderr)
     assert lone_place.n_campaigns() == 0
+    assert lone_place.files() == {"bulksend.toml", "members.csv"}
 
 
 def test_no_settings_file_is_said_with_the_way_to_one(lone_place: Place) -> None:

@@ -3,10 +3,11 @@ from contextlib import closing
 import pytest
 
 from producer.schedule.timetable import Timetable
+from worker.errors import ConfigError
 from worker.ledger.drafts import NewMessage
 
 
-def test_a_full_disk_is_said_as_of_any_file() -> None:
+def test_a_full_folder_for_temporary_files_is_named() -> None:
     with closing(Timetable()) as timetable:
         timetable._database.execute("PRAGMA max_page_count = 20")  # noqa: SLF001 - a disk that is soon full
         message = NewMessage(
@@ -21,7 +22,7 @@ def test_a_full_disk_is_said_as_of_any_file() -> None:
             due_at=0,
         )
 
-        with pytest.raises(OSError, match="full") as caught:  # noqa: PT012 - some are buffered
+        with pytest.raises(ConfigError, match=r"for temporary files.* full") as caught:  # noqa: PT012 - buffered
             for _ in range(1000):
                 timetable.add(message, units=1)
 
