@@ -16,7 +16,6 @@ from producer.cli.costs import amount, max_cost_option
 from producer.cli.figures import summary
 from producer.cli.files import (
     Lists,
-    as_file,
     duplicates_option,
     form_options,
     good_rows_option,
@@ -26,6 +25,7 @@ from producer.cli.files import (
 from producer.cli.opening import ready_ledger
 from producer.cli.order import read_order, remake_order, require_ahead
 from producer.cli.output import Meter, echo_json
+from producer.cli.piped import as_file
 from producer.cli.released import Released, see_off
 from producer.cli.send import confirm, confirm_number, require_wanted, say_when
 from producer.cli.words import author, require_plain

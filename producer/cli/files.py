@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import sys
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
-from typing import Any, BinaryIO, Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import click
 
@@ -23,8 +19,6 @@ from worker.errors import ConfigError
 from worker.providers import Account
 from worker.text.msisdn import REPAIRS, Countries
 
-STANDARD_INPUT: Final = "-"
-_SPOOLED: Final = "stdin"
 _NONE: Final = "none"
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -107,40 +101,6 @@ def _places(written: Iterable[str]) -> tuple[str, ...]:
     return tuple(place.strip() for each in written for place in each.split(",") if place.strip())
 
 
-# --- standard input
-
-
-def as_file(path: Path) -> Path:
-    """Return a file that can be read more than once: what a pipe brings is kept until the command ends.
-
-    Raises:
-        ConfigError: there is no room to keep it.
-    """
-    if not is_piped(path):
-        return path
-    is_input = str(path) == STANDARD_INPUT
-    folder = tempfile.TemporaryDirectory(prefix="bulksend-")
-    click.get_current_context().call_on_close(folder.cleanup)
-    kept = Path(folder.name) / (_SPOOLED if is_input else path.name)
-    try:
-        stream: BinaryIO = sys.stdin.buffer if is_input else path.open("rb")
-        if stream.isatty():
-            click.echo("Reading recipients from the terminal: end them with Ctrl-D", err=True)
-        handle = os.open(kept, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with stream, os.fdopen(handle, "wb") as file:
-            shutil.copyfileobj(stream, file)
-    except OSError as error:
-        raise ConfigError(f"What is read from a pipe cannot be kept: {error.strerror}") from None
-    return kept
-
-        for option, path in named:
-            require_named(option, path)
-
-def is_piped(path: Path) -> bool:
-    """Say whether a file is read from a pipe: it can be read once, and its name says nothing."""
-    return str(path) == STANDARD_INPUT or path.is_fifo()
-
-
 # --- lists
 
 
@@ -173,6 +133,8 @@ class Lists:
         written, duplicates = given["problems"], given.get("duplicates")
         outputs = {"--problems": written, "--duplicates": duplicates, "--rows": given.get("rows")}
         named = [(option, Path(each)) for option, each in outputs.items() if each not in {None, _NONE}]
+        for option, path in named:
+            require_named(option, path)
         for (option, path), (what, other) in combinations([*named, ("the recipients", source)], 2):
             if _is_same(path, other):
                 raise ConfigError(f"{option} would write over {what}: name another file")
@@ -217,8 +179,6 @@ class _Writing:
         self._is_asked = is_asked
         self._is_failed = False
 
-        if found.source.doubt:
-            click.echo(found.source.doubt, err=True)
     def add(self, problem: Problem, headers: list[str]) -> None:
         if self._is_failed:
             return
@@ -255,6 +215,8 @@ def say_how_read(found: Preview) -> None:
     """Say what is unusual about the file, and what was repaired in it."""
     if found.source is not None and not found.source.is_plain:
         click.echo(f"Read as {found.source.words}", err=True)
+        if found.source.doubt:
+            click.echo(found.source.doubt, err=True)
     for repair, n in found.repairs.most_common():
         numbers = "1 number was" if n == 1 else f"{n} numbers were"
         click.echo(f"{numbers} repaired: {REPAIRS[repair]} [{repair}]", err=True)  # type: ignore[index]

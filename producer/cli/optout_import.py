@@ -11,10 +11,11 @@ import click
 
 from producer import stoplist
 from producer.cli import EXIT_PARTLY
-from producer.cli.files import as_file, form_options, make_form
+from producer.cli.files import form_options, make_form
 from producer.cli.opening import ready_ledger
 from producer.cli.optout_options import only_country, scope_options, scopes_of
 from producer.cli.output import Meter, echo_facts, echo_json, echo_problems
+from producer.cli.piped import as_file
 from producer.cli.words import author
 from producer.recipients import Recipients, open_recipients
 from worker.errors import InputError

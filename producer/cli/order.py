@@ -10,7 +10,6 @@ import click
 
 from producer.cli.files import (
     Lists,
-    as_file,
     country_options,
     form_options,
     make_countries,
@@ -19,6 +18,7 @@ from producer.cli.files import (
 )
 from producer.cli.handing import slow_words
 from producer.cli.output import Meter, ask, echo_left_out
+from producer.cli.piped import as_file
 from producer.cli.texts import make_characters, make_locale, make_texts, text_options
 from producer.cli.times import is_over, local_words
 from producer.cli.timing import make_leaves_at, make_timing, now, read_duration, timing_options

@@ -15,12 +15,12 @@ from producer.cli.files import (
     country_options,
     form_options,
     good_rows_option,
-    is_piped,
     problems_option,
     say_how_read,
 )
 from producer.cli.order import look_up, make_order
 from producer.cli.output import Meter, ask, echo_json, echo_problems, is_interactive
+from producer.cli.piped import is_piped
 from producer.cli.released import leave_to_workers
 from producer.cli.remind_options import order_options, time_options
 from producer.cli.words import author, require_plain

@@ -4,6 +4,7 @@ import csv
 import gzip
 import io
 import json
+import signal
 import subprocess
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from openpyxl import Workbook
 
 from tests.e2e.place import COMMAND, DEADLINE_S, Done, Place
 from tests.e2e.warm import Warm
+from worker.waiting import within
 
 ORDER = ("--text", "Hi {{ first_name }}", "--via", "acme")
 ROWS = "msisdn;first_name\n+4520000001;Åse\n20 00 00 02;Bjørn\n"
@@ -72,9 +74,9 @@ def test_what_is_found_is_said_and_the_letters_are_right(
 
     assert (shown.code, told.code) == (0, 0)
     assert says in shown.err
+    assert ("(CP1250 reads 'Ĺse')" in shown.err) == ("CP1252" in says)
     assert texts(lone_place) == ["Hi Åse", "Hi Bjørn"]
     assert told.json["source"]["format"] == ("xlsx" if "workbook" in says else "csv")
-    assert ("(CP1250 reads 'Ĺse')" in shown.err) == ("CP1252" in says)
 
 
 def test_of_a_plain_file_nothing_is_said(lone_place: Place, warm: Warm) -> None:
@@ -90,6 +92,30 @@ def test_standard_input_is_read_and_leaves_nothing_behind(lone_place: Place) -> 
     assert done.json["messages"] == 2
     assert lone_place.report().name == "stdin"
     assert not [name for name in lone_place.files() if "stdin" in name]
+
+
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGHUP])
+def test_standard_input_leaves_nothing_behind_where_a_signal_ends_it(
+    lone_place: Place, end: signal.Signals
+) -> None:
+    with subprocess.Popen(
+        [*COMMAND, "preview", "-", *ORDER],
+        cwd=lone_place.folder,
+        env=lone_place.environment,
+        stdin=subprocess.PIPE,
+    ) as command:
+        assert command.stdin is not None
+        command.stdin.write(ROWS.encode())
+        command.stdin.flush()  # more is to come: it waits, and has kept what came
+        is_kept = within(
+            DEADLINE_S, lambda: any("stdin" in name for name in lone_place.files()), every_s=0.02
+        )
+        command.send_signal(end)
+        code = command.wait(DEADLINE_S)
+
+    assert is_kept
+    assert code == -end
+    assert list(lone_place.temporary.iterdir()) == []
 
 
 def test_what_is_refused_of_standard_input_is_listed_here(lone_place: Place) -> None:
