@@ -23,7 +23,7 @@ from producer.cli.files import (
     problems_option,
 )
 from producer.cli.opening import ready_ledger
-from producer.cli.order import read_order, remake_order, require_ahead
+from producer.cli.order import read_order, remake_order, require_ahead, say_forgotten
 from producer.cli.output import Meter, echo_json
 from producer.cli.piped import as_file
 from producer.cli.released import Released, see_off
@@ -136,6 +136,7 @@ def _order(settings: Settings, engine: Engine, ground: Ground, how: Mapping[str,
     order = remake_order(settings, replace(kept, reading={**kept.reading, "looked_at": None, **how}))
     require_ahead(order, "send what is left as a campaign of its own")
     order, there = look_up(engine, order), use_case.look_up(engine, ground.id)
+    say_forgotten(settings, order)
     return use_case.as_frozen(order, ground, there=there, now_ms=round(1000 * time.time()))
 
 

@@ -141,10 +141,15 @@ def look_up(settings: Settings, order: Order, *, is_needed: bool) -> Order:
     looked_up, why_not = looking(settings.ledger, order)
     if why_not and not is_needed:
         click.echo(f"Opt-outs are not looked up: {why_not}", err=True)
-    if n := forgotten(settings.ledger, looked_up):
+    say_forgotten(settings, looked_up)
+    return looked_up
+
+
+def say_forgotten(settings: Settings, order: Order) -> None:
+    """Say where nobody can tell any more who got the same text: those campaigns were pruned."""
+    if n := forgotten(settings.ledger, order):
         were = counted(n, "campaign", verb="was")
         click.echo(f"--skip-reached: {were} pruned, and who got those texts is not known", err=True)
-    return looked_up
 
 
 def remake_order(settings: Settings, kept: NewCampaign) -> Order:

@@ -4,13 +4,13 @@ import os
 import signal
 from threading import Thread
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from tests.e2e.place import DEADLINE_S, Place
 from tests.e2e.warm import Warm
 from tests.sandbox.running import Sandbox
-from worker.ledger.engine import reading
-from worker.ledger.models import BATCHES
+from worker.ledger.engine import now_of, reading, writing
+from worker.ledger.models import BATCHES, CAMPAIGNS
 from worker.waiting import within
 
 ORDER = ("send", "a.csv", "--text", "Hi {{ first_name }}", "--via", "acme")
@@ -70,6 +70,25 @@ def test_a_file_may_come_through_a_pipe_with_a_name(lone_place: Place, warm: War
 
     assert added.code == 0, added.err
     assert lone_place.report().messages == 2
+
+
+def test_what_was_pruned_is_named_where_the_campaign_leaves_out_whom_the_text_reached(
+    lone_place: Place, warm: Warm
+) -> None:
+    lone_place.write("old.csv", rows(7))
+    lone_place.write("a.csv", rows(1))
+    lone_place.write("b.csv", rows(2))
+    warm.run(lone_place, "send", "old.csv", *ORDER[2:])
+    with writing(lone_place.engine) as connection:
+        connection.execute(update(CAMPAIGNS).values(pruned_at=now_of(connection)))
+    sent = warm.run(lone_place, *ORDER, "--skip-reached", "30d")
+
+    added = warm.run(lone_place, "campaign", "add", "2", "b.csv")
+
+    says = "--skip-reached: 1 campaign was pruned, and who got those texts is not known"
+    assert (sent.code, added.code) == (0, 0), added.err
+    assert says in sent.err
+    assert says in added.err
 
 
 def n_added(place: Place) -> int:
