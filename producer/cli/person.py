@@ -10,10 +10,11 @@ import click
 from producer import people
 from producer.cli import EXIT_PARTLY
 from producer.cli.opening import ready_ledger
+from producer.cli.optout_options import only_country
 from producer.cli.output import ask, echo_json
 from producer.cli.words import author
 from worker.ledger import cleaning
-from worker.settings import load_settings
+from worker.settings import Settings, load_settings
 from worker.text.counting import counted
 from worker.text.msisdn import check_region, parse
 
@@ -34,8 +35,9 @@ def person() -> None:
 @_country
 def export(number: str, *, country: str | None) -> None:
     """Print what is held on a number as JSON: messages, texts, columns, requests, reports, orders."""
-    msisdn = _read(number, country)
-    found = people.everything(ready_ledger(load_settings()), msisdn)
+    settings = load_settings()
+    msisdn = _read(settings, number, country)
+    found = people.everything(ready_ledger(settings), msisdn)
     if not (found["messages"] or found["pushed_reports"] or found["opt_outs"]):
         click.echo("Nothing is held on this number", err=True)
     echo_json(found)
@@ -62,8 +64,8 @@ def erase(  # noqa: PLR0913 - one argument per option
     keeps messages from it. So does a report that its gateway tells later: give the command once more, 72 h
     after the last message.
     """
-    msisdn = _read(number, country)
     settings = load_settings()
+    msisdn = _read(settings, number, country)
     engine = ready_ledger(settings)
     found = people.held(engine, msisdn)
     if found.n:
@@ -91,15 +93,16 @@ def erase(  # noqa: PLR0913 - one argument per option
     ctx.exit(EXIT_PARTLY if done.on_their_way else 0)
 
 
-def _read(number: str, country: str | None) -> str:
-    """Return a number as the ledger has it.
+def _read(settings: Settings, number: str, country: str | None) -> str:
+    """Return a number as the ledger has it; without a country, in that of all providers.
 
     Raises:
         InputError: it is none; the sentence does not show it.
         ConfigError: the country is not known.
     """
     written = sys.stdin.readline() if number == "-" else number
-    return parse(written.strip(), region=None if country is None else check_region(country)).e164
+    region = check_region(country) if country else only_country(settings)
+    return parse(written.strip(), region=region).e164
 
 
 def _facts(done: people.Erasure) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import update
 
 from tests.e2e.place import Place, simulator_accepted
+from tests.e2e.warm import Warm
 from tests.sandbox.running import Sandbox
 from tests.traces import found_in_files, found_in_tables
 from worker.ledger.engine import writing
@@ -178,6 +179,24 @@ def test_a_person_is_shown_and_erased(place: Place) -> None:
     assert found_in_files(place.engine, ["Anna", "20304050"]) == set()
     assert place.counts(2) == {"queued": 2, "cancelled": 1}
     place.run("doctor")
+
+
+def test_a_number_without_a_country_code_is_read_in_the_one_country_of_the_settings(
+    lone_place: Place, warm: Warm
+) -> None:
+    lone_place.write("members.csv", MEMBERS)
+    warm.run(lone_place, "send", "members.csv", "--text", TEXT, "--via", "acme", "--accept-good-rows")
+
+    shown = warm.run(lone_place, "person", "export", "20304050")
+    erased = warm.run(lone_place, "person", "erase", "20304050", "--yes", "--json")
+    settings = (lone_place.folder / "bulksend.toml").read_text()
+    lone_place.write("bulksend.toml", settings.replace('country = "DK"', ""))
+    nowhere = warm.run(lone_place, "person", "export", "26123456")
+
+    assert (shown.json["number"], len(shown.json["messages"])) == ("+4520304050", 1)
+    assert (erased.code, erased.json["messages"]) == (0, 1)
+    assert nowhere.code == 1
+    assert "country" in nowhere.err
 
 
 @pytest.mark.slow
