@@ -12,7 +12,7 @@ import click
 from sqlalchemy import Engine
 
 from producer import adding as use_case
-from producer.cli.costs import amount, max_cost_option
+from producer.cli.costs import amount, confirm_number, max_cost_option
 from producer.cli.figures import summary
 from producer.cli.files import (
     Lists,
@@ -27,7 +27,7 @@ from producer.cli.order import read_order, remake_order, require_ahead, say_forg
 from producer.cli.output import Meter, echo_json
 from producer.cli.piped import as_file
 from producer.cli.released import Released, see_off
-from producer.cli.send import confirm, confirm_number, require_wanted, say_when
+from producer.cli.send import confirm, require_wanted, say_when
 from producer.cli.words import author, require_plain
 from producer.importing import LateInterrupt
 from producer.optouts import look_up

@@ -10,6 +10,7 @@ from typing import Final
 
 import click
 
+from producer.cli.output import is_interactive
 from producer.preview import Preview
 from worker.errors import ConfigError, InputError
 from worker.text.counting import counted
@@ -87,6 +88,26 @@ def require_within(found: Preview, most: Most | None) -> None:
         if not all(most.allows(currency, sum_) for currency, sum_ in cost.items()):
             words = f"It would cost {cost_words(cost)}{whose}, more than --max-cost {most}"
             raise InputError(words, code="too_dear")
+
+
+def confirm_number(found: Preview, *, above: int | None, yes: bool) -> None:
+    """Go on with a great many messages only when somebody has typed how many there are.
+
+    Raises:
+        InputError: another number was typed, or there is nobody to type it.
+    """
+    if above is None or found.messages <= above or yes:
+        return
+    words = f"{found.messages} messages, {found.parts} parts, {most_words(found)}"
+    if not is_interactive():
+        raise InputError(
+            f"{words}: that is more than confirm_above of [send], {above}, and nobody can be asked here: "
+            "give --yes",
+            code="not_confirmed",
+        )
+    typed = click.prompt(f"{words}. Type the number of messages to send them", err=True)
+    if typed.strip() != str(found.messages):
+        raise InputError("Nothing was done: that is not the number of messages", code="not_confirmed")
 
 
 def _require_priced(n_unpriced: int, *, whose: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from producer.cli.costs import Most, amount, max_cost_option, most_words, require_within
+from producer.cli.costs import Most, amount, confirm_number, max_cost_option, most_words, require_within
 from producer.cli.files import (
     Lists,
     country_options,
@@ -50,6 +50,8 @@ class _Wanted:
     good_rows: bool
     keeps_removed: bool
     many: bool
+    above: int | None  # new messages: more than so many are typed
+    yes: bool
 
 
 @click.command(
@@ -98,6 +100,8 @@ def remind(  # noqa: PLR0913 - one argument per option
         good_rows=accept_good_rows or yes,
         keeps_removed=not removes,
         many=remove_many,
+        above=settings.send.confirm_above,
+        yes=yes,
     )
     wish = _wish(settings, given)
     wish.order.account.secret()  # found missing here rather than by the worker
@@ -215,7 +219,9 @@ def _require_wanted(run: Run, wish: Wish, found: Read, compared: Comparison, wan
             "as removed",
             err=True,
         )
-    require_within(run.figures(), wanted.most)
+    figures = run.figures()
+    require_within(figures, wanted.most)
+    confirm_number(figures, above=wanted.above, yes=wanted.yes)
     n_open, n_gone = compared.n_open, compared.n_gone
     if n_gone <= n_open * _LARGEST_SHARE or wanted.many:
         return

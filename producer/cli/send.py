@@ -10,7 +10,7 @@ import click
 from sqlalchemy import Engine
 
 from producer import importing
-from producer.cli.costs import Most, amount, max_cost_option, most_words, require_within
+from producer.cli.costs import Most, amount, confirm_number, max_cost_option, most_words, require_within
 from producer.cli.figures import require_messages, summary, target_words
 from producer.cli.files import Lists, duplicates_option, good_rows_option, problems_option
 from producer.cli.handing import handing_over
@@ -147,26 +147,6 @@ def confirm(order: Order, found: Preview, *, yes: bool) -> None:
         click.echo(handing_over(order, leaves_at=order.leaves_at), err=True)
         ask("Give it to the gateway now?", yes=yes)
         require_ahead(order, "give a later one with --at")  # reading and asking took their time
-
-
-def confirm_number(found: Preview, *, above: int | None, yes: bool) -> None:
-    """Go on with a great many messages only when somebody has typed how many there are.
-
-    Raises:
-        InputError: another number was typed, or there is nobody to type it.
-    """
-    if above is None or found.messages <= above or yes:
-        return
-    words = f"{found.messages} messages, {found.parts} parts, {most_words(found)}"
-    if not is_interactive():
-        raise InputError(
-            f"{words}: that is more than confirm_above of [send], {above}, and nobody can be asked here: "
-            "give --yes",
-            code="not_confirmed",
-        )
-    typed = click.prompt(f"{words}. Type the number of messages to send them", err=True)
-    if typed.strip() != str(found.messages):
-        raise InputError("Nothing was sent: that is not the number of messages", code="not_confirmed")
 
 
 def _create(engine: Engine, order: Order, prepared: importing.Prepared) -> int:

@@ -3,6 +3,7 @@
 import os
 import signal
 from collections import Counter
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import select
@@ -156,6 +157,27 @@ def test_a_great_many_messages_need_a_yes_where_nobody_can_type(
 
     assert (refused.code, sent.code) == (1, 0)
     assert "3 messages, 3 parts, 1.05 DKK: that is more than confirm_above of [send], 2" in refused.err
+
+
+def test_a_great_many_new_reminders_need_it_too_and_those_that_are_not_new_do_not(
+    lone_place: Place, warm: Warm
+) -> None:
+    confirm_above(lone_place, 2)
+    at = (datetime.now(tz=UTC) + timedelta(days=7)).isoformat(timespec="seconds")
+    visits = "".join(f"{n},+45{20000000 + n},{at}\n" for n in range(3))
+    lone_place.write("visits.csv", f"id,msisdn,at\n{visits}")
+    words = ["remind", "visits.csv", "--text", "{{ at }}", "--via", "acme", "--key", "id", "--column", "at"]
+    words += ["--before", "2h", "--json"]
+
+    refused = warm.run(lone_place, *words)
+    n_before = lone_place.n_campaigns()
+    sent = warm.run(lone_place, *words, "--yes")
+    again = warm.run(lone_place, *words)
+
+    assert (refused.code, sent.code, again.code) == (1, 0, 0)
+    assert "3 messages, 3 parts, 1.05 DKK: that is more than confirm_above of [send], 2" in refused.err
+    assert n_before == 0
+    assert (sent.json["messages"], again.json["messages"]) == (3, 0)
 
 
 @pytest.mark.parametrize(("typed", "code"), [("3\n", 0), ("30\n", 1), ("yes\n", 1), (CTRL_C, 130)])
