@@ -39,6 +39,9 @@ def optout() -> None:
 
     What `add` or `import` has noted holds when the command has returned: nothing of it leaves any more, also
     of campaigns that are being sent, on every host. A STOP to marketing leaves reminders alone.
+
+    It cannot stop what a gateway has already, also not what that keeps until a later time: `bulksend campaign
+    cancel` takes such messages back, where the gateway lets it.
     """
 
 

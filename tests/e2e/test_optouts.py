@@ -115,6 +115,13 @@ def test_a_list_may_come_through_a_pipe_and_in_any_encoding(members: Place) -> N
     assert said.json["added"] == 2
 
 
+def test_the_help_says_what_an_opt_out_cannot_stop(members: Place, warm: Warm) -> None:
+    said = " ".join(warm.run(members, "optout", "--help").out.split())
+
+    assert "It cannot stop what a gateway has already" in said
+    assert "`bulksend campaign cancel`" in said
+
+
 def test_two_columns_that_may_hold_the_numbers_are_named(members: Place, warm: Warm) -> None:
     members.write("out.csv", "phone,mobile\n20000000,20000001\n")
 
