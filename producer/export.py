@@ -13,14 +13,13 @@ from typing import Any, Protocol, TextIO
 
 from sqlalchemy import Engine, RowMapping
 
-from producer.reports import iso
+from producer.reports import iso, number_of
 from producer.spreadsheet import inert
 from worker.errors import InputError
 from worker.ledger import exporting
 from worker.ledger.cells import read
 from worker.ledger.engine import reading
 from worker.ledger.exporting import Choice, Exported
-from worker.ledger.gone import has_number
 from worker.states import OPEN_STATES, MessageState
 from worker.text.pricing import Price
 
@@ -209,7 +208,7 @@ def _facts(row: RowMapping) -> dict[str, Any]:
     is_over = row["state"] not in OPEN_STATES
     return {
         **{name: row[name] for name in ("id", "line")},
-        "msisdn": row["msisdn"] if has_number(row["msisdn"]) else None,
+        "msisdn": number_of(row["msisdn"]),
         **{name: row[name] for name in ("state", "parts")},
         "price": price,
         **{name: row[name] for name in ("currency", "billed_parts", "billed_cost", "provider")},

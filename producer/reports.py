@@ -12,12 +12,16 @@ from sqlalchemy import Connection
 from worker.clock import instant
 from worker.ledger import orders, reports, scheduled
 from worker.ledger.cells import read
+from worker.ledger.gone import has_number
 from worker.ledger.reports import CampaignReport
 from worker.ledger.unreported import n_unreported
 from worker.providers import telling
 from worker.settings import Settings
 from worker.states import OPEN_STATES, MessageState
 from worker.text.pricing import Price
+
+NO_NUMBER = "(removed)"
+"""For people, in the place of a number that was erased or pruned; programs get null."""
 
 _LATE_MS = 1000
 _MESSAGE_INSTANTS = ("due_at", "leave_by", "expires_at", "changed_at")
@@ -116,6 +120,11 @@ def order_facts(order: Mapping[str, Any]) -> dict[str, Any]:
     return {"at": iso(order["at"]), **{name: order[name] for name in ("author", "what", "detail")}}
 
 
+def number_of(recipient: str) -> str | None:
+    """Return the recipient of a message; None where it was removed."""
+    return recipient if has_number(recipient) else None
+
+
 def message_shown(history: Mapping[str, Any]) -> dict[str, Any]:
     """Give one message's history as `message show --json` prints it; the price is of all its parts."""
     price = None
@@ -123,7 +132,7 @@ def message_shown(history: Mapping[str, Any]) -> dict[str, Any]:
         price = str(Price.of_micros(history["price_micros"], currency=history["currency"]))
     hidden = {"price_micros", "currency", "submission_id", "group_limit"}
     facts = {name: value for name, value in history.items() if name not in hidden}
-    facts["cells"] = read(facts["cells"])
+    facts["cells"], facts["msisdn"] = read(facts["cells"]), number_of(facts["msisdn"])
     instants = {name: iso(facts[name]) for name in _MESSAGE_INSTANTS}
     return {
         **facts,

@@ -6,7 +6,7 @@ import click
 
 from producer.cli.opening import ready_ledger
 from producer.cli.output import echo_facts, echo_json, echo_table
-from producer.reports import message_shown
+from producer.reports import NO_NUMBER, message_shown
 from worker.errors import InputError
 from worker.ledger import messages
 from worker.ledger.engine import reading
@@ -48,6 +48,7 @@ def show(message_id: str, *, as_json: bool) -> None:
         echo_json(facts)
         return
     words = {name: value for name, value in facts.items() if name not in _LISTS and name != "no_report"}
+    words["msisdn"] = facts["msisdn"] or NO_NUMBER
     if facts["cells"]:
         words["cells"] = " | ".join(facts["cells"])
     if facts["no_report"]:

@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 from producer.cli.opening import ready_ledger
 from producer.cli.output import ask, echo_json, echo_table
 from producer.cli.words import author
-from producer.reports import iso
+from producer.reports import NO_NUMBER, iso, number_of
 from worker.ledger import orders, reports, settling
 from worker.ledger.engine import now_of, reading, writing
 from worker.ledger.findings import age
@@ -66,7 +66,7 @@ def _facts(message: UnknownMessage) -> dict[str, Any]:
         "id": message.id,
         "campaign": message.campaign_id,
         "provider": message.provider,
-        "msisdn": message.msisdn,
+        "msisdn": number_of(message.msisdn),
         "line": message.line,
         "since": iso(message.since),
         "age_s": message.age_ms / 1000,
@@ -83,12 +83,13 @@ def _echo(rows: list[dict[str, Any]]) -> None:
         click.echo("Nothing is unknown", err=True)
         return
     headers = ["id", "campaign", "provider", "number", "since", "age", "reference", "gateway", "because"]
-    names = ("id", "campaign", "provider", "msisdn", "since")
     echo_table(
         headers,
         (
             [
-                *(row[name] for name in names),
+                *(row[name] for name in ("id", "campaign", "provider")),
+                row["msisdn"] or NO_NUMBER,
+                row["since"],
                 age(int(row["age_s"] * 1000)),
                 row["reference"],
                 _outlook(row),
@@ -133,13 +134,32 @@ def settle(
     engine = ready_ledger(load_settings())
     meant = _look(engine, message_ids, campaign_id)
     if resend and meant.n:
-        click.echo(_RISK.format(n=meant.n), err=True)
-        ask("Send them again?", yes=yes)
+        _ask_to_resend(meant, yes=yes)
     n_settled = _settle(engine, meant, target=MessageState(verdict or MessageState.QUEUED))
     words = f"{counted(n_settled, 'message', verb='counts')} as {verdict} now"
     if verdict is None:
-        words = f"{counted(n_settled, 'message', verb='is')} queued again, unless their campaign is cancelled"
+        words = _resent(n_settled, n_gone=meant.n_gone)
     click.echo(words if n_settled else "Nothing was unknown any more", err=True)
+
+
+def _ask_to_resend(meant: _Meant, *, yes: bool) -> None:
+    if meant.n_gone:
+        click.echo(
+            f"Not sent again but cancelled, since their numbers were removed: {meant.n_gone}", err=True
+        )
+    if n := meant.n - meant.n_gone:
+        click.echo(_RISK.format(n=n), err=True)
+    ask("Send them again?" if n else "Cancel them?", yes=yes)
+
+
+def _resent(n_settled: int, *, n_gone: int) -> str:
+    """Say what became of messages that were to be sent again."""
+    n_gone = min(n_gone, n_settled)
+    cancelled = f"{counted(n_gone, 'message', verb='is')} cancelled"
+    if n_settled == n_gone:
+        return cancelled
+    queued = f"{counted(n_settled - n_gone, 'message', verb='is')} queued again, unless their campaign is"
+    return f"{queued} cancelled; {cancelled}" if n_gone else f"{queued} cancelled"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,6 +170,7 @@ class _Meant:
     campaign_id: int | None
     until: int  # what becomes unknown after this instant is not meant
     n: int
+    n_gone: int  # of them, without a number (any more)
 
 
 def _look(engine: Engine, message_ids: tuple[int, ...], campaign_id: int | None) -> _Meant:
@@ -165,7 +186,10 @@ def _look(engine: Engine, message_ids: tuple[int, ...], campaign_id: int | None)
         else:
             settling.require_unknown(connection, message_ids)
             n_unknown = len(set(message_ids))
-    return _Meant(message_ids=message_ids or None, campaign_id=campaign_id, until=until, n=n_unknown)
+        n_gone = settling.n_gone(connection, campaign_id=campaign_id, message_ids=message_ids or None)
+    return _Meant(
+        message_ids=message_ids or None, campaign_id=campaign_id, until=until, n=n_unknown, n_gone=n_gone
+    )
 
 
 def _settle(engine: Engine, meant: _Meant, *, target: MessageState) -> int:

@@ -25,6 +25,7 @@ from tests.ledgers import (
 from worker.states import MessageState
 
 ONE_ORDER = "Give one of --as accepted, --as failed and --resend"
+FIRST = "+4520304000"
 ONE_TARGET = "Give ids of messages, or --campaign"
 
 
@@ -131,6 +132,47 @@ def test_a_confirmed_resend_queues_them_again(left: Place, warm: Warm) -> None:
     assert done.code == 0
     assert "2 messages are queued again" in done.err
     assert left.counts() == {"queued": 3}
+
+
+@pytest.fixture
+def forgotten(left: Place) -> Place:
+    """Give the same place after the number of message 1 was erased."""
+    left.run("person", "erase", FIRST, "--yes")
+    return left
+
+
+def test_a_number_that_was_erased_is_shown_as_removed(forgotten: Place, warm: Warm) -> None:
+    first, second = listed(warm.run(forgotten, "unknown", "list", "--json"))
+    message = warm.run(forgotten, "message", "show", "1", "--json").json
+    for_people = [
+        warm.run(forgotten, *words).out for words in (("unknown", "list"), ("message", "show", "1"))
+    ]
+
+    assert (first["msisdn"], second["msisdn"], message["msisdn"]) == (None, "+4520304001", None)
+    assert all("(removed)" in out and "gone:" not in out for out in for_people)
+
+
+def test_what_has_no_number_any_more_is_cancelled_rather_than_sent_again(
+    forgotten: Place, warm: Warm
+) -> None:
+    done = settle(forgotten, warm, "--campaign", "1", "--resend", "--yes")
+
+    assert done.code == 0
+    assert "cancelled, since their numbers were removed: 1\n" in done.err
+    assert "up to 1 people may get theirs twice" in done.err
+    assert done.err.endswith(
+        "1 message is queued again, unless their campaign is cancelled; 1 message is cancelled\n"
+    )
+    assert forgotten.counts() == {"queued": 2, "cancelled": 1}
+
+
+def test_where_no_number_is_left_nobody_is_told_of_a_risk(forgotten: Place, warm: Warm) -> None:
+    asked = settle(forgotten, warm, "1", "--resend")
+    done = settle(forgotten, warm, "1", "--resend", "--yes")
+
+    assert (asked.code, done.code) == (1, 0)
+    assert "twice" not in done.err
+    assert done.err.endswith("\n1 message is cancelled\n")
 
 
 def test_one_message_that_is_not_unknown_keeps_all_from_being_settled(left: Place, warm: Warm) -> None:

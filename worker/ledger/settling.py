@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, Connection, func, select, update
 from worker.errors import InputError
 from worker.ledger import notices, outcomes
 from worker.ledger.engine import now_ms
+from worker.ledger.gone import is_gone
 from worker.ledger.locks import lock_batch
 from worker.ledger.models import BATCHES, LARGEST_ID, MESSAGES, SUBMISSIONS
 from worker.ledger.orders import Counted
@@ -93,6 +94,15 @@ def require_unknown(connection: Connection, message_ids: Sequence[int]) -> None:
         )
 
 
+def n_gone(
+    connection: Connection, *, campaign_id: int | None = None, message_ids: Sequence[int] | None = None
+) -> int:
+    """Count unknown messages whose numbers were removed: to be sent again, they are cancelled instead."""
+    query = select(func.count()).join_from(BATCHES, MESSAGES, MESSAGES.c.batch_id == BATCHES.c.id)
+    meant = [] if message_ids is None else [MESSAGES.c.id.in_(message_ids)]
+    return int(connection.scalar(query.where(*is_unknown(campaign_id), *meant, is_gone())) or 0)
+
+
 def settle(  # noqa: PLR0913 - three ways to say which are meant
     connection: Connection,
     target: MessageState,
@@ -108,7 +118,7 @@ def settle(  # noqa: PLR0913 - three ways to say which are meant
     Args:
         connection: of an open transaction; one for each call, until it returns None.
         target: ACCEPTED, FAILED, or QUEUED to send them again, at the risk of sending them twice. In a
-            cancelled campaign they are cancelled instead of queued.
+            cancelled campaign, or without a number, they are cancelled instead of queued.
         author: who orders it.
         campaign_id: all of this campaign.
         message_ids: only these.
