@@ -147,6 +147,25 @@ def _per_part(price: Any, row: Any) -> Decimal:  # noqa: ANN401
     return Price.parse(written).amount * 1_000_000
 
 
+@pytest.mark.parametrize("length", [153, 154, 304, 305, 306, 307])
+def test_what_a_fallback_takes_over_has_the_parts_and_the_price_that_were_previewed(
+    engine: Engine, tmp_path: Path, length: int
+) -> None:
+    order = order_of(tmp_path, [(NUMBERS[0], 1, "a", 1, "")], price="1 DKK", characters=Characters())
+    provider = {"gateway": "smsend", "username": "b", "secret": "env:KEY", "price": "2 DKK", "udh": 16}
+    fallback = account_named(Settings.model_validate({"providers": {"other": provider}}), "other")
+    seen, campaign_id = imported(engine, replace(order, template="x" * length, fallback=fallback))
+
+    with reading(engine) as connection:
+        query = select(MESSAGES.c.parts, MESSAGES.c.fallback_micros)
+        parts, micros = connection.execute(query.where(MESSAGES.c.campaign_id == campaign_id)).one()
+
+    there = len(segment("x" * length, udh_bits=16).parts)
+    assert (seen.fallback is not None) == (parts == there)  # it joins them in its own way
+    assert seen.fallback is None or micros == 2_000_000 * there
+    assert seen.fallback is None or seen.cost_fallback.micros == {"DKK": micros}
+
+
 def test_the_width_of_parts_is_that_of_the_order_whatever_the_settings_say_by_now(tmp_path: Path) -> None:
     order = order_of(tmp_path, [(NUMBERS[0], 1, "a", 1, "")], price="1 DKK", characters=Characters())
     provider = order.account.provider.model_copy(update={"udh": 16})
