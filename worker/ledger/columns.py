@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, Integer, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKeyConstraint, Integer, text
 from sqlmodel import Field, SQLModel
 
 SQLModel.metadata.naming_convention = {
@@ -38,6 +39,11 @@ def key() -> Any:  # noqa: ANN401 - what Field returns
 def refers_to(target: str, **options: Any) -> Any:  # noqa: ANN401 - what Field takes and returns
     """Declare a reference to another table's key."""
     return Field(foreign_key=target, sa_type=BigInteger, **options)
+
+
+def refers_on(dialect: str, columns: Mapping[str, str]) -> ForeignKeyConstraint:
+    """Declare a reference of columns to those of another table, on one database only."""
+    return ForeignKeyConstraint(list(columns), list(columns.values())).ddl_if(dialect=dialect)
 
 
 def instant(**options: Any) -> Any:  # noqa: ANN401 - what Field takes and returns

@@ -144,7 +144,8 @@ def test_what_was_moved_lies_in_a_batch_of_its_own_minute_that_nobody_has_worked
     book.run(csv_of([ANN_MOVED, BO]))
 
     with reading(book.engine) as connection:
-        query = select(MESSAGES.c.due_at, BATCHES.c.next_due_at, BATCHES.c.fence).join(BATCHES)
+        query = select(MESSAGES.c.due_at, BATCHES.c.next_due_at, BATCHES.c.fence)
+        query = query.join(BATCHES, BATCHES.c.id == MESSAGES.c.batch_id)
         found = connection.execute(query.order_by(MESSAGES.c.id)).all()
     assert [row.due_at for row in found] == [row.next_due_at for row in found]
     assert {row.fence for row in found if row.due_at > FRIDAY} == {0}

@@ -70,6 +70,7 @@ class Batch(SQLModel, table=True):
     __table_args__ = (
         one_of("state", BatchState),
         one_of("lane", Lane),
+        Index("ix_batches_campaign_id_id", "campaign_id", "id", unique=True),
         Index("ix_batches_state_next_due_at", "state", "next_due_at"),
         Index("ix_batches_provider_lane_state_next_due_at", "provider", "lane", "state", "next_due_at"),
         Index("ix_batches_campaign_id_state_next_due_at", "campaign_id", "state", "next_due_at"),
@@ -79,7 +80,7 @@ class Batch(SQLModel, table=True):
     )
 
     id: int | None = key()
-    campaign_id: int = refers_to("campaigns.id", index=True)
+    campaign_id: int = refers_to("campaigns.id")
     provider: str
     state: str = BatchState.OPEN
     reason: str | None = None

@@ -7,8 +7,14 @@ from typing import ClassVar
 from sqlalchemy import BigInteger, Index, Text
 from sqlmodel import Field, SQLModel
 
-from worker.ledger.columns import instant, key, one_of, refers_to, where
+from worker.ledger.columns import instant, key, one_of, refers_on, refers_to, where
 from worker.states import MessageState, SubmissionOutcome, Taking
+
+_ITS_BATCH = (  # SQLite would have to copy the table to refer once, and two references cost next to nothing
+    refers_on("postgresql", {"campaign_id": "batches.campaign_id", "batch_id": "batches.id"}),
+    refers_on("sqlite", {"campaign_id": "campaigns.id"}),
+    refers_on("sqlite", {"batch_id": "batches.id"}),
+)
 
 
 class Message(SQLModel, table=True):
@@ -17,14 +23,15 @@ class Message(SQLModel, table=True):
     __tablename__: ClassVar[str] = "messages"
     __table_args__ = (
         one_of("state", MessageState),
+        *_ITS_BATCH,
         Index("ix_messages_submission_id", "submission_id", **where("submission_id IS NOT NULL")),
         Index("ix_messages_in_doubt", "campaign_id", **where("n_doubts > 0")),
         {"sqlite_autoincrement": True},
     )
 
     id: int | None = key()
-    campaign_id: int = refers_to("campaigns.id", index=True)
-    batch_id: int = refers_to("batches.id", index=True)
+    campaign_id: int = Field(sa_type=BigInteger, index=True)
+    batch_id: int = Field(sa_type=BigInteger, index=True)
     line: int  # of the recipient file
     msisdn: str = Field(index=True)
     region: str
