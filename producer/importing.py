@@ -185,7 +185,7 @@ class _Import:
         return f"Campaign {number} {what}: see `bulksend campaign show {number}`"
 
     def add(self, messages: Iterable[NewMessage], *, on_messages: OnMessages | None) -> None:
-        for chunks in together(batched(messages)):
+        for chunks in together(batched(messages), rows=campaigns.rows_at_once(self._engine)):
             self._check()
             with writing(self._engine) as connection:
                 renewed = campaigns.add_batches(connection, self._importer, chunks)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from worker.states import Lane, Late
 
 BATCH_ROWS = 1000
-"""Most rows of a batch; also what one import transaction writes, well within SQLite's 50 ms."""
+"""Most rows of a batch; also what one transaction changes, well within SQLite's 50 ms."""
 
 _BATCHES_AT_ONCE = 200
 
@@ -93,11 +93,13 @@ def batched(messages: Iterable[NewMessage]) -> Iterator[list[NewMessage]]:
             yield chunk
 
 
-def together(batches: Iterable[list[NewMessage]]) -> Iterator[list[list[NewMessage]]]:
-    """Put small batches together, as many as one transaction writes well within its 50 ms."""
+def together(
+    batches: Iterable[list[NewMessage]], *, rows: int = BATCH_ROWS
+) -> Iterator[list[list[NewMessage]]]:
+    """Put batches together that one transaction writes, of so many rows at most."""
     waiting: list[list[NewMessage]] = []
     for batch in batches:
-        if (waiting and sum(map(len, waiting)) + len(batch) > BATCH_ROWS) or len(waiting) >= _BATCHES_AT_ONCE:
+        if (waiting and sum(map(len, waiting)) + len(batch) > rows) or len(waiting) >= _BATCHES_AT_ONCE:
             yield waiting
             waiting = []
         waiting.append(batch)
