@@ -16,6 +16,7 @@ from sqlalchemy import Engine, select, update
 
 from tests.ledgers import (
     ago,
+    do,
     due_rows,
     lease,
     mark,
@@ -301,6 +302,21 @@ def test_a_campaign_that_goes_on_while_its_end_is_told_is_told_of_again(
 
     with reading(engine) as connection:
         assert notices.due(connection) == 1
+
+
+def test_an_end_that_is_told_late_leaves_the_next_one_to_be_told(engine: Engine) -> None:
+    finish(engine, wanted(engine))
+    late = do(engine, notices.claim, 1)
+    do(engine, notices.want_again, 1)
+    next_one = do(engine, notices.claim, 1)
+    assert late is not None
+    assert next_one is not None
+
+    do(engine, notices.note_told, late)
+    do(engine, notices.note_vain, next_one, reason="the command ended with 1")
+
+    assert (late.attempt, next_one.attempt) == (1, 1)
+    assert kept(engine) == (True, 1, False)
 
 
 def test_a_campaign_that_goes_on_after_its_notice_was_given_up_is_told_of_again(engine: Engine) -> None:

@@ -30,11 +30,13 @@ class Notice:
         campaign_id: whose end is told.
         key: the same for every attempt to tell this end, so that whoever is told twice can see it.
         attempt: from 1.
+        next_at: when the next one may be made, epoch ms; whoever wants it told anew changes that.
     """
 
     campaign_id: int
     key: str
     attempt: int
+    next_at: int
 
 
 def due(connection: Connection) -> int | None:
@@ -65,17 +67,18 @@ def claim(connection: Connection, campaign_id: int) -> Notice | None:
         else_=_LONGEST_PAUSE_MS,
     )
     claimed = update(CAMPAIGNS).where(CAMPAIGNS.c.id == campaign_id, *_is_due())
-    attempt = connection.execute(
-        claimed.values(notice_at=now_ms() + pause, n_notices=n_before + 1).returning(CAMPAIGNS.c.n_notices)
-    ).scalar_one_or_none()
-    if attempt is None:
+    made = connection.execute(
+        claimed.values(notice_at=now_ms() + pause, n_notices=n_before + 1).returning(
+            CAMPAIGNS.c.n_notices, CAMPAIGNS.c.notice_at
+        )
+    ).one_or_none()
+    if made is None:
         return None
     last = select(func.max(ORDERS.c.id)).where(
         ORDERS.c.campaign_id == campaign_id, ORDERS.c.what.in_(_RESTARTS)
     )
-    return Notice(
-        campaign_id=campaign_id, key=f"{campaign_id}-{connection.scalar(last) or 0}", attempt=attempt
-    )
+    key = f"{campaign_id}-{connection.scalar(last) or 0}"
+    return Notice(campaign_id=campaign_id, key=key, attempt=made.n_notices, next_at=made.notice_at)
 
 
 def note_told(connection: Connection, notice: Notice) -> None:
@@ -96,9 +99,12 @@ def note_vain(connection: Connection, notice: Notice, *, reason: str) -> bool:
 
 
 def _of(notice: Notice) -> Any:  # noqa: ANN401 - an UPDATE of SQLAlchemy, whose type says nothing
-    """Begin a change of the campaign, unless it was wanted anew since the attempt was claimed."""
-    is_same = CAMPAIGNS.c.id == notice.campaign_id, CAMPAIGNS.c.n_notices == notice.attempt
-    return update(CAMPAIGNS).where(*is_same)
+    """Begin a change of the campaign, unless its end was wanted anew since the attempt was claimed.
+
+    That end may have been claimed too, as the same attempt of its own: the time of the next one differs.
+    """
+    is_same = CAMPAIGNS.c.n_notices == notice.attempt, CAMPAIGNS.c.notice_at == notice.next_at
+    return update(CAMPAIGNS).where(CAMPAIGNS.c.id == notice.campaign_id, *is_same)
 
 
 def want_again(connection: Connection, campaign_id: int, *, is_wanted: bool = False) -> bool:
