@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Connection, case, func, select, update
 
 from worker.errors import InputError
-from worker.ledger import batches, orders
+from worker.ledger import batches, half_moved, orders
 from worker.ledger.batches import lock_batches, lock_some
 from worker.ledger.engine import control_lock, now_ms
 from worker.ledger.letting import is_let_in
@@ -71,6 +71,7 @@ def resume(connection: Connection, campaign_id: int, *, author: str) -> bool:
     if state != CampaignState.PAUSED:
         raise refusal(connection, campaign_id, "resumed")
     _order(connection, campaign_id, CampaignState.RUNNING, reason=None, author=author)
+    half_moved.give_up(connection, campaign_id)
     note_served(connection, campaign_id)  # what it missed meanwhile is to leave now
     _forget_hints(connection, campaign_id)
     orders.note(connection, orders.RESUME, author=author, campaign_id=campaign_id)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, update
+from sqlalchemy import Connection, RowMapping, select, update
 
 from worker.ledger import orders
 from worker.ledger.models import CAMPAIGNS
@@ -47,6 +47,7 @@ class Begun:
         was_running: it goes on when all is moved.
         at: when it was ordered, epoch ms; None: an older Bulksend kept no word of it.
         author: who ordered it.
+        is_given_up: the campaign was resumed before all was moved; only who says so finishes it.
         is_finished: this call goes on with what was interrupted.
         given_up: an interrupted order whose place this one takes.
         windows: of the campaign, as they are kept.
@@ -61,6 +62,7 @@ class Begun:
     was_running: bool
     at: int | None = None
     author: str | None = None
+    is_given_up: bool = False
     is_finished: bool = False
     given_up: Begun | None = None
     windows: str | None = None
@@ -70,7 +72,8 @@ class Begun:
 
 def is_under_way(row: RowMapping) -> bool:
     """Say whether a campaign, given its row, is being rescheduled, or that was interrupted."""
-    return row["state"] == CampaignState.PAUSED and begun_of(row) is not None
+    begun = begun_of(row)
+    return row["state"] == CampaignState.PAUSED and begun is not None and not begun.is_given_up
 
 
 def finish(campaign_id: int) -> str:
@@ -85,13 +88,15 @@ def is_repeat(former: Begun, wish: Wish, *, now: int) -> bool:
 
 def begun_of(row: RowMapping) -> Begun | None:
     """Return the order that a campaign, given its row, is half-way through; None: there is none."""
-    mark = json.loads(row["reading"]).get(orders.MOVING)
+    reading = json.loads(row["reading"])
+    mark = reading.get(orders.MOVING, reading.get(orders.GIVEN_UP))
     if mark is None:
         return None
     return Begun(
         campaign_id=row["id"],
         wish=Wish(words=mark["words"], target=mark["target"]),
         **{name: mark.get(name) for name in _KEPT},
+        is_given_up=orders.MOVING not in reading,
         windows=row["windows"],
         zone=row["zone"],
         reading=without_it(row),
@@ -103,12 +108,22 @@ _KEPT = ("boundary", "n", "moved", "was_running", "at", "author")
 
 def without_it(row: RowMapping) -> dict[str, Any]:
     """Return what else a campaign keeps."""
-    return {name: value for name, value in json.loads(row["reading"]).items() if name != orders.MOVING}
+    ours = orders.MOVING, orders.GIVEN_UP
+    return {name: value for name, value in json.loads(row["reading"]).items() if name not in ours}
 
 
 def keep(connection: Connection, campaign_id: int, begun: Begun) -> None:
     """Keep an order with its campaign."""
     mark = {name: getattr(begun, name) for name in _KEPT}
     mark |= {"words": begun.wish.words, "target": dict(begun.wish.target)}
-    kept = json.dumps({**begun.reading, orders.MOVING: mark}, sort_keys=True)
+    name = orders.GIVEN_UP if begun.is_given_up else orders.MOVING
+    kept = json.dumps({**begun.reading, name: mark}, sort_keys=True)
     connection.execute(update(CAMPAIGNS).where(CAMPAIGNS.c.id == campaign_id).values(reading=kept))
+
+
+def give_up(connection: Connection, campaign_id: int) -> None:
+    """Note that a campaign, which nobody else changes now, goes on before all of it is moved."""
+    row = connection.execute(select(CAMPAIGNS).where(CAMPAIGNS.c.id == campaign_id)).mappings().one()
+    begun = begun_of(row)
+    if begun is not None:
+        keep(connection, campaign_id, replace(begun, is_given_up=True))

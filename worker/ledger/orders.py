@@ -35,6 +35,9 @@ RESCHEDULING = "it is being rescheduled"
 MOVING = "rescheduling"
 """Under this name a campaign keeps, in its ``reading``, what was ordered, until all is moved."""
 
+GIVEN_UP = f"{MOVING} given up"
+"""Under this name, where the campaign was resumed before that: only who says so goes on with it."""
+
 HALF_MOVED = f'"{MOVING}": {{'
 """So that is found in the JSON: no value has quotes that stand alone."""
 

@@ -24,6 +24,7 @@ from worker.ledger.half_moved import (
     begun_of,
     finish,
     is_repeat,
+    is_under_way,
     keep,
     without_it,
 )
@@ -62,7 +63,7 @@ def begin(connection: Connection, campaign_id: int, wish: Wish | None, *, author
     _require_movable(connection, campaign_id, row, wish)
     former = begun_of(row)
     if former is not None and (wish is None or is_repeat(former, wish, now=now_of(connection))):
-        begun = replace(former, is_finished=True)
+        begun = replace(former, is_given_up=False, is_finished=True)
     elif wish is None:
         raise InputError(
             f"No order to reschedule campaign {campaign_id} was interrupted: give --at or --by",
@@ -88,7 +89,7 @@ def _new(  # noqa: PLR0913 - an order, and what it may take the place of
     former: Begun | None,
     author: str,
 ) -> Begun:
-    if former is not None and row["state"] == CampaignState.PAUSED:
+    if former is not None and is_under_way(row):
         who = f" of {former.author}" if former.author else ""
         raise InputError(
             f"Campaign {campaign_id} is half-way through `reschedule {former.wish.words}`{who}, "
@@ -133,9 +134,10 @@ def move_some(connection: Connection, campaign_id: int, times: Callable[[Placed]
     begun = begun_of(row)
     if begun is None:
         return None
-    if row["state"] != CampaignState.PAUSED:
+    if not is_under_way(row):
+        what = "was resumed" if begun.is_given_up else f"is {row['state']}"
         raise InputError(
-            f"Campaign {campaign_id} is {row['state']} meanwhile: {begun.n - begun.moved} of "
+            f"Campaign {campaign_id} {what} meanwhile: {begun.n - begun.moved} of "
             f"{counted(begun.n, 'message')} were not moved",
             code="wrong_state",
         )
@@ -154,7 +156,7 @@ def end(connection: Connection, campaign_id: int, *, author: str) -> Ended | Non
     """
     row = _locked(connection, campaign_id)
     begun = begun_of(row)
-    if begun is not None and row["state"] == CampaignState.PAUSED and _is_unmoved(connection, begun):
+    if begun is not None and is_under_way(row) and _is_unmoved(connection, begun):
         return None
     values: dict[str, object] = {"reading": json.dumps(without_it(row), sort_keys=True)}
     if begun is not None and begun.moved == _n_messages(row):  # so nothing of it has left

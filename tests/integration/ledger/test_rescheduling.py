@@ -31,7 +31,7 @@ from tests.ledgers import (
     unclear,
 )
 from worker.errors import InputError
-from worker.ledger import campaigns, control, orders, reports, rescheduling
+from worker.ledger import adding, campaigns, control, failover, orders, reports, rescheduling
 from worker.ledger.drafts import SourceCounts, batched
 from worker.ledger.engine import reading, writing
 from worker.ledger.half_moved import Begun, Wish
@@ -237,6 +237,50 @@ def test_what_was_resumed_gives_up_the_order_that_was_interrupted(engine: Engine
     with reading(engine) as connection:
         details = [each["detail"] for each in orders.of_campaign(connection, 1)]
     assert "given up at 0 of 1 message: the campaign was resumed" in details
+
+
+@pytest.fixture
+def given_up(engine: Engine) -> Engine:
+    """Give a ledger whose campaign was resumed half-way through an order, and then paused by a person."""
+    running(engine, HOUR_MS)
+    begin(engine)
+    do(engine, control.resume, 1, author="bob")
+    do(engine, control.pause, 1, reason="lunch", author="bob")
+    return engine
+
+
+def test_a_pause_makes_no_order_of_one_that_was_given_up(given_up: Engine) -> None:
+    again = begin(given_up, AT)
+    n = move_all(given_up, at_once)
+    ended = end(given_up)
+
+    assert again.given_up is not None
+    assert (n, ended.is_running) == (1, False)
+
+
+def test_a_file_is_added_to_what_was_paused_after_an_order_was_given_up(given_up: Engine) -> None:
+    assert do(given_up, adding.ground, 1).id == 1
+
+
+def test_what_goes_to_the_fallback_does_so_after_an_order_was_given_up(given_up: Engine) -> None:
+    assert do(given_up, failover.being_rescheduled, [1]) == set()
+
+
+def test_who_was_moving_what_was_given_up_moves_no_more(given_up: Engine) -> None:
+    with pytest.raises(InputError, match="was resumed meanwhile: 1 of 1 message were not moved"):
+        do(given_up, rescheduling.move_some, 1, later)
+
+
+def test_an_order_that_was_given_up_is_finished_when_that_is_said(given_up: Engine) -> None:
+    (before,) = due(given_up)
+
+    again = do(given_up, rescheduling.begin, 1, None, author="bob")
+    n = move_all(given_up)
+    ended = end(given_up)
+
+    assert (again.is_finished, again.wish.words, n) == (True, "--by 2h", 1)
+    assert due(given_up) == [int(str(before)) + 2 * HOUR_MS]
+    assert (ended.is_running, state(given_up)) == (False, "paused")
 
 
 def test_what_comes_back_after_the_last_look_is_moved_too(engine: Engine) -> None:
