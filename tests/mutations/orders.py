@@ -76,11 +76,16 @@ ORDERS = (
         (
             Edit(
                 _RESCHEDULING,
-                'row["state"] == CampaignState.PAUSED and _is_unmoved(connection, begun)',
-                'row["state"] == CampaignState.PAUSED and not begun',
+                "is_under_way(row) and _is_unmoved(connection, begun)",
+                "is_under_way(row) and not begun",
             ),
         ),
         (f"{_TESTS}/test_rescheduling.py::test_what_comes_back_after_the_last_look_is_moved_too[sqlite]",),
+    ),
+    Protection(
+        "a pause makes no order of one that was given up",
+        (Edit("worker/ledger/half_moved.py", " and not begun.is_given_up\n", "\n"),),
+        (f"{_TESTS}/test_rescheduling.py::test_a_pause_makes_no_order_of_one_that_was_given_up[sqlite]",),
     ),
     Protection(
         "what could hop while it is rescheduled waits for its new time",

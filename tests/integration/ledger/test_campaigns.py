@@ -24,7 +24,7 @@ from tests.ledgers import (
 )
 from worker.errors import InputError, LedgerError
 from worker.ledger import accounts, campaigns, hints, interrupted, messages, reports
-from worker.ledger.drafts import BATCH_ROWS, SourceCounts, batched
+from worker.ledger.drafts import BATCH_ROWS, SourceCounts, batched, together
 from worker.ledger.engine import reading, writing
 from worker.ledger.models import CAMPAIGNS
 from worker.states import Lane, MessageState
@@ -250,6 +250,12 @@ def test_a_stream_of_messages_is_cut_into_batches() -> None:
     chunks = list(batched(some_messages(1) * (BATCH_ROWS + 1)))
 
     assert [len(chunk) for chunk in chunks] == [BATCH_ROWS, 1]
+
+
+def test_as_many_batches_are_written_together_as_one_transaction_takes() -> None:
+    chunks = together(batched(some_messages(1) * (2 * BATCH_ROWS + 1)), rows=2 * BATCH_ROWS)
+
+    assert [list(map(len, some)) for some in chunks] == [[BATCH_ROWS, BATCH_ROWS], [1]]
 
 
 def test_a_campaign_of_which_only_held_batches_are_left_says_why_and_is_stuck(engine: Engine) -> None:

@@ -112,7 +112,7 @@ def test_upgrade_makes_an_empty_ledger(ledger_url: str) -> None:
 
 
 def older_ledger(engine: Engine, number: str) -> None:
-    """Make a ledger of an older schema with an account and a campaign of one batch."""
+    """Make a ledger of an older schema with an account and a campaign of one message."""
     settings = config.Config()
     settings.set_main_option("script_location", str(ROOT / "worker" / "ledger" / "migrations"))
     with writing(engine) as connection:
@@ -127,6 +127,13 @@ def older_ledger(engine: Engine, number: str) -> None:
             )
         )
         insert_batch(connection)
+        connection.execute(
+            text(
+                "INSERT INTO messages (campaign_id, batch_id, line, msisdn, region, encoding, parts, state, "
+                "due_at, changed_at, attempts) "
+                "VALUES (1, 1, 2, '+4520304050', 'DK', 'gsm7', 1, 'queued', 0, 0, 0)"
+            )
+        )
 
 
 def insert_batch(connection: Connection, **lane: str) -> None:
@@ -151,9 +158,10 @@ def test_upgrade_keeps_what_an_older_ledger_holds(ledger_url: str) -> None:
             text("SELECT lane FROM campaigns UNION ALL SELECT lane FROM batches")
         ).all()
         rate = rates.effective(connection, "acme")
+        numbers = connection.scalars(text("SELECT msisdn FROM messages")).all()
     engine.dispose()
     assert steps == ("0001", SCHEMA)
-    assert (lanes, rate) == (["bulk", "bulk"], None)
+    assert (lanes, rate, numbers) == (["bulk", "bulk"], None, ["+4520304050"])
 
 
 @pytest.mark.postgres
