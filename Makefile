@@ -36,7 +36,7 @@ demo: $(VENV)/.run ## Send a real file through Redis, a worker and a simulated g
 	@$(BIN)/bulksend demo $(ARGS)
 
 test: $(VENV)/.dev ## Run the tests, with a selection of the fault tests
-	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not fault or selected" $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist worksteal -m "not fault or selected" $(ARGS)
 
 test-faults: $(VENV)/.dev ## Run all fault tests and write what they saw
 	@$(BIN)/python -m pytest -n 2 --dist worksteal tests/fault --write-table $(ARGS)
