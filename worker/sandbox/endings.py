@@ -72,18 +72,17 @@ FATES: Mapping[str, Fate] = {
     "21": Fate(says="accepted by the answer, and never known again", is_kept=False),
 }
 """By the last two digits."""
+_BY_ENDING = {MARK + digits: fate for digits, fate in FATES.items()}
 
 
 def fate_of(msisdn: str) -> Fate | None:
     """Return what the number chooses, nothing for an ordinary one."""
-    if MARK not in msisdn or msisdn[-_ENDING:-2] != MARK:
-        return None
-    return FATES.get(msisdn[-2:])
+    return _BY_ENDING.get(msisdn[-_ENDING:])
 
 
 def refusal_of(msisdn: str, *, knobs: Knobs) -> Refusal | None:
     """Return why the number is refused, by its ending or by `refuse_numbers`; nothing where it is not."""
-    fate = fate_of(msisdn)
+    fate = _BY_ENDING.get(msisdn[-_ENDING:])
     if fate:
         return fate.refusal
     return "number" if knobs.refuse_numbers and msisdn.endswith(tuple(knobs.refuse_numbers)) else None

@@ -40,7 +40,10 @@ class Frame:
             body = await _whole(message, receive=receive)
             if body is None:
                 return
-        gateway, call = self._gateway, self._call(scope, body=body)
+        raw_path, path = self._split(scope["raw_path"])
+        query = scope["query_string"].decode("utf-8", "replace")
+        call = Call(scope["method"], path, query, scope["headers"], body, raw_path)
+        gateway = self._gateway
         counts = gateway.book.counts
         counts["requests"] += 1
         is_asked = call.method not in _NEVER_ASKED and len(body) <= MAX_BODY_BYTES
@@ -62,17 +65,6 @@ class Frame:
                 await _write(await self._with_faults(call), scope=scope, receive=receive, send=send)
         finally:
             counts["at_once"] -= 1
-
-    def _call(self, scope: Scope, *, body: bytes) -> Call:
-        raw_path, path = self._split(scope["raw_path"])
-        return Call(
-            method=scope["method"],
-            path=path,
-            query=scope["query_string"].decode("utf-8", "replace"),
-            headers=scope["headers"],
-            body=body,
-            raw_path=raw_path,
-        )
 
     def _below(self, whole_path: bytes) -> tuple[str, tuple[str, ...]]:
         """Return what is below the prefix: as it was sent, and as the segments."""

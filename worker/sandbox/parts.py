@@ -2,6 +2,7 @@
 
 import functools
 import re
+from collections.abc import Callable
 
 import smsutil
 from smsutil.codecs import GSM_CHARSET
@@ -14,15 +15,13 @@ _NOT_GSM = re.compile(f"[^{re.escape(GSM_CHARSET.replace(chr(27), ''))}]")
 _SHORT_GSM = re.compile(r"[0-9A-Za-z .,:;!?'\"()/&%+=<>*#@-]{1,160}")
 _SHORT_UNICODE = re.compile("[\u0020-\ud7ff]{1,70}")
 
+is_short: Callable[[str], object] = _SHORT_GSM.fullmatch
+"""Says by whether it returns something if a text is one GSM part beyond doubt; if not, it may still be."""
+
 
 def only_gsm(text: str) -> str:
     """Return the text without the characters that the GSM alphabet lacks."""
     return text if _SHORT_GSM.fullmatch(text) else _NOT_GSM.sub("", text)
-
-
-def is_short(text: str) -> bool:
-    """Say whether it is one part of GSM characters beyond doubt; if not, it may still be."""
-    return _SHORT_GSM.fullmatch(text) is not None
 
 
 def count_parts(text: str, *, is_unicode: bool) -> int:

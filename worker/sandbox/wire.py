@@ -45,5 +45,5 @@ def new_guid() -> str:
 
 def now() -> str:
     """Return the time in Unix seconds, to the microsecond."""
-    microseconds = str(time.time_ns() // 1000)
-    return f"{microseconds[:-6]}.{microseconds[-6:]}"
+    nanoseconds = str(time.time_ns())
+    return f"{nanoseconds[:-9]}.{nanoseconds[-9:-3]}"

@@ -120,7 +120,8 @@ class Smsend(Gateway):
             raise RefusalError(error.status, error.text, messages=len(rows)) from None
         if knobs.duplicate_order == "refuse" and self._orders.has(user, order.order_id):
             raise RefusalError(400, "the order_id is already in use", messages=len(rows))
-        if order.cost > self._credit.left(user, knobs=knobs):
+        left = self._credit.left(user, knobs=knobs) - order.cost
+        if left < 0:
             raise RefusalError(400, "not enough credit", messages=len(rows))
         self.keep_rate(user, messages=len(order.numbers), parts=order.cost)
         self.book.counts["refused"] += len(rows) - len(order.numbers)
@@ -129,7 +130,6 @@ class Smsend(Gateway):
             fate = fate_of(msisdn)
             if fate and not fate.is_named:  # it answers for all or for none
                 raise RefusalError(500, "server fault, try later", messages=0)
-        left = self._credit.left(user, knobs=knobs)
         return send_reply(kind, order=order, given=given, left=left, knobs=knobs)
 
     def _accept(self, order: Order, texts: Sequence[tuple[str, int]]) -> None:

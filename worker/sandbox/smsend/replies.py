@@ -39,16 +39,18 @@ def send_reply(
     name: str, *, order: Order, given: Mapping[str, Any], left: float, knobs: SmsendKnobs
 ) -> Response:
     """Return the acceptance of all messages of a call: JSON by hand, as of each send."""
-    counts_parts = COUNTS_PARTS in given and flag(given, COUNTS_PARTS)
+    total = order.cost if COUNTS_PARTS in given and flag(given, COUNTS_PARTS) else len(order.numbers)
     tells_rest = REMAINING in given and flag(given, REMAINING)
-    total = order.cost if counts_parts else len(order.numbers)
     remaining = f'"remaining_credits":{_shown(left)},' if tells_rest else ""
-    order_id = quoted(order.order_id)
-    ids = f'"order_id":{order_id},"total_sent":{total},{remaining}"internal_order_id":{order_id[:-1]}-int"'
     status = 201
     if name != "sms":
         status = knobs.param_status if name == "paramsms" else knobs.group_status
-    return WrittenReply(f'{{"result":"OK",{ids}}}', status_code=status)
+    order_id = quoted(order.order_id)
+    return WrittenReply(
+        f'{{"result":"OK","order_id":{order_id},"total_sent":{total},{remaining}'
+        f'"internal_order_id":{order_id[:-1]}-int"}}',
+        status,
+    )
 
 
 def status_reply(given: Mapping[str, str], *, left: float, knobs: SmsendKnobs) -> Response:

@@ -1,6 +1,7 @@
 """What a call of the smSend family asks to send, checked against the limits that the vendor documents."""
 
 import json
+import operator
 import re
 import time
 from collections.abc import Mapping
@@ -8,6 +9,7 @@ from typing import Any
 
 from worker.sandbox.endings import refusal_of
 from worker.sandbox.gateway import RefusalError
+from worker.sandbox.parts import is_short
 from worker.sandbox.smsend.knobs import SmsendKnobs
 from worker.sandbox.smsend.orders import Order
 from worker.sandbox.smsend.text import LIMITING, LINKS, Limits, flag, message_of, rendered, with_links
@@ -24,6 +26,7 @@ _ORDER_ID = re.compile(r"[A-Za-z0-9_.-]{1,32}")
 _LONG_SENDER = re.compile(r"\+?[0-9]{1,16}")
 _WORD_LENGTH = 11  # of a sender that is not a number
 _NUMBER = re.compile(r"(\+|00)?([1-9][0-9]{6,14})", re.ASCII)
+_parts = operator.itemgetter(1)  # of a text and its parts
 _REFUSALS = {
     "number": "the recipient is not a valid number",
     "stopped": "the recipient is blacklisted",
@@ -38,16 +41,22 @@ def given_by(body: bytes) -> dict[str, Any]:
         RefusalError: it is none.
     """
     try:
-        # json.loads would guess the encoding of each body, which can be another with a NUL or a BOM only.
-        is_utf_8 = body.startswith(b"{") and b"\0" not in body
-        given = decoded(body.decode("utf-8", "surrogatepass")) if is_utf_8 else json.loads(body)
+        given = decoded(body.decode("utf-8", "surrogatepass"))
     except (ValueError, RecursionError):
-        given = None
+        given = _guessed(body)
     if not isinstance(given, dict):
         raise RefusalError(400, "the body is not a JSON object")
     if None in given.values():
         return {name: value for name, value in given.items() if value is not None}
     return given
+
+
+def _guessed(body: bytes) -> Any:  # noqa: ANN401 - whatever JSON holds
+    """Read JSON in the encoding that the library guesses; nothing: it is none."""
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
 
 
 def rows_of(given: Mapping[str, Any], *, is_parametric: bool, knobs: SmsendKnobs) -> list[Any]:
@@ -94,29 +103,23 @@ def ordered(
     zone = None if is_plain else zone_of(given.get("scheduled_delivery_timezone"), default=knobs.zone)
     numbers, rows = _good(rows, given=given, is_parametric=is_parametric, knobs=knobs)
     message = message_of(given) if is_plain else with_links(given)
-    limits = Limits.usual(kind, knobs=knobs) if is_plain else Limits.of(given, kind=kind, knobs=knobs)
+    limits = None if is_plain else Limits.of(given, kind=kind, knobs=knobs)
     order_id = _order_id(str(given["order_id"])) if "order_id" in given else new_guid()
     sender = _sender(str(given.get("sender", "")), kind=kind, knobs=knobs)
-    if is_parametric:
-        texts = [limits.fitted(rendered(message, row=row, knobs=knobs)) for row in rows]
+    if limits is None and is_short(message):  # it has no placeholder, and is within the usual limits
+        texts = [(message, 1)] * len(rows)
     else:
-        texts = [limits.fitted(message)] * len(numbers)
+        fitted = (limits or Limits.usual(kind, knobs=knobs)).fitted
+        each = (rendered(message, row=row, knobs=knobs) for row in rows)
+        texts = [fitted(text) for text in each] if is_parametric else [fitted(message)] * len(rows)
     now_s = at_s = time.time()
     if zone and _TIME in given:
         at_s = max(now_s, unix_s(given[_TIME], zone=zone, name=_TIME))
     if not is_plain:
         for name in REMAINING, COUNTS_PARTS:  # which the answer heeds
             flag(given, name)
-    order = Order(
-        order_id=order_id,
-        user=user,
-        message_type=kind,
-        sender=sender,
-        numbers=tuple(numbers),  # which garbage collection need not look through
-        cost=sum([parts for _text, parts in texts]),
-        created_s=now_s,
-        leaves_at_s=at_s,
-    )
+    # Garbage collection need not look through a tuple of numbers.
+    order = Order(order_id, user, kind, sender, tuple(numbers), sum(map(_parts, texts)), now_s, at_s)
     return order, texts
 
 
@@ -133,8 +136,8 @@ def _sender(sender: str, *, kind: str, knobs: SmsendKnobs) -> str:
         return "" if kind in knobs.no_alias else knobs.default_sender
     if kind in knobs.no_alias:
         raise RefusalError(400, f"message_type {kind} does not allow a sender")
-    is_short = len(sender) <= _WORD_LENGTH and sender.isascii() and sender.isprintable()
-    if not (is_short or _LONG_SENDER.fullmatch(sender)):
+    is_word = len(sender) <= _WORD_LENGTH and sender.isascii() and sender.isprintable()
+    if not (is_word or _LONG_SENDER.fullmatch(sender)):
         raise RefusalError(400, "the sender must have at most 11 characters or 16 digits")
     return sender
 
