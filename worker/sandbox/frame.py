@@ -53,9 +53,9 @@ class Frame:
             return
         counts["sends"] += 1
         counts["arrived"] += gateway.messages(call)
-        counts["at_once"] += 1
-        if counts["at_once"] > counts["at_once_most"]:  # noqa: PLR1730 - max() would take four times as long
-            counts["at_once_most"] = counts["at_once"]
+        at_once = counts["at_once"] = counts["at_once"] + 1
+        if at_once > counts["at_once_most"]:  # noqa: PLR1730 - max() would take four times as long
+            counts["at_once_most"] = at_once
         try:
             if gateway.knobs.is_calm:
                 head, rest = _parts(gateway.send(call))

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import unquote_plus
 
 _decoder = json.JSONDecoder()
+_scan: Callable[[str, int], tuple[Any, int]] = _decoder.scan_once  # type: ignore[attr-defined]  # no stub
 
 quoted: Callable[[str], str] = json.encoder.encode_basestring_ascii
 """Writes a string of JSON in ASCII."""
@@ -24,9 +25,10 @@ def decoded(text: str) -> Any:  # noqa: ANN401 - whatever JSON holds
     Raises:
         ValueError: it is none.
     """
-    if not text.startswith(("{", "[")):
-        return _decoder.decode(text)
-    found, end = _decoder.raw_decode(text)
+    try:
+        found, end = _scan(text, 0)
+    except StopIteration:  # no value where one must be; there may be blanks first
+        end = -1
     return found if end == len(text) else _decoder.decode(text)
 
 

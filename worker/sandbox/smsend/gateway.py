@@ -123,8 +123,9 @@ class Smsend(Gateway):
         left = self._credit.left(user, knobs=knobs) - order.cost
         if left < 0:
             raise RefusalError(400, "not enough credit", messages=len(rows))
-        self.keep_rate(user, messages=len(order.numbers), parts=order.cost)
-        self.book.counts["refused"] += len(rows) - len(order.numbers)
+        n_good = len(order.numbers)
+        self.keep_rate(user, messages=n_good, parts=order.cost)
+        self.book.counts["refused"] += len(rows) - n_good
         self._accept(order, texts)
         for msisdn in order.numbers:
             fate = fate_of(msisdn)
