@@ -12,7 +12,7 @@ from worker.ledger.batches import Lease, campaign_is_running
 from worker.ledger.engine import control_lock, now_ms, now_of
 from worker.ledger.given import execute_given
 from worker.ledger.models import BATCHES, EARLIER_SUBMISSIONS, MESSAGES, SUBMISSIONS
-from worker.ledger.values import LEAVES_WITHIN_MS, DueRow, Intention, Marked, Stop
+from worker.ledger.values import LEAVES_WITHIN_MS, PLANNED_WITHIN_MS, DueRow, Intention, Marked, Stop
 from worker.states import BatchState, MessageState
 
 
@@ -23,7 +23,9 @@ def next_due(connection: Connection, held: Lease, *, limit: int) -> list[DueRow]
     if not held.has_windows:
         ends_at = func.coalesce(ends_at, MESSAGES.c.leave_by)
     leave_in_ms = (ends_at - now_ms()).label("leave_in_ms")
-    query = select(*(MESSAGES.c[name] for name in names), leave_in_ms).where(*_may_leave(held))
+    over_in_ms = (MESSAGES.c.leave_by - now_ms() - PLANNED_WITHIN_MS).label("over_in_ms")
+    columns = *(MESSAGES.c[name] for name in names), leave_in_ms, over_in_ms
+    query = select(*columns).where(*_may_leave(held, within_ms=PLANNED_WITHIN_MS))
     found = connection.execute(query.order_by(MESSAGES.c.due_at, MESSAGES.c.id).limit(limit))
     return [
         DueRow(
@@ -35,6 +37,7 @@ def next_due(connection: Connection, held: Lease, *, limit: int) -> list[DueRow]
             attempts=row.attempts,
             group_limit=row.group_limit,
             leave_in_ms=row.leave_in_ms,
+            over_in_ms=row.over_in_ms,
         )
         for row in found
     ]
@@ -85,7 +88,7 @@ def _renew(connection: Connection, held: Lease, *, lease_ms: int) -> bool:
     renewed = connection.execute(
         update(BATCHES)
         .where(
-            *_is_ours(held),
+            *is_ours(held),
             campaign_is_running(BATCHES.c.campaign_id),
             account_takes(BATCHES.c.provider, BATCHES.c.id),
         )
@@ -94,7 +97,7 @@ def _renew(connection: Connection, held: Lease, *, lease_ms: int) -> bool:
     return renewed.rowcount == 1
 
 
-def _is_ours(held: Lease) -> tuple[ColumnElement[bool], ...]:
+def is_ours(held: Lease) -> tuple[ColumnElement[bool], ...]:
     """Say, as SQL, that the lease still holds."""
     return (
         BATCHES.c.id == held.batch_id,
@@ -104,24 +107,25 @@ def _is_ours(held: Lease) -> tuple[ColumnElement[bool], ...]:
     )
 
 
-def _may_leave(held: Lease) -> tuple[ColumnElement[bool], ...]:
-    """Say, as SQL, that a row of the batch may leave now, or a moment later."""
+def _may_leave(held: Lease, *, within_ms: int) -> tuple[ColumnElement[bool], ...]:
+    """Say, as SQL, that a row of the batch is due, and may still leave after so long."""
     return (
         MESSAGES.c.batch_id == held.batch_id,
         MESSAGES.c.state == MessageState.QUEUED,
         MESSAGES.c.due_at <= now_ms(),
-        (MESSAGES.c.leave_by.is_(None)) | (MESSAGES.c.leave_by > now_ms() + LEAVES_WITHIN_MS),
+        (MESSAGES.c.leave_by.is_(None)) | (MESSAGES.c.leave_by > now_ms() + within_ms),
     )
 
 
 def _reason(connection: Connection, held: Lease) -> Stop:
-    mine = select(BATCHES.c.id).where(*_is_ours(held))
+    mine = select(BATCHES.c.id).where(*is_ours(held))
     return Stop.LEASE_LOST if connection.execute(mine).one_or_none() is None else Stop.CONTROL
 
 
 def _lock_rows(connection: Connection, held: Lease, ids: Sequence[int]) -> dict[int, int | None]:
     """Lock what may still leave, by id; return message to its submission so far."""
-    query = select(MESSAGES.c.id, MESSAGES.c.submission_id).where(MESSAGES.c.id.in_(ids), *_may_leave(held))
+    may_leave = _may_leave(held, within_ms=LEAVES_WITHIN_MS)
+    query = select(MESSAGES.c.id, MESSAGES.c.submission_id).where(MESSAGES.c.id.in_(ids), *may_leave)
     found = connection.execute(query.order_by(MESSAGES.c.id).with_for_update())
     return {row.id: row.submission_id for row in found}
 

@@ -13,11 +13,12 @@ from sqlalchemy import Connection, Row, select, update
 
 from worker.errors import InputError
 from worker.ledger import control, orders
-from worker.ledger.batches import campaign_is_running, reopened
+from worker.ledger.batches import Lease, campaign_is_running, reopened
 from worker.ledger.engine import control_lock, now_of, now_once
 from worker.ledger.given import execute_given
+from worker.ledger.intent import is_ours
 from worker.ledger.models import BATCHES, CAMPAIGNS, MESSAGES
-from worker.ledger.values import LEAVES_WITHIN_MS
+from worker.ledger.values import PLANNED_WITHIN_MS
 from worker.states import BatchState, MessageState
 from worker.timing.windows import Windows
 
@@ -50,7 +51,7 @@ def overdue_batches(connection: Connection, *, limit: int) -> list[int]:
     query = select(BATCHES.c.id).where(
         BATCHES.c.state == BatchState.OPEN,
         BATCHES.c.leave_by.is_not(None),
-        BATCHES.c.leave_by <= now_once() + LEAVES_WITHIN_MS,
+        BATCHES.c.leave_by <= now_once() + PLANNED_WITHIN_MS,
         campaign_is_running(BATCHES.c.campaign_id),
     )
     return list(connection.scalars(query.order_by(BATCHES.c.leave_by).limit(limit)))
@@ -65,6 +66,14 @@ def tidy(connection: Connection, batch_id: int) -> Overdue:
     done = move_on(connection, batch_id)
     connection.execute(update(BATCHES).where(BATCHES.c.id == batch_id).values(reopened()))
     return done
+
+
+def tidy_held(connection: Connection, held: Lease) -> Overdue:
+    """Decide about the overdue messages of a batch while it is worked, unless it was lost or is to rest."""
+    ours = select(BATCHES.c.id).where(*is_ours(held), campaign_is_running(BATCHES.c.campaign_id))
+    if connection.execute(ours.with_for_update(of=BATCHES)).one_or_none() is None:
+        return Overdue()
+    return move_on(connection, held.batch_id)
 
 
 def hold_unread(connection: Connection, batch_id: int, *, reason: str) -> bool:
@@ -112,7 +121,7 @@ def _late_rows(
     query = select(*columns).where(
         MESSAGES.c.batch_id == batch_id,
         MESSAGES.c.state == MessageState.QUEUED,
-        MESSAGES.c.leave_by <= now + LEAVES_WITHIN_MS,
+        MESSAGES.c.leave_by <= now + PLANNED_WITHIN_MS,
     )
     return connection.execute(query.order_by(MESSAGES.c.id).with_for_update()).all()
 

@@ -10,6 +10,8 @@ from worker.states import MessageState, SubmissionOutcome
 
 LEAVES_WITHIN_MS = 500
 """A request leaves so soon after its mark: 250 ms after the commit was sent, and what the mark takes."""
+PLANNED_WITHIN_MS = LEAVES_WITHIN_MS + 150
+"""So long before the end of its time a message is planned at the latest: its departure is reserved before."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +26,7 @@ class DueRow:
     attempts: int
     group_limit: int | None
     leave_in_ms: int | None  # the time in which it may leave, when it was read; None: any
+    over_in_ms: int | None = None  # until it is not to be planned any more for now; None: ever
 
 
 @dataclass(frozen=True, kw_only=True)

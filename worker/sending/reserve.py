@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
 from worker.clock import elapsed_s
 from worker.errors import BulksendError
-from worker.ledger import intent
+from worker.ledger import intent, openings
 from worker.ledger.batches import Lease, others_wait
 from worker.ledger.drafts import BATCH_ROWS
-from worker.ledger.engine import reading
+from worker.ledger.engine import LedgerUnavailableError, reading, writing
 from worker.ledger.values import DueRow
 from worker.sending.desk import Desk
 from worker.sending.plan import group_rows, parts_differ, units_of
 from worker.sending.tempo import Tempo
+from worker.sending.write import LOCKED_S
 from worker.throttle.call import Grant
 
 _ASKED_AT_ONCE = 256  # requests
@@ -48,6 +50,8 @@ class Reservations:
     is_probe: bool  # the account is braked: one message, and then see
     _planned: deque[tuple[DueRow, ...]] = field(default_factory=deque)
     _has_looked: bool = False  # into the ledger, for what there is
+    _read_at_s: float = 0.0
+    _over_at_s: float = math.inf  # when the first row of the plan cannot leave in time any more
     _next_due_at_s: float | None = None  # when a further row is due, where that is soon
 
     @property
@@ -63,7 +67,7 @@ class Reservations:
     def end_probe(self) -> None:
         """Go on at once as before: the account is well again."""
         self.is_probe = False
-        self._forget_plan()
+        self.forget_plan()
 
     def wait_s(self, *, n_out: int) -> float:
         """Return the seconds until departures are to be asked for; infinite: when something has come back."""
@@ -100,18 +104,38 @@ class Reservations:
     def _look(self, *, n_out: int) -> None:
         """See whether the rate is another, and whether there is anything to stay for."""
         if self.tempo.look(n_out=n_out):
-            self._forget_plan()  # requests are as large as the rate allows
+            self.forget_plan()  # requests are as large as the rate allows
         if not n_out:
             self.tempo.leave_if_far()
+        if elapsed_s() >= self._over_at_s:
+            self._drop_over()
 
-    def _forget_plan(self) -> None:
+    def _drop_over(self) -> None:
+        """Take what cannot leave in time any more out of the plan, and let it be decided what becomes of it.
+
+        Its departures would be lost for everybody. Who has the batch next decides where the ledger is away.
+        """
+        n_before = _n_rows(self._planned)
+        self._set_plan(_in_time(self._planned, age_ms=1000 * (elapsed_s() - self._read_at_s)))
+        if _n_rows(self._planned) == n_before:  # what was over first has left
+            return
+        with suppress(LedgerUnavailableError), writing(self.desk.engine, wait_s=LOCKED_S) as connection:
+            openings.tidy_held(connection, self.held)
+
+    def _set_plan(self, requests: Iterable[tuple[DueRow, ...]]) -> None:
+        self._planned = deque(requests)
+        ends_ms = [row.over_in_ms for rows in self._planned for row in rows if row.over_in_ms is not None]
+        self._over_at_s = self._read_at_s + min(ends_ms, default=math.inf) / 1000
+
+    def forget_plan(self) -> None:
         """Plan anew before anything more leaves; until then nobody knows that all has its departure."""
-        self._planned.clear()
+        self._set_plan(())
         self._has_looked = False
 
     def _plan(self) -> None:
         with reading(self.desk.engine) as connection:
             rows = intent.next_due(connection, self.held, limit=BATCH_ROWS)
+            self._read_at_s = elapsed_s()
             due_in_s = None if rows else self._due_in_s(connection)
         self._has_looked = True
         self._next_due_at_s = None if due_in_s is None else elapsed_s() + due_in_s
@@ -127,7 +151,7 @@ class Reservations:
             differs=has.differs,
             reserved=has.reserved,
         )
-        self._planned.extend(planned)
+        self._set_plan(planned)
 
     def _due_in_s(self, connection: Connection) -> float | None:
         """Return when the next row is due, if that is worth to wait for: nobody else's rows are due now."""
@@ -165,3 +189,15 @@ class Reservations:
         interval_us = self.tempo.limits.interval_us
         reach_us = int(self.desk.pace.reach_s * 1_000_000)
         return 1 + reach_us // interval_us if interval_us else _ASKED_AT_ONCE
+
+
+def _in_time(requests: Iterable[tuple[DueRow, ...]], *, age_ms: float) -> Iterator[tuple[DueRow, ...]]:
+    """Return the requests without the rows whose time is over, so long after they were read."""
+    for rows in requests:
+        kept = tuple(row for row in rows if row.over_in_ms is None or row.over_in_ms > age_ms)
+        if kept:
+            yield kept
+
+
+def _n_rows(requests: Iterable[tuple[DueRow, ...]]) -> int:
+    return sum(map(len, requests))

@@ -142,6 +142,8 @@ class Work:
     def _send(self, reserved: Reserved) -> None:
         intentions = [Intention(reference=new_reference(), rows=rows) for rows in reserved.requests]
         marked, marked_at = self._mark(intentions)
+        if not marked:  # what was planned has changed: its departures would be lost for everybody
+            self.reservations.forget_plan()
         places = {each.reference: n for n, each in enumerate(intentions)}
         unused = dict(enumerate(reserved.costs))
         for each in marked:

@@ -184,6 +184,35 @@ def _as_due(ids: Sequence[int]) -> list[values.DueRow]:
     ]
 
 
+def test_who_works_a_batch_decides_about_what_is_over_of_it(engine: Engine) -> None:
+    held = lease(engine, run_campaign(engine))
+    change_messages(engine, leave_by=ago(1))
+
+    assert do(engine, openings.tidy_held, held) == openings.Overdue(failed=2)
+    assert batch(engine, held.batch_id)["state"] == "leased"
+    assert_counts(engine)
+
+
+def test_who_has_lost_its_batch_decides_nothing(engine: Engine) -> None:
+    batch_id = run_campaign(engine)
+    lost = lease(engine, batch_id)
+    release(engine, lost)
+    lease(engine, batch_id, owner="two")
+    change_messages(engine, leave_by=ago(1))
+
+    assert do(engine, openings.tidy_held, lost) == openings.Overdue()
+    assert states(engine) == ["queued"] * 2
+
+
+def test_of_a_campaign_that_was_paused_meanwhile_a_person_decides(engine: Engine) -> None:
+    held = lease(engine, run_campaign(engine))
+    change_messages(engine, leave_by=ago(1))
+    pause(engine, held.campaign_id)
+
+    assert do(engine, openings.tidy_held, held) == openings.Overdue()
+    assert states(engine) == ["queued"] * 2
+
+
 def test_every_overdue_message_has_one_fate_inside_its_windows(sqlite_engine: Engine) -> None:
     engine, chance = sqlite_engine, random.Random(7)  # noqa: S311 - not for secrets
     now = database_now(engine)
