@@ -2,6 +2,7 @@
 
 import socket
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import psutil
@@ -47,6 +48,15 @@ def marked(engine: Engine, *, pid: int | None = None) -> Marked:
     with reading(engine) as connection:
         requests, rows = connection.execute(query).one()
     return Marked(requests=requests, rows=rows)
+
+
+def leased(engine: Engine, *, pids: Collection[int]) -> int:
+    """Count what waits in batches that some processes of this machine have leased."""
+    owners = [f"{socket.gethostname()}:{pid}" for pid in pids]
+    waiting = func.coalesce(func.sum(BATCHES.c.queued + BATCHES.c.submitting), 0)
+    query = select(waiting).where(BATCHES.c.state == BatchState.LEASED, BATCHES.c.owner.in_(owners))
+    with reading(engine) as connection:
+        return int(connection.execute(query).scalar_one())
 
 
 def unclear_requests(engine: Engine) -> list[int]:
