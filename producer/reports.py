@@ -103,12 +103,13 @@ def shown(connection: Connection, report: CampaignReport, settings: Settings) ->
 
 
 def _scheduled(connection: Connection, report: CampaignReport) -> dict[str, Any]:
-    """Give what is still to come of a campaign, and how late the oldest of it is."""
+    """Give what is still to come of a campaign, since when the oldest that is due waits, at which rate."""
     found = scheduled.schedule_of(connection, report.id)
     opening = found.opening
     lateness_ms = 0 if report.is_done else found.lateness_ms
     return {
         "lateness_s": lateness_ms / 1000 if lateness_ms > _LATE_MS else None,
+        "rate": report.rate or None,
         "next_opening": opening and {"opens_at": iso(opening.opens_at), "closes_at": iso(opening.closes_at)},
         "scheduled": [{"leaves_at": iso(at), "messages": n} for at, n in found.parts],
         "scheduled_later": found.n_later,

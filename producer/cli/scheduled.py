@@ -1,4 +1,4 @@
-"""What is still to come of a campaign, in words: when it starts, what leaves when, and how late it is."""
+"""What is still to come of a campaign, in words: when it starts, what leaves when, and what waits."""
 
 from __future__ import annotations
 
@@ -20,15 +20,23 @@ _MINUTE_MS = 60_000
 
 
 def due_facts(facts: Mapping[str, Any]) -> dict[str, str | None]:
-    """Say of a campaign, as `campaign show --json` has it, when it goes on, and how late it is."""
+    """Say of a campaign, as `campaign show --json` has it, when it goes on, and what waits since when."""
     next_due_at, opening = facts["next_due_at"], facts["next_opening"]
-    lateness_s = facts["lateness_s"]
     shut = opening and _ms(opening["opens_at"]) > _now()
     return {
         "starts" if _is_ahead(facts["starts_at"]) else "next": _ahead(next_due_at, facts["zone"]),
         "window": _shown(opening, facts["zone"]) if opening else None,
-        "late by": None if lateness_s is None or shut else duration_words(round(1000 * lateness_s)),
+        "oldest waits": None if shut else _waits(facts),
     }
+
+
+def _waits(facts: Mapping[str, Any]) -> str | None:
+    """Say for how long the oldest that is due waits, and the rate, which is why where nothing else is."""
+    if facts["lateness_s"] is None:
+        return None
+    goes = facts["state"] == CampaignState.RUNNING and not facts["reason"]
+    at = f", at {facts['rate']}" if goes and facts["rate"] else ""
+    return f"{duration_words(round(1000 * facts['lateness_s']))}{at}"
 
 
 def _shown(opening: Mapping[str, str | None], zone: str | None) -> str:

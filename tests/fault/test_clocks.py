@@ -7,9 +7,7 @@ import pytest
 from tests.fault.arena import Arena
 from tests.fault.conftest import Judged
 
-PROMISED_MS = (
-    1000  # 99 of 100 are late by less, at half of the capacity: of a machine that others use, not asked
-)
+PROMISED_MS = 1000  # 99 of 100 are late by less, at half of the capacity; not asked of a busy machine
 BUSY_MS = 5000  # all of them, on any machine; by the wrong clock it would be ten minutes
 
 pytestmark = [pytest.mark.fault, pytest.mark.redis, pytest.mark.timeout(300)]

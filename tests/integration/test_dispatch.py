@@ -37,7 +37,7 @@ from tests.ledgers import (
 from worker.app import SEND_BATCH, make_app
 from worker.dispatch import Dispatcher, run_tick
 from worker.errors import BrokerError
-from worker.ledger import trouble
+from worker.ledger import control, trouble
 from worker.ledger.letting import LET_IN
 from worker.ledger.models import CAMPAIGNS
 from worker.settings import Timers
@@ -451,6 +451,23 @@ def test_a_tick_gives_up_what_cannot_leave_in_time_of_an_account_that_is_closed(
     dispatcher.tick([PROVIDER])
 
     assert states(engine) == ["failed"] * 2
+    assert_counts(engine)
+
+
+def test_what_is_over_of_a_paused_campaign_is_given_up_when_it_is_resumed(
+    engine: Engine, dispatcher: Dispatcher
+) -> None:
+    batch_id = run_campaign(engine)
+    pause(engine, 1)
+    change_messages(engine, leave_by=ago(1))
+    change_batch(engine, batch_id, leave_by=ago(1))
+
+    dispatcher.tick([PROVIDER])
+    meanwhile = states(engine)
+    do(engine, control.resume, 1, author="test")
+    dispatcher.tick([PROVIDER])
+
+    assert (meanwhile, states(engine)) == (["queued"] * 2, ["failed"] * 2)
     assert_counts(engine)
 
 

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from producer.cli.scheduled import goes_on
+from producer.cli.scheduled import due_facts, goes_on
 from producer.cli.speed import campaign_because, connection_words, pace_words, rate_words
 
 
@@ -90,3 +90,21 @@ def test_the_time_of_a_scheduled_campaign_is_of_its_zone(zone: str, words: str) 
 )
 def test_the_list_tells_when_a_campaign_goes_on_in_its_zone(until: str | None, words: str | None) -> None:
     assert goes_on({"until": until, "zone": "Asia/Tokyo"}) == words
+
+
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        ({}, "25 s, at 4/s"),
+        ({"rate": None}, "25 s"),
+        ({"lateness_s": None}, None),
+        ({"reason": "urgent work goes first"}, "25 s"),
+        ({"state": "paused", "reason": "the text is wrong"}, "25 s"),
+        ({"next_opening": {"opens_at": "2300-01-01T00:00:00Z", "closes_at": None}}, None),
+    ],
+)
+def test_what_waits_for_the_rate_is_not_called_late(facts: dict[str, Any], words: str | None) -> None:
+    known = dict.fromkeys(("next_due_at", "next_opening", "starts_at", "zone", "reason"))
+    running = {**known, "state": "running", "lateness_s": 25.0, "rate": "4/s"}
+
+    assert due_facts({**running, **facts})["oldest waits"] == words
