@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection
 
+from producer.schedule.ending import ends_at
 from worker.clock import instant
 from worker.ledger import orders, reports, scheduled
 from worker.ledger.cells import read
@@ -17,14 +17,14 @@ from worker.ledger.reports import CampaignReport
 from worker.ledger.unreported import n_unreported
 from worker.providers import telling
 from worker.settings import Settings
-from worker.states import OPEN_STATES, MessageState
+from worker.states import MessageState
 from worker.text.pricing import Price
 
 NO_NUMBER = "(removed)"
 """For people, in the place of a number that was erased or pruned; programs get null."""
 
 _LATE_MS = 1000
-_MESSAGE_INSTANTS = ("due_at", "leave_by", "expires_at", "changed_at")
+MESSAGE_INSTANTS = ("due_at", "leave_by", "expires_at", "changed_at")
 
 
 def iso(epoch_ms: int | None) -> str | None:
@@ -69,6 +69,7 @@ def listed(report: CampaignReport) -> dict[str, Any]:
         "starts_at": iso(report.due_at),
         "next_due_at": iso(report.next_due_at),
         "zone": report.zone,
+        "leaves_at": iso(report.leaves_at),
         "counts": {state.value: n for state, n in report.counts.items()},
     }
 
@@ -91,8 +92,7 @@ def shown(connection: Connection, report: CampaignReport, settings: Settings) ->
         "parts": parts,
         "cost": cost.render(),
         "due_at": iso(report.due_at),
-        "leaves_at": iso(report.leaves_at),
-        "ends_at": iso(_ends_at(connection, report)),
+        "ends_at": iso(ends_at(connection, report, settings.providers.get(report.provider))),
         **_scheduled(connection, report),
         "no_report": n_silent,
         "no_report_after_s": settings.timers.patience,
@@ -134,7 +134,7 @@ def message_shown(history: Mapping[str, Any]) -> dict[str, Any]:
     hidden = {"price_micros", "currency", "submission_id", "group_limit"}
     facts = {name: value for name, value in history.items() if name not in hidden}
     facts["cells"], facts["msisdn"] = read(facts["cells"]), number_of(facts["msisdn"])
-    instants = {name: iso(facts[name]) for name in _MESSAGE_INSTANTS}
+    instants = {name: iso(facts[name]) for name in MESSAGE_INSTANTS}
     return {
         **facts,
         **instants,
@@ -150,18 +150,6 @@ def _submission(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def _report(row: Mapping[str, Any]) -> dict[str, Any]:
     return {**row, "received_at": iso(row["received_at"]), "told_at": iso(row["told_at"])}
-
-
-def _ends_at(connection: Connection, report: CampaignReport) -> int | None:
-    """Return when it ended, or when it will at the pace so far; None while there is no pace."""
-    if report.is_done:
-        return reports.ended_at(connection, report.id)
-    left = sum(report.counts[state] for state in OPEN_STATES)
-    finished = report.messages - left
-    now = int(datetime.now(tz=UTC).timestamp() * 1000)
-    if report.due_at is None or not finished or now <= report.due_at:
-        return None
-    return now + (now - report.due_at) * left // finished
 
 
 def is_complete(report: CampaignReport) -> bool:

@@ -7,9 +7,10 @@ from types import MappingProxyType
 from typing import Any
 
 from producer.reports import iso
+from producer.schedule.pace import rate_in_force
 from worker.ledger.accounts import AccountStanding
 from worker.providers import Account
-from worker.settings import Provider, Settings, rate_text
+from worker.settings import Provider, Settings
 from worker.standing import Standing as GatewayStanding
 from worker.standing import tells_balance
 from worker.states import MessageState
@@ -76,13 +77,6 @@ def live_facts(live: Standing | None) -> dict[str, Any]:
         "per_second": live.per_second if live else None,
         "connections_held": live.connections if live else None,
     }
-
-
-def rate_in_force(noted: str | None, configured: Provider | None) -> str:
-    """Return the rate that the ledger has noted, else that of the settings here; empty is no limit."""
-    if noted is not None:
-        return noted
-    return rate_text(configured.rate) if configured else ""
 
 
 def rate_facts(standing: AccountStanding, configured: Provider | None) -> dict[str, Any]:

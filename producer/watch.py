@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 from worker.ledger import notices, reports, waits
 from worker.ledger.engine import LedgerUnavailableError, now_of, reading
 from worker.ledger.reports import CampaignReport
+from worker.ledger.scheduled import Schedule, schedule_of
 from worker.waiting import within
 
 LOOK_S = 0.5
@@ -49,7 +50,7 @@ def follow(
     engine: Engine,
     campaign_id: int,
     *,
-    on_look: Callable[[CampaignReport], None],
+    on_look: Callable[[CampaignReport, Schedule], None],
     in_between: Callable[[], None] = lambda: None,
     on_idle: Callable[[], None] = lambda: None,
 ) -> CampaignReport:
@@ -62,8 +63,8 @@ def follow(
     while True:
         in_between()
         with suppress(LedgerUnavailableError):
-            report, is_begun, is_due = _look(engine, campaign_id)
-            on_look(report)
+            report, schedule, is_begun, is_due = _look(engine, campaign_id)
+            on_look(report, schedule)
             if report.is_done or report.is_stuck:
                 return report
             if not is_due:
@@ -75,12 +76,13 @@ def follow(
         time.sleep(LOOK_S)
 
 
-def _look(engine: Engine, campaign_id: int) -> tuple[CampaignReport, bool, bool]:
-    """Return a campaign, whether some worker has begun with it, and whether anything of it was due."""
+def _look(engine: Engine, campaign_id: int) -> tuple[CampaignReport, Schedule, bool, bool]:
+    """Return a campaign, what is to come of it, whether a worker has begun, and whether any was due."""
     with reading(engine) as connection:
         found = waits.told(connection, reports.report(connection, campaign_id))
-        is_due = found.due_at is None or found.due_at <= now_of(connection)
-        return found, reports.has_been_worked(connection, campaign_id), is_due
+        schedule = schedule_of(connection, campaign_id)
+        is_due = found.due_at is None or found.due_at <= schedule.now
+        return found, schedule, reports.has_been_worked(connection, campaign_id), is_due
 
 
 def starts_at(engine: Engine, campaign_id: int) -> int | None:

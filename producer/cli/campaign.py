@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import click
 
@@ -12,18 +10,26 @@ from producer import watch
 from producer.cli import EXIT_PARTLY
 from producer.cli.control import cancel, discard, pause, resume, retry
 from producer.cli.costs import cost_words
+from producer.cli.dashboard import Dashboard
 from producer.cli.opening import ready_ledger
-from producer.cli.output import Meter, echo_facts, echo_json, echo_orders, echo_table
+from producer.cli.output import echo_facts, echo_json, echo_orders, echo_table
 from producer.cli.reschedule import reschedule
-from producer.cli.scheduled import countdown, due_facts, echo_scheduled, goes_on
-from producer.cli.speed import campaign_because, pace_words
+from producer.cli.scheduled import (
+    count_words,
+    due_facts,
+    echo_scheduled,
+    ending_facts,
+    goes_on,
+    is_kept,
+    local_facts,
+    state_words,
+)
+from producer.cli.speed import campaign_because
+from producer.cli.times import iso_words
 from producer.reports import explained, is_complete, listed, shown
-from producer.standings import rate_in_force
 from worker.ledger import reports, waits
 from worker.ledger.engine import reading
-from worker.ledger.reports import CampaignReport
 from worker.settings import Settings, load_settings
-from worker.states import OPEN_STATES
 from worker.timing.durations import duration_words
 
 
@@ -53,17 +59,19 @@ def list_(*, limit: int, confirmations: bool, as_json: bool) -> None:
         echo_json(found)
         return
     headers = ["id", "name", "state", "provider", "lane", "created", "counts", "goes on", "because"]
-    names = ("state", "provider", "lane", "created_at")
     rows = (
         [
             row["id"],
             row["name"] if row["series"] is None else f"{row['name']} (series {row['series']})",
-            *(row[name] for name in names),
-            _count_words(row["counts"]),
+            state_words(row),
+            row["provider"],
+            row["lane"],
+            iso_words(row["created_at"], row["zone"]),
+            count_words(row["counts"]),
             goes_on(row),
             row["reason"],
         ]
-        for row in found
+        for row in (local_facts(each, settings) for each in found)
     )
     echo_table(headers, rows)
 
@@ -80,7 +88,7 @@ def show(campaign_id: int, *, as_json: bool) -> None:
     if as_json:
         echo_json(facts)
     else:
-        echo_report(facts)
+        echo_report(facts, settings)
 
 
 @campaign.command("watch")
@@ -100,69 +108,18 @@ def watch_(ctx: click.Context, /, campaign_id: int, *, as_json: bool) -> None:
     if as_json:
         echo_json(facts)
     else:
-        echo_report(facts)
+        echo_report(facts, settings)
     ctx.exit(0 if is_complete(report) else EXIT_PARTLY)
 
 
-class Dashboard:
-    """The live view of a campaign: a bar with rate, time left and counts, or plain lines in a pipe."""
-
-    def __init__(self, campaign_id: int, settings: Settings) -> None:
-        self._title = f"Campaign {campaign_id}"
-        self._settings = settings
-        self._meter: Meter | None = None
-        self._pace = watch.Pace()
-        self._rate: str | None = None
-
-    def __enter__(self) -> Self:
-        """Wait for the first look, which tells the size."""
-        return self
-
-    def show(self, report: CampaignReport) -> None:
-        """Show one look."""
-        done = report.messages - sum(report.counts[state] for state in OPEN_STATES)
-        if self._meter is None:
-            self._meter = Meter(self._title, total=report.messages)
-            self._meter.__enter__()
-        pace = self._pace_words(report, done)
-        facts = listed(explained(report, self._settings))
-        reason = countdown(report) or campaign_because(facts)
-        self._meter.show(done, f"{pace}, {_count_words(facts['counts'])}{f' - {reason}' if reason else ''}")
-
-    def _pace_words(self, report: CampaignReport, done: int) -> str:
-        """Write the pace beside the limit; where that is another, say so at once and take the pace anew."""
-        configured = self._settings.providers.get(report.provider)
-        before, self._rate = self._rate, rate_in_force(report.rate, configured)
-        unit = configured.unit if configured else "parts"
-        if before not in {None, self._rate}:
-            limit = f"at most {self._rate} ({unit})" if self._rate else "without limit"
-            self.say(f"From now on {limit}")
-            self._pace = watch.Pace()
-        per_second = self._pace.per_second(done, now_s=time.monotonic())
-        return pace_words(per_second, rate=self._rate, unit=unit)
-
-    def say(self, words: str) -> None:
-        """Print a line that stays."""
-        if self._meter:
-            self._meter.say(words)
-        else:
-            click.echo(words, err=True)
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Take the view away."""
-        if self._meter:
-            self._meter.__exit__(kind, error, trace)
-
-
-def echo_report(facts: dict[str, Any]) -> None:
+def echo_report(facts: dict[str, Any], settings: Settings) -> None:
     """Print one campaign for a person."""
-    counts = facts["counts"]
+    facts, counts = local_facts(facts, settings), facts["counts"]
+    zone = facts["zone"]
     words = {
         "campaign": f"{facts['id']} {facts['name']}",
         "series": facts["series"],
-        "state": facts["state"],
+        "state": state_words(facts),
         "because": campaign_because(facts),
         **due_facts(facts),
         "provider": facts["provider"],
@@ -178,15 +135,15 @@ def echo_report(facts: dict[str, Any]) -> None:
         "codes": ", ".join(f"{code}: {n}" for code, n in facts["codes"].items()) or None,
         "parts": facts["parts"],
         "cost": cost_words(facts["cost"]),
-        "pruned": facts["pruned_at"],
-        "kept by its gateway until": facts["leaves_at"],
-        "ends" if facts["state"] == "running" else "ended": facts["ends_at"],
+        "pruned": iso_words(facts["pruned_at"], zone),
+        "leaves its gateway": iso_words(facts["leaves_at"], zone) if is_kept(facts) else None,
+        **ending_facts(facts),
     }
     echo_facts(words)
     echo_scheduled(facts)
     if facts["orders"]:
         click.echo("\nOrders:")
-        echo_orders(facts["orders"])
+        echo_orders(facts["orders"], zone=zone)
 
 
 def silence_words(facts: dict[str, Any]) -> str | None:
@@ -195,7 +152,3 @@ def silence_words(facts: dict[str, Any]) -> str | None:
         return None
     patience = duration_words(round(1000 * facts["no_report_after_s"]))
     return f"{facts['no_report']} accepted messages, for {patience}"
-
-
-def _count_words(counts: dict[str, int]) -> str:
-    return ", ".join(f"{n} {name}" for name, n in counts.items() if n) or "empty"

@@ -12,7 +12,7 @@ from producer.cli.opening import ready_ledger
 from producer.cli.order import confirm_late, make_identity, read_order, remake_order, require_ahead
 from producer.cli.output import Meter, ask
 from producer.cli.settling_down import settle_down
-from producer.cli.times import time_words
+from producer.cli.times import time_words, zone_shown
 from producer.cli.words import author, require_plain
 from producer.optouts import look_up
 from producer.spool import Spool
@@ -41,7 +41,7 @@ def pause(ctx: click.Context, /, campaign_id: int, *, reason: str) -> None:
     try:
         with writing(engine) as connection:
             is_new = control.pause(connection, campaign_id, reason=reason, author=author())
-            by = "" if is_new else _by(connection, campaign_id)
+            by = "" if is_new else _by(settings, connection, campaign_id)
     except InputError:
         _say_kept(engine, campaign_id)  # it may be done, and its messages not gone
         raise
@@ -53,16 +53,23 @@ def pause(ctx: click.Context, /, campaign_id: int, *, reason: str) -> None:
     ctx.exit(_settle_down(settings, engine, campaign_id, order="pause"))
 
 
-def _by(connection: Connection, campaign_id: int) -> str:
+def _by(settings: Settings, connection: Connection, campaign_id: int) -> str:
     """Say who paused a campaign, when and why, as far as that is known."""
     who, since, why = control.paused_by(connection, campaign_id)
-    words = [f"by {who}" if who else "", f"since {time_words(since)}" if since else ""]
+    zone = _zone(settings, reports.report(connection, campaign_id))
+    words = [f"by {who}" if who else "", f"since {time_words(since, zone)}" if since else ""]
     return f"{' '.join(filter(None, words))}{f' ({why})' if why else ''}"
 
 
 def _settle_down(settings: Settings, engine: Engine, campaign_id: int, *, order: str) -> int:
+    with reading(engine) as connection:
+        zone = _zone(settings, reports.report(connection, campaign_id))
     scope = Scope(campaign_id=campaign_id)
-    return settle_down(engine, scope, order=order, patience_s=settings.timers.order_wait)
+    return settle_down(engine, scope, order=order, patience_s=settings.timers.order_wait, zone=zone)
+
+
+def _zone(settings: Settings, report: reports.CampaignReport) -> str:
+    return zone_shown(settings, provider=report.provider, zone=report.zone)
 
 
 def _say_kept(engine: Engine, campaign_id: int) -> None:
@@ -84,7 +91,7 @@ def resume(campaign_id: int, *, yes: bool) -> None:
     if report.state == CampaignState.IMPORTING:
         _finish_import(settings, engine, campaign_id, yes=yes)
         return
-    late = late_words(report)
+    late = late_words(report, zone=_zone(settings, report))
     if late and report.is_stuck:
         click.echo(late, err=True)
         ask("Send them now?", yes=yes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 
-from producer.cli.times import is_over, time_words
+from producer.cli.times import is_over, time_words, zone_of_country
 from producer.preview import Order, Preview
 from worker.ledger.kept import Late
 from worker.ledger.reports import CampaignReport
@@ -20,9 +20,14 @@ def handing_over(order: Order, *, leaves_at: int) -> str:
     """Say what it means to give the gateway an order now."""
     back = _taking_back(ahead_s(order.account.capabilities), leaves_at=leaves_at)
     return (
-        f"The gateway is given this at once and keeps it until {time_words(leaves_at)}: "
+        f"The gateway is given this at once and keeps it until {time_words(leaves_at, _zone(order))}: "
         f"a pause cannot hold back what it keeps; {back}."
     )
+
+
+def _zone(order: Order) -> str:
+    """Return the zone in which its times are read."""
+    return zone_of_country(order.country or order.account.provider.country)
 
 
 def _taking_back(least_s: float | None, *, leaves_at: int) -> str:
@@ -47,29 +52,29 @@ def slow_words(order: Order, found: Preview) -> str | None:
     ends_at = round(1000 * (time.time() + lasts_s))
     if ends_at <= order.leaves_at:
         return None
+    ends = time_words(ends_at, _zone(order))
     return (
-        f"At the rate of {account.name}, handing over lasts until {time_words(ends_at)} or longer, beyond "
-        "the time itself: what the gateway is given later leaves late"
+        f"At the rate of {account.name}, handing over lasts until {ends} or longer, beyond the time itself: "
+        "what the gateway is given later leaves late"
     )
 
 
-def late_words(report: CampaignReport) -> str | None:
+def late_words(report: CampaignReport, *, zone: str) -> str | None:
     """Say that what is queued of a campaign has missed its time; None when it has not."""
     n_queued = report.counts[MessageState.QUEUED]
     if not n_queued or report.leaves_at is None or not is_over(report.leaves_at):
         return None
-    return _late_words(report.leaves_at, n=n_queued)
+    return _late_words(report.leaves_at, n=n_queued, zone=zone)
 
 
-def late_words_of(late: Late) -> str:
+def late_words_of(late: Late, *, zone: str) -> str:
     """Say what leaves late as soon as its provider is open."""
-    return _late_words(late.since, n=late.n)
+    return _late_words(late.since, n=late.n, zone=zone)
 
 
-def _late_words(leaves_at: int, *, n: int) -> str:
-    return (
-        f"They were to leave at {time_words(leaves_at)}: {counted(n, 'message', verb='is')} queued and late"
-    )
+def _late_words(leaves_at: int, *, n: int, zone: str) -> str:
+    are = counted(n, "message", verb="is")
+    return f"They were to leave at {time_words(leaves_at, zone)}: {are} queued and late"
 
 
 def kept_words(report: CampaignReport) -> str | None:

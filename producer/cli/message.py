@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import click
 
 from producer.cli.opening import ready_ledger
 from producer.cli.output import echo_facts, echo_json, echo_table
-from producer.reports import NO_NUMBER, message_shown
+from producer.cli.times import iso_words, zone_shown
+from producer.reports import MESSAGE_INSTANTS, NO_NUMBER, message_shown
 from worker.errors import InputError
 from worker.ledger import messages
 from worker.ledger.engine import reading
@@ -53,7 +57,13 @@ def show(message_id: str, *, as_json: bool) -> None:
         words["cells"] = " | ".join(facts["cells"])
     if facts["no_report"]:
         words["state"] = f"{facts['state']}, no report for {duration_words(silent_ms)}"
+    zone = zone_shown(settings, provider=facts.get("provider"))
+    words |= {name: iso_words(facts[name], zone) for name in MESSAGE_INSTANTS}
     echo_facts(words)
     for name, columns in _LISTS.items():
         if facts[name]:
-            echo_table(columns, ([row[column] for column in columns] for row in facts[name]))
+            echo_table(columns, ([_cell(row, column, zone) for column in columns] for row in facts[name]))
+
+
+def _cell(row: Mapping[str, Any], column: str, zone: str) -> object:
+    return iso_words(row[column], zone) if column.endswith("_at") else row[column]

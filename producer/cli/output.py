@@ -8,13 +8,15 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import click
 from rich.cells import cell_len, set_cell_size
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.text import Text
 
+from producer.cli.times import iso_words
 from producer.findings import OPTED_OUT, REACHED, Preview
 from producer.recipients import Problem
 from producer.watch import PACE_S
@@ -23,6 +25,9 @@ from worker.text.counting import counted
 
 PLAIN_INTERVAL_S = 2.0
 """Between two lines of progress where there is no terminal."""
+
+BELOW_INTERVAL_S = 30.0
+"""Between two times that it is told there what is to come."""
 
 SHOWN_PROBLEMS = 20
 
@@ -95,10 +100,11 @@ def echo_left_out(found: Preview) -> None:
         click.echo(f"  and {rest} more", err=True)
 
 
-def echo_orders(found: Iterable[Mapping[str, object]]) -> None:
+def echo_orders(found: Iterable[Mapping[str, Any]], *, zone: str) -> None:
     """Print who ordered what, and when."""
-    names = ("at", "author", "what", "detail")
-    echo_table([*names[:-1], ""], ([row[name] for name in names] for row in found))
+    names = ("author", "what", "detail")
+    rows = ([iso_words(row["at"], zone), *(row[name] for name in names)] for row in found)
+    echo_table(["at", *names[:-1], ""], rows)
 
 
 def is_interactive() -> bool:
@@ -120,6 +126,16 @@ def ask(question: str, *, yes: bool) -> None:
         raise InputError("Nothing was changed", code="not_confirmed")
 
 
+class _Bar(Progress):
+    """A bar with lines below it."""
+
+    below: Sequence[str] = ()
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        yield from super().get_renderables()
+        yield from map(Text, self.below)
+
+
 class Meter:
     """Progress of one piece of work: a bar on a terminal, a line every two seconds elsewhere."""
 
@@ -129,10 +145,12 @@ class Meter:
         self._unit = unit
         self._done = 0
         self._printed_at = time.monotonic()
-        self._bar: Progress | None = None
+        self._below: Sequence[str] = ()
+        self._below_at = 0.0
+        self._bar: _Bar | None = None
         self._task = TaskID(0)
         if sys.stderr.isatty():
-            self._bar = Progress(
+            self._bar = _Bar(
                 TextColumn("{task.description}"),
                 BarColumn(),
                 MofNCompleteColumn() if not unit else TextColumn("{task.percentage:>3.0f} %"),
@@ -167,6 +185,15 @@ class Meter:
     def advance(self, n: int) -> None:
         """Say that so many more are done."""
         self.show(self._done + n)
+
+    def add(self, lines: Sequence[str]) -> None:
+        """Show lines below the bar; elsewhere when they are new, but seldom."""
+        if self._bar:
+            self._bar.below = lines
+        elif lines != self._below and time.monotonic() >= self._below_at:
+            self._below, self._below_at = lines, time.monotonic() + BELOW_INTERVAL_S
+            for line in lines:
+                click.echo(f"{self._title}: {line}", err=True)
 
     def show(self, done: int, note: str = "") -> None:
         """Say how many are done, with a few words beside it."""

@@ -15,7 +15,7 @@ from producer.cli.rate import rate
 from producer.cli.settling_down import settle_down
 from producer.cli.speed import connection_words, rate_words
 from producer.cli.standing import balance, check
-from producer.cli.times import time_words
+from producer.cli.times import iso_words, time_words, zone_shown
 from producer.cli.words import author, require_plain
 from producer.live import standings_now
 from producer.reports import order_facts
@@ -76,7 +76,7 @@ def list_(*, as_json: bool) -> None:
     if as_json:
         echo_json(found)
     else:
-        _echo(found)
+        _echo(found, settings)
 
 
 _SHOWN_ORDERS = 10
@@ -92,7 +92,7 @@ _SHOWN = {  # name of the fact -> header of its column
 }
 
 
-def _echo(found: list[dict[str, Any]]) -> None:
+def _echo(found: list[dict[str, Any]], settings: Settings) -> None:
     headers = [*_SHOWN.values(), "connections", "rate", "oldest", "until", "because"]
     rows = (
         [
@@ -100,7 +100,7 @@ def _echo(found: list[dict[str, Any]]) -> None:
             connection_words(row),
             rate_words(row),
             None if row["oldest_unknown_s"] is None else age(int(row["oldest_unknown_s"] * 1000)),
-            row["until"] or row["throttled_until"],
+            iso_words(row["until"] or row["throttled_until"], zone_shown(settings, provider=row["name"])),
             row["reason"]
             or row["throttled_reason"]
             or (None if row["gateway"] else "it is not in the settings"),
@@ -121,11 +121,11 @@ def pause(ctx: click.Context, /, name: str, *, reason: str) -> None:
     """
     require_plain("--reason", reason)
     settings = load_settings()
-    engine = ready_ledger(settings)
+    engine, zone = ready_ledger(settings), zone_shown(settings, provider=name)
     with writing(engine) as connection:
         _require_known(name, settings, accounts.standings(connection))
         is_new = accounts.pause_account(connection, name, reason=reason, author=author())
-        by = "" if is_new else _by(connection, name)
+        by = "" if is_new else _by(connection, name, zone=zone)
         n_kept = kept.kept_by(connection, name)
     state = "is paused" if is_new else f"is paused already, {by}"
     click.echo(f"Provider {name} {state}; `bulksend provider resume {name}` undoes it", err=True)
@@ -136,14 +136,14 @@ def pause(ctx: click.Context, /, name: str, *, reason: str) -> None:
             err=True,
         )
     scope = Scope(provider=name)
-    ctx.exit(settle_down(engine, scope, order="pause", patience_s=settings.timers.order_wait))
+    ctx.exit(settle_down(engine, scope, order="pause", patience_s=settings.timers.order_wait, zone=zone))
 
 
-def _by(connection: Connection, name: str) -> str:
+def _by(connection: Connection, name: str, *, zone: str) -> str:
     """Say who paused a provider, when and why."""
     standing = accounts.standings(connection)[name]
     paused = [each["at"] for each in orders.of_provider(connection, name) if each["what"] == orders.PAUSE]
-    since = f" since {time_words(paused[-1])}" if paused else ""
+    since = f" since {time_words(paused[-1], zone)}" if paused else ""
     return f"by {standing.author}{since} ({standing.reason})"
 
 
@@ -162,7 +162,7 @@ def resume(name: str, *, yes: bool) -> None:
         late = kept.late_for(connection, name)
     _require_known(name, settings, standings)
     if late and name in standings and standings[name].state != "open":
-        click.echo(late_words_of(late), err=True)
+        click.echo(late_words_of(late, zone=zone_shown(settings, provider=name)), err=True)
         ask("Send them now?", yes=yes)
     with writing(engine) as connection:
         accounts.resume_account(connection, name, author=author())
@@ -184,7 +184,7 @@ def orders_(name: str, *, limit: int, as_json: bool) -> None:
     if as_json:
         echo_json(found)
     else:
-        echo_orders(found)
+        echo_orders(found, zone=zone_shown(settings, provider=name))
 
 
 def _require_known(name: str, settings: Settings, standings: Mapping[str, AccountStanding]) -> None:

@@ -12,7 +12,8 @@ from sqlalchemy import Engine
 
 from producer import watch
 from producer.cli import EXIT_INTERRUPTED, EXIT_PARTLY
-from producer.cli.campaign import Dashboard, echo_report
+from producer.cli.campaign import echo_report
+from producer.cli.dashboard import Dashboard
 from producer.cli.output import echo_json
 from producer.own_worker import own_worker
 from producer.reports import explained, is_complete, shown
@@ -57,7 +58,7 @@ def see_off(settings: Settings, engine: Engine, released: Released, *, waits: bo
     if as_json and waits:
         echo_json({**begun, **ended})
     elif ended:
-        echo_report(ended)
+        echo_report(ended, settings)
     return code
 
 

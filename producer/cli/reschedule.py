@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import click
 from sqlalchemy import Engine
@@ -17,12 +17,13 @@ from producer.cli.words import author
 from producer.schedule.moving import Mover, Target
 from producer.schedule.timing import RECIPIENT
 from worker.errors import ConfigError
-from worker.ledger import rescheduling, scheduled
+from worker.ledger import rescheduling
 from worker.ledger.engine import reading, writing
 from worker.ledger.flight import Scope
 from worker.ledger.half_moved import Begun, Wish, finish
 from worker.ledger.reports import CampaignReport, report
 from worker.ledger.rescheduling import Ended
+from worker.ledger.scheduled import Schedule, schedule_of
 from worker.providers import accounts_of
 from worker.settings import Settings, load_settings
 from worker.states import MessageState
@@ -67,24 +68,26 @@ def reschedule(  # noqa: PLR0913 - one argument per option
         found = report(connection, campaign_id)
     wish = None if finishes else _wish(settings, found, at=at, by=by, zone=zone)
     if wish is not None:
-        wish = replace(wish, adds_up=by is not None and not again)
+        is_by = by is not None
+        wish = replace(wish, adds_up=is_by and not again, is_again=is_by and again)
     with writing(engine) as connection:
         begun = rescheduling.begin(connection, campaign_id, wish, author=author())
-    _say_begun(begun)
+    shown_in = _shown_in(settings, found, zone) or "UTC"
+    _say_begun(begun, shown_in=shown_in)
     mover = Mover(Target.of_kept(begun.wish.target), begun)
     try:
         scope = Scope(campaign_id=campaign_id)
-        code = settle_down(engine, scope, order="pause", patience_s=settings.timers.order_wait)
+        code = settle_down(engine, scope, order="pause", patience_s=settings.timers.order_wait, zone=shown_in)
         with Meter("Moving", total=begun.n) as meter:
             meter.advance(begun.moved)
-            ended, n_left = _move(engine, campaign_id, mover, meter)
+            moved = _move(engine, campaign_id, mover, meter)
     except KeyboardInterrupt:
         words = f"`{finish(campaign_id)}` goes on"
         click.echo(f"Campaign {campaign_id} stays paused; {words}.", err=True)
         raise
-    _say(engine, found, ended, n_left=n_left, shown_in=_shown_in(settings, found, zone))
+    _say(campaign_id, moved, mover, shown_in=shown_in)
     _say_kept(mover.n_kept)
-    if not ended.is_running:
+    if not moved.ended.is_running:
         click.echo(f"It is paused; `bulksend campaign resume {found.id}` lets it go on", err=True)
     ctx.exit(code)
 
@@ -96,17 +99,19 @@ def _wish(
     return Wish(words=_words(at, by, zone), target=target.kept, is_start=target.when is not None)
 
 
-def _say_begun(begun: Begun) -> None:
+def _say_begun(begun: Begun, *, shown_in: str) -> None:
     """Say whose order it is that this one goes on with, or takes the place of."""
     if begun.is_finished:
-        click.echo(f"Going on with {_order_words(begun)}", err=True)
+        click.echo(f"Going on with {_order_words(begun, shown_in)}", err=True)
     elif begun.given_up is not None:
-        click.echo(f"Given up, since the campaign was resumed: {_order_words(begun.given_up)}", err=True)
+        click.echo(
+            f"Given up, since the campaign was resumed: {_order_words(begun.given_up, shown_in)}", err=True
+        )
 
 
-def _order_words(begun: Begun) -> str:
+def _order_words(begun: Begun, zone: str) -> str:
     who = f" of {begun.author}" if begun.author else ""
-    when = f", {time_words(begun.at)}" if begun.at else ""
+    when = f", {time_words(begun.at, zone)}" if begun.at else ""
     done = f"{begun.moved} of {counted(begun.n, 'message')} moved so far"
     return f"the order {begun.wish.words}{who}{when}: {done}"
 
@@ -140,11 +145,23 @@ def _words(at: str | None, by: str | None, zone: str | None) -> str:
     )
 
 
-def _move(engine: Engine, campaign_id: int, mover: Mover, meter: Meter) -> tuple[Ended, int]:
-    """Move some in each transaction, so that nobody waits long for the ledger, and let the campaign go on.
+@dataclass(frozen=True, kw_only=True)
+class _Moved:
+    """What was moved.
 
-    Returns also how many messages had left, or ended, before.
+    Attributes:
+        ended: the end of the order.
+        n_left: messages that had left, or ended, before.
+        schedule: what was to come before the campaign went on, which sends what is due at once.
     """
+
+    ended: Ended
+    n_left: int
+    schedule: Schedule
+
+
+def _move(engine: Engine, campaign_id: int, mover: Mover, meter: Meter) -> _Moved:
+    """Move some in each transaction, so that nobody waits long for the ledger, and let the campaign go on."""
     while True:
         with writing(engine) as connection:
             n = rescheduling.move_some(connection, campaign_id, mover.times)
@@ -152,20 +169,27 @@ def _move(engine: Engine, campaign_id: int, mover: Mover, meter: Meter) -> tuple
             meter.advance(n)
             continue
         with reading(engine) as connection:
-            found = report(connection, campaign_id)
+            found, schedule = report(connection, campaign_id), schedule_of(connection, campaign_id)
         with writing(engine) as connection:
             ended = rescheduling.end(connection, campaign_id, author=author())
         if ended is not None:
-            return ended, found.messages - found.counts[MessageState.QUEUED]
+            n_left = found.messages - found.counts[MessageState.QUEUED]
+            return _Moved(ended=ended, n_left=n_left, schedule=schedule)
 
 
-def _say(engine: Engine, found: CampaignReport, ended: Ended, *, n_left: int, shown_in: str | None) -> None:
-    with reading(engine) as connection:
-        next_due_at = scheduled.schedule_of(connection, found.id).next_due_at
-    starts = f", from {local_words(next_due_at, shown_in or 'UTC')} on" if next_due_at else ""
-    left = f"; {n_left} had left or ended before" if n_left else ""
-    were = counted(ended.moved, "message", verb="was")
-    click.echo(f"Campaign {found.id}: {were} moved{starts}{left}", err=True)
+def _say(campaign_id: int, moved: _Moved, mover: Mover, *, shown_in: str) -> None:
+    """Say from when on what was moved leaves, and what of it a window has moved further."""
+    schedule, now_on = moved.schedule, "now"
+    if schedule.oldest_due_at is None and schedule.next_due_at is not None:
+        now_on = local_words(schedule.next_due_at, shown_in)
+    starts = f", from {now_on} on" if moved.ended.moved else ""
+    left = f"; {moved.n_left} had left or ended before" if moved.n_left else ""
+    were = counted(moved.ended.moved, "message", verb="was")
+    click.echo(f"Campaign {campaign_id}: {were} moved{starts}{left}", err=True)
+    if mover.opens_at is not None:
+        opens = local_words(mover.opens_at, shown_in)
+        wait = "waits until its" if mover.n_shut == 1 else "wait until their"
+        click.echo(f"{mover.n_shut} of them {wait} window opens, from {opens} on", err=True)
 
 
 def _say_kept(n_kept: int) -> None:

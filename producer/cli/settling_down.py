@@ -13,7 +13,7 @@ from worker.ledger.flight import Scope
 from worker.text.counting import counted
 
 
-def settle_down(engine: Engine, scope: Scope, *, order: str, patience_s: float) -> int:
+def settle_down(engine: Engine, scope: Scope, *, order: str, patience_s: float, zone: str) -> int:
     """Return only when nothing is on its way any more, or after the patience; return the exit code.
 
     Args:
@@ -21,6 +21,7 @@ def settle_down(engine: Engine, scope: Scope, *, order: str, patience_s: float) 
         scope: what the order concerns.
         order: such as ``pause``: it is said to hold if the waiting ends otherwise.
         patience_s: the longest wait.
+        zone: in which a person reads times.
 
     Raises:
         LedgerError: the ledger is away, so nobody knows what is on its way; the order holds.
@@ -34,7 +35,7 @@ def settle_down(engine: Engine, scope: Scope, *, order: str, patience_s: float) 
         raise LedgerError(f"{error}. The {order} holds; what is on its way is not known") from None
     if rest.is_quiet:
         return 0
-    _name(rest, order=order)
+    _name(rest, order=order, zone=zone)
     return EXIT_PARTLY
 
 
@@ -44,7 +45,7 @@ def _say_waiting(n_messages: int) -> None:
     )
 
 
-def _name(rest: Rest, *, order: str) -> None:
+def _name(rest: Rest, *, order: str, zone: str) -> None:
     click.echo(
         f"The {order} holds: nothing new begins. What became of {counted(rest.n_messages, 'message')} is not "
         "known yet:",
@@ -52,7 +53,7 @@ def _name(rest: Rest, *, order: str) -> None:
     )
     for each in rest.requests:
         worker = f", worker {each.worker}" if each.worker else ""
-        since = f"since {time_words(each.since)} ({each.age_ms / 1000:.0f} s)"
+        since = f"since {time_words(each.since, zone)} ({each.age_ms / 1000:.0f} s)"
         click.echo(
             f"  request {each.reference}: {counted(each.n_messages, 'message')}, {since}{worker}", err=True
         )

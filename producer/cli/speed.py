@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Any
 
 from worker.settings import rates_of
-from worker.settings.hours import RECIPIENT
 from worker.timing.local import clock_of
 
 _EXACT_BELOW = 10  # a second: slower than that, tenths matter
@@ -42,17 +41,11 @@ def pace_words(per_second: float, *, rate: str, unit: str) -> str:
 
 
 def campaign_because(facts: Mapping[str, Any]) -> str | None:
-    """Write why a campaign does not go on, and the local time at which it does where that is known.
-
-    That is of the zone in which it was scheduled, with its offset, or else of this machine.
-    """
+    """Write why a campaign does not go on, and when it does in the zone of its times, if that is known."""
     reason: str | None = facts["reason"]
     if reason is None or facts["until"] is None:
         return reason
-    zone = facts.get("zone")
-    is_named = zone not in {None, RECIPIENT}
-    at = datetime.fromisoformat(facts["until"]).astimezone(clock_of(str(zone)) if is_named else None)
+    at = datetime.fromisoformat(facts["until"]).astimezone(clock_of(facts["zone"]))
     is_today = at.date() == datetime.now(tz=at.tzinfo).date()
     clock = at.strftime("%H:%M:%S" if is_today else "%Y-%m-%d %H:%M:%S")
-    offset = f" {at.isoformat()[-6:]}" if is_named else ""
-    return f"{reason}{',' if ':' in reason else ':'} next at {clock}{offset}"
+    return f"{reason}{',' if ':' in reason else ':'} next at {clock} {at.isoformat()[-6:]}"

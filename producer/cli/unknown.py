@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 
 from producer.cli.opening import ready_ledger
 from producer.cli.output import ask, echo_json, echo_table
+from producer.cli.times import iso_words, zone_shown
 from producer.cli.words import author
 from producer.reports import NO_NUMBER, iso, number_of
 from worker.ledger import orders, reports, settling
@@ -19,7 +20,7 @@ from worker.ledger.findings import age
 from worker.ledger.orders import Counted
 from worker.ledger.settling import UnknownMessage
 from worker.providers import Account, accounts_of
-from worker.settings import load_settings
+from worker.settings import Settings, load_settings
 from worker.states import MessageState
 from worker.text.counting import counted
 
@@ -51,7 +52,7 @@ def list_(*, campaign_id: int | None, limit: int, as_json: bool) -> None:
     if as_json:
         echo_json(rows)
     else:
-        _echo(rows)
+        _echo(rows, settings)
 
 
 def _settlers(message: UnknownMessage, *, account: Account | None) -> dict[str, bool]:
@@ -78,7 +79,7 @@ def _facts(message: UnknownMessage) -> dict[str, Any]:
     }
 
 
-def _echo(rows: list[dict[str, Any]]) -> None:
+def _echo(rows: list[dict[str, Any]], settings: Settings) -> None:
     if not rows:
         click.echo("Nothing is unknown", err=True)
         return
@@ -89,7 +90,7 @@ def _echo(rows: list[dict[str, Any]]) -> None:
             [
                 *(row[name] for name in ("id", "campaign", "provider")),
                 row["msisdn"] or NO_NUMBER,
-                row["since"],
+                iso_words(row["since"], zone_shown(settings, provider=row["provider"])),
                 age(int(row["age_s"] * 1000)),
                 row["reference"],
                 _outlook(row),

@@ -49,6 +49,8 @@ class Mover:
 
     Attributes:
         n_kept: messages that keep theirs, since nobody knows their zone, or no window opens for them.
+        n_shut: messages that a window has moved to when it opens.
+        opens_at: when the first of these may leave, epoch ms; None: there are none.
     """
 
     def __init__(self, target: Target, begun: Begun) -> None:
@@ -59,7 +61,8 @@ class Mover:
         timing = begun.reading.get("timing") or {}
         self._validity_ms: int | None = timing.get("validity_ms")
         self._over_ms: int = timing.get("over_ms") or 0
-        self.n_kept = 0
+        self.n_kept = self.n_shut = 0
+        self.opens_at: int | None = None
 
     def times(self, message: Placed) -> NewTimes:
         """Return when a message may leave from now on."""
@@ -70,6 +73,9 @@ class Mover:
             self.n_kept += 1
             kept = {name: getattr(message, name) for name in ("due_at", "leave_by", "expires_at", "zones")}
             return NewTimes(**kept)
+        if found.is_moved:
+            self.n_shut += 1
+            self.opens_at = min(found.due_at, self.opens_at or found.due_at)
         return NewTimes(
             due_at=found.due_at, leave_by=found.leave_by, expires_at=found.expires_at, zones=message.zones
         )

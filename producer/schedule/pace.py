@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from worker.settings import Rate
+from worker.settings import Provider, Rate, rate_text
 
 
 @dataclass(kw_only=True)
@@ -85,3 +85,10 @@ def least_ms(rates: Sequence[Rate], units: int, *, over_ms: int) -> int | None:
         if units * 1000 * rate.window_s > rate.amount * max(over_ms, 1000 * rate.window_s)
     )
     return max((-(-units * 1000 * rate.window_s // rate.amount) for rate in tight), default=None)
+
+
+def rate_in_force(noted: str | None, configured: Provider | None) -> str:
+    """Return the rate that the ledger has noted, else that of the settings here; empty is no limit."""
+    if noted is not None:
+        return noted
+    return rate_text(configured.rate) if configured else ""

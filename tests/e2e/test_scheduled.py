@@ -125,7 +125,7 @@ def test_what_is_late_goes_on_after_a_pause_only_after_a_yes(place: Place, warm:
     resumed = warm.run(place, "campaign", "resume", "1", "--yes")
 
     assert (refused.code, between, resumed.code) == (1, "paused", 0)
-    assert "They were to leave at 1970-01-01 00:00:01 UTC: 1 message is queued and late" in refused.err
+    assert "They were to leave at 1970-01-01 01:00:01 +01:00: 1 message is queued and late" in refused.err
     assert place.report().state == "running"
 
 
@@ -149,7 +149,7 @@ def test_what_is_late_goes_on_with_its_provider_only_after_a_yes(place: Place, w
 
     assert (refused.code, between["state"]) == (1, "paused")
     assert (resumed.code, after["state"], again.code) == (0, "open", 0)
-    assert "They were to leave at 1970-01-01 00:00:01 UTC: 1 message is queued and late" in refused.err
+    assert "They were to leave at 1970-01-01 01:00:01 +01:00: 1 message is queued and late" in refused.err
     assert "--yes" in refused.err
 
 

@@ -47,7 +47,8 @@ def test_connections_stand_behind_those_that_are_held(held: int | None, most: in
 
 
 def facts(reason: str | None, until: datetime | None) -> dict[str, Any]:
-    return {"reason": reason, "until": until and until.isoformat(timespec="seconds").replace("+00:00", "Z")}
+    written = until and until.isoformat(timespec="seconds").replace("+00:00", "Z")
+    return {"reason": reason, "until": written, "zone": "UTC"}
 
 
 @pytest.mark.parametrize("reason", [None, "wrong text"])
@@ -63,16 +64,16 @@ def test_a_reason_without_an_end_is_told_as_it_is(reason: str | None) -> None:
     ],
 )
 def test_a_reason_that_ends_is_told_with_the_local_time(reason: str, words: str) -> None:
-    midday = datetime.now(tz=UTC).astimezone().replace(hour=12, minute=0, second=31)
+    midday = datetime.now(tz=UTC).replace(hour=12, minute=0, second=31)
 
-    assert campaign_because(facts(reason, midday.astimezone(UTC))) == f"{words}12:00:31"
+    assert campaign_because(facts(reason, midday)) == f"{words}12:00:31 +00:00"
 
 
 def test_a_time_of_another_day_is_told_with_the_day() -> None:
     until = datetime(2031, 5, 17, 9, 30, tzinfo=UTC)
 
-    local = until.astimezone().strftime("%Y-%m-%d %H:%M:%S")
-    assert campaign_because(facts("1000/day is used up", until)) == f"1000/day is used up: next at {local}"
+    because = campaign_because(facts("1000/day is used up", until))
+    assert because == "1000/day is used up: next at 2031-05-17 09:30:00 +00:00"
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,9 @@ REPEATED_WITHIN_MS = 3_600_000
 """For so long the same words mean the order that was interrupted; later they would mean another one."""
 
 
+AGAIN = " --again"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Wish:
     """What was ordered.
@@ -26,12 +29,19 @@ class Wish:
         target: plain values of whoever makes new times of it; the first order's hold for a repeat too.
         is_start: all go to one start, whatever their times were.
         adds_up: twice would be twice as far: the same words soon after it are refused.
+        is_again: they are not, since it is wanted once more.
     """
 
     words: str
     target: Mapping[str, Any]
     is_start: bool = False
     adds_up: bool = False
+    is_again: bool = False
+
+    @property
+    def noted(self) -> str:
+        """What the audit says of it."""
+        return f"{self.words}{AGAIN if self.is_again else ''}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,6 +18,7 @@ from worker.ledger.batches import lock_some
 from worker.ledger.control import refusal
 from worker.ledger.engine import control_lock, now_ms, now_of
 from worker.ledger.half_moved import (
+    AGAIN,
     REPEATED_WITHIN_MS,
     Begun,
     Wish,
@@ -103,7 +104,7 @@ def _new(  # noqa: PLR0913 - an order, and what it may take the place of
     else:
         _require_no_repeat(connection, campaign_id, wish)
     begun = _first(connection, campaign_id, row, wish)
-    orders.note(connection, RESCHEDULE, author=author, campaign_id=campaign_id, detail=wish.words)
+    orders.note(connection, RESCHEDULE, author=author, campaign_id=campaign_id, detail=wish.noted)
     return replace(begun, at=now_of(connection), author=author, given_up=former)
 
 
@@ -112,7 +113,8 @@ def _require_no_repeat(connection: Connection, campaign_id: int, wish: Wish) -> 
     if not wish.adds_up:
         return
     soon = ORDERS.c.at > now_ms() - REPEATED_WITHIN_MS
-    ours = ORDERS.c.campaign_id == campaign_id, ORDERS.c.what == RESCHEDULE, ORDERS.c.detail == wish.words
+    same = ORDERS.c.detail.in_([wish.words, wish.words + AGAIN])
+    ours = ORDERS.c.campaign_id == campaign_id, ORDERS.c.what == RESCHEDULE, same
     author = connection.scalar(
         select(ORDERS.c.author).where(*ours, soon).order_by(ORDERS.c.id.desc()).limit(1)
     )
