@@ -75,8 +75,11 @@ def listed(report: CampaignReport) -> dict[str, Any]:
 
 
 def shown(connection: Connection, report: CampaignReport, settings: Settings) -> dict[str, Any]:
-    """Give one campaign with its sums over the rows: what `campaign show --json` prints."""
-    parts, cost = reports.totals(connection, report.id)
+    """Give one campaign with its sums over the rows: what `campaign show --json` prints.
+
+    ``parts`` and ``cost`` are of what was sent or may have been, with ``ordered_`` of all that was ordered.
+    """
+    (ordered_parts, ordered_cost), (parts, cost) = reports.sums(connection, report.id)
     silent_ms = round(1000 * settings.timers.patience)
     n_silent = n_unreported(connection, report.id, telling=telling(settings), silent_ms=silent_ms)
     return {
@@ -91,6 +94,8 @@ def shown(connection: Connection, report: CampaignReport, settings: Settings) ->
         "skipped": report.skipped,
         "parts": parts,
         "cost": cost.render(),
+        "ordered_parts": ordered_parts,
+        "ordered_cost": ordered_cost.render(),
         "due_at": iso(report.due_at),
         "ends_at": iso(ends_at(connection, report, settings.providers.get(report.provider))),
         **_scheduled(connection, report),

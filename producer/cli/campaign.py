@@ -133,8 +133,7 @@ def echo_report(facts: dict[str, Any], settings: Settings) -> None:
         **{name: n for name, n in counts.items() if n},
         "no report": silence_words(facts),
         "codes": ", ".join(f"{code}: {n}" for code, n in facts["codes"].items()) or None,
-        "parts": facts["parts"],
-        "cost": cost_words(facts["cost"]),
+        **sum_facts(facts),
         "pruned": iso_words(facts["pruned_at"], zone),
         "leaves its gateway": iso_words(facts["leaves_at"], zone) if is_kept(facts) else None,
         **ending_facts(facts),
@@ -144,6 +143,16 @@ def echo_report(facts: dict[str, Any], settings: Settings) -> None:
     if facts["orders"]:
         click.echo("\nOrders:")
         echo_orders(facts["orders"], zone=zone)
+
+
+def sum_facts(facts: dict[str, Any]) -> dict[str, str]:
+    """Say what was sent and what that costs, and of how much that was ordered where that is more."""
+    parts, cost = str(facts["parts"]), cost_words(facts["cost"])
+    if facts["parts"] != facts["ordered_parts"]:
+        parts = f"{parts} sent, of {facts['ordered_parts']} ordered"
+    if facts["cost"] != facts["ordered_cost"]:
+        cost = f"{cost} for what was sent, of {cost_words(facts['ordered_cost'])} ordered"
+    return {"parts": parts, "cost": cost}
 
 
 def silence_words(facts: dict[str, Any]) -> str | None:

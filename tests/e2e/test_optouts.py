@@ -67,7 +67,7 @@ def test_a_preview_and_a_send_leave_out_who_opted_out_of_their_purpose(members: 
     assert "line 2: its number has opted out" in sent.err
     assert FIRST not in sent.err
     assert (shown["messages"], shown["skipped"], shown["purpose"]) == (3, 1, "marketing")
-    assert shown["cost"] == preview["cost"]
+    assert (shown["ordered_cost"], shown["cost"]) == (preview["cost"], {"DKK": "0.00"})
     wrong = warm.run(members, "doctor", "--json").json["problems"]
     assert {each["code"] for each in wrong} <= {"gateway"}  # nobody answers for it
 

@@ -45,7 +45,7 @@ def test_what_hangs_is_named_and_the_order_holds(
 
     assert done.code == 3
     assert "holds: nothing new begins. What became of 2 messages is not known yet" in done.err
-    assert re.search(f"request {marked.reference}: 2 messages, since .* UTC .*, worker one", done.err)
+    assert re.search(rf"request {marked.reference}: 2 messages, since .* \+0[12]:00 .*, worker one", done.err)
 
 
 @pytest.mark.parametrize("words", ORDERS, ids=IDS)
@@ -85,7 +85,7 @@ def test_a_pause_that_is_repeated_says_who_paused_it_and_when(lone_place: Place,
 
     shown = warm.run(lone_place, "campaign", "show", "1", "--json").json["orders"]
     assert [done.code for done in (first, second, *resumed)] == [0] * 4
-    assert re.search(r"is paused already, by \S+@\S+ since 20\S+ \S+ UTC \(wrong offer\)", second.err)
+    assert re.search(r"is paused already, by \S+@\S+ since 20\S+ \S+ \+0[12]:00 \(wrong offer\)", second.err)
     assert "is running already" in resumed[1].err
     assert [(order["what"], order["detail"]) for order in shown] == [
         ("pause", "wrong offer"),

@@ -138,7 +138,7 @@ def test_the_end_is_told_once_and_signed_and_without_a_number_or_a_text(
     assert headers["Bulksend-Signature"] == f"v1={hmac.digest(SECRET.encode(), covered, 'sha256').hex()}"
     assert headers["Bulksend-Notice"] == "1-0"
     assert (told["id"], told["state"], told["counts"]["accepted"], told["parts"]) == (1, "done", 2, 2)
-    assert told["cost"] == {"DKK": "0.70"}
+    assert told["cost"] == told["ordered_cost"] == {"DKK": "0.70"}
     assert NUMBER not in body.decode()
     assert "Hello" not in body.decode()
     assert kept(engine) == (False, 1, True)

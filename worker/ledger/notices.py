@@ -143,9 +143,12 @@ def is_settled(connection: Connection, campaign_id: int) -> bool:
 
 
 def summary(connection: Connection, campaign_id: int) -> dict[str, Any]:
-    """Return what is told: counts, parts, cost and times, and neither a number nor a text."""
+    """Return what is told: counts, parts, cost and times, and neither a number nor a text.
+
+    ``parts`` and ``cost`` are of what was sent or may have been, with ``ordered_`` of all that was ordered.
+    """
     found = reports.report(connection, campaign_id)
-    parts, cost = reports.totals(connection, campaign_id)
+    (ordered_parts, ordered_cost), (parts, cost) = reports.sums(connection, campaign_id)
     names = ("id", "name", "state", "provider", "rows", "messages", "duplicates", "refused", "skipped")
     return {
         **{name: getattr(found, name) for name in names},
@@ -153,6 +156,8 @@ def summary(connection: Connection, campaign_id: int) -> dict[str, Any]:
         "codes": reports.codes(connection, campaign_id),
         "parts": parts,
         "cost": cost.render(),
+        "ordered_parts": ordered_parts,
+        "ordered_cost": ordered_cost.render(),
         "created_at": _iso(found.created_at),
         "due_at": _iso(found.due_at),
         "ended_at": _iso(reports.ended_at(connection, campaign_id)),

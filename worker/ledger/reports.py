@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,7 @@ DONE = "done"
 """The state of a campaign of which nothing is left: derived, hence none that is stored."""
 
 _MAY_END = (CampaignState.RUNNING, CampaignState.PAUSED)
+_SENT = PROVEN | {MessageState.SUBMITTING, MessageState.UNKNOWN}
 _NOT_DONE = (BatchState.OPEN, BatchState.LEASED, BatchState.HELD)
 
 
@@ -222,17 +223,31 @@ def _next_due(connection: Connection, numbers: Sequence[int]) -> dict[int, int]:
 
 
 def totals(connection: Connection, campaign_id: int) -> tuple[int, Totals]:
-    """Return the parts of a campaign and what they cost by currency, summed over its rows."""
-    sums = func.sum(MESSAGES.c.parts), func.sum(MESSAGES.c.price_micros)
+    """Return the parts of a campaign and what they cost by currency, as ordered."""
+    return sums(connection, campaign_id)[0]
+
+
+def sums(connection: Connection, campaign_id: int) -> tuple[tuple[int, Totals], tuple[int, Totals]]:
+    """Return parts and cost of all that was ordered, and of what was sent or may have been.
+
+    What is queued, refused, given up or cancelled is ordered, and not sent.
+    """
+    columns = MESSAGES.c.state, MESSAGES.c.currency
     added = select(BATCHES.c.id).where(BATCHES.c.campaign_id == campaign_id, ~is_let_in())
-    query = select(MESSAGES.c.currency, *sums).where(
+    query = select(*columns, func.sum(MESSAGES.c.parts), func.sum(MESSAGES.c.price_micros)).where(
         MESSAGES.c.campaign_id == campaign_id, MESSAGES.c.batch_id.not_in(added)
     )
+    rows = [tuple(row) for row in connection.execute(query.group_by(*columns))]
+    return _summed(rows, frozenset(MessageState)), _summed(rows, _SENT)
+
+
+def _summed(rows: Sequence[tuple[Any, ...]], states: Collection[str]) -> tuple[int, Totals]:
     parts, cost = 0, Totals()
-    for currency, n_parts, micros in connection.execute(query.group_by(MESSAGES.c.currency)):
-        parts += int(n_parts)
+    for state, currency, n_parts, micros in rows:
+        is_counted = state in states
+        parts += int(n_parts) * is_counted
         if currency is not None:
-            cost.micros[currency] = int(micros)
+            cost.micros[currency] = cost.micros.get(currency, 0) + int(micros) * is_counted
     return parts, cost
 
 

@@ -20,6 +20,7 @@ from tests.ledgers import (
     result,
     run_campaign,
     some_messages,
+    unclear,
     try_lease,
 )
 from worker.errors import InputError, LedgerError
@@ -156,6 +157,20 @@ def test_totals_sum_parts_and_prices_over_the_rows(engine: Engine) -> None:
         parts, cost = reports.totals(connection, campaign_id)
 
     assert (parts, cost.render()) == (3, {"DKK": "1.05"})
+
+
+def test_what_was_refused_or_cancelled_is_ordered_and_costs_nothing(engine: Engine) -> None:
+    held = lease(engine, run_campaign(engine, 5))
+    accepted, refused, unknown = mark(engine, held, *([row] for row in due_rows(engine, held)[:3]))
+    record(engine, result(accepted, MessageState.ACCEPTED), result(refused, MessageState.REJECTED))
+    record(engine, unclear(unknown))
+    cancel(engine, held.campaign_id)
+
+    with reading(engine) as connection:
+        (ordered, ordered_cost), (sent, cost) = reports.sums(connection, held.campaign_id)
+
+    assert (ordered, ordered_cost.render()) == (5, {"DKK": "1.75"})
+    assert (sent, cost.render()) == (2, {"DKK": "0.70"})
 
 
 def test_a_paused_campaign_shows_why_and_by_whom_it_stands(engine: Engine) -> None:
