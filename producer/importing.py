@@ -18,7 +18,7 @@ from worker.errors import InputError, LedgerError
 from worker.ledger import campaigns, claims, interrupted
 from worker.ledger.claims import Identity
 from worker.ledger.drafts import NewCampaign, NewMessage, SourceCounts, batched, together
-from worker.ledger.engine import LedgerUnavailableError, writing
+from worker.ledger.engine import LedgerUnavailableError, reading, writing
 
 OnMessages = Callable[[int], None]
 
@@ -47,6 +47,12 @@ def make_room(engine: Engine, identity: Identity) -> list[int]:
     for campaign_id in given_way:
         clear(engine, campaign_id)
     return given_way
+
+
+def refuse_repeat(engine: Engine, identity: Identity) -> None:
+    """Refuse an order that was sent before; raises InputError. Nothing is changed."""
+    with reading(engine) as connection:
+        claims.refuse_repeat(connection, identity)
 
 
 def create(engine: Engine, order: Order, prepared: Prepared, *, on_messages: OnMessages | None = None) -> int:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from sqlalchemy import Engine
 
 from producer.preview import Order, Preview, preview
+from producer.recipients import Problem
 from worker.errors import InputError
 from worker.ledger import campaigns
 from worker.ledger.drafts import NewCampaign, NewMessage, SourceCounts
@@ -30,6 +31,8 @@ class Trial:
     order: Order
     text: str
     messages: Sequence[NewMessage]
+    line: int  # of the file, whose text it is
+    n_refused: int = 0  # rows before it
 
     @property
     def figures(self) -> Preview:
@@ -71,11 +74,13 @@ def prepare(order: Order, numbers: Sequence[str]) -> Trial | Preview:
     def stop(message: NewMessage, text: str) -> None:
         raise _FoundError(message, text)
 
+    refused: list[Problem] = []
     try:
-        return preview(at_once, on_message=stop)
+        return preview(at_once, on_message=stop, on_problem=lambda problem, _: refused.append(problem))
     except _FoundError as found:
         messages = [_addressed(at_once, found, number, line=n) for n, number in enumerate(chosen, start=1)]
-        return Trial(order=at_once, text=found.text, messages=messages)
+        line = found.message.line
+        return Trial(order=at_once, text=found.text, messages=messages, line=line, n_refused=len(refused))
 
 
 def _own(numbers: Sequence[str], *, region: str | None) -> list[Msisdn]:

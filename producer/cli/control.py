@@ -145,14 +145,15 @@ def cancel(ctx: click.Context, /, campaign_id: int, *, yes: bool) -> None:
 
     Returns when nothing of it is on its way any more; exit code 3 when something hangs.
     """
-    ask(f"End campaign {campaign_id} for good?", yes=yes)
     settings = load_settings()
     engine = ready_ledger(settings)
     with reading(engine) as connection:
+        reports.state_at(connection, campaign_id)  # there is one, or nobody is asked
         was_ahead = not kept.is_over(connection, campaign_id)
+    ask(f"End campaign {campaign_id} for good?", yes=yes)
     n_cancelled = campaigns.cancel(engine, campaign_id, author=author())
-    were = counted(n_cancelled, "message", verb="was")
-    click.echo(f"Campaign {campaign_id} is cancelled; {were} still queued", err=True)
+    were = counted(n_cancelled, "queued message", verb="was")
+    click.echo(f"Campaign {campaign_id} is cancelled; {were} cancelled", err=True)
     is_back = _take_back(settings, engine, campaign_id, was_ahead=was_ahead)
     code = _settle_down(settings, engine, campaign_id, order="cancel")
     ctx.exit(code if is_back else EXIT_PARTLY)
@@ -180,8 +181,11 @@ def _take_back(settings: Settings, engine: Engine, campaign_id: int, *, was_ahea
 @click.option("--yes", is_flag=True, help="Answer the question with yes.")
 def discard(campaign_id: int, *, yes: bool) -> None:
     """Put a campaign away whose import was interrupted: nothing of it was sent, and nothing ever is."""
+    engine = ready_ledger(load_settings())
+    with reading(engine) as connection:
+        reports.state_at(connection, campaign_id)
     ask(f"Put campaign {campaign_id} away?", yes=yes)
-    n_removed = campaigns.discard(ready_ledger(load_settings()), campaign_id, author=author())
+    n_removed = campaigns.discard(engine, campaign_id, author=author())
     click.echo(
         f"Campaign {campaign_id} is discarded; {counted(n_removed, 'message', verb='was')} imported", err=True
     )

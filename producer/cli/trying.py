@@ -58,9 +58,10 @@ def try_out(  # noqa: PLR0913 - an order, and how it is tried
 def _say(order: Order, trial: Trial) -> None:
     if order.leaves_at is not None or order.schedule is not None:
         click.echo("A test leaves at once, whatever is said of time", err=True)
-    click.echo(
-        f"The text ({counted(trial.messages[0].parts, 'part')}, {trial.messages[0].encoding}):", err=True
-    )
+    refused = counted(trial.n_refused, "row", verb="is")
+    before = f"; {refused} refused before it" if trial.n_refused else ""
+    size = f"{counted(trial.messages[0].parts, 'part')}, {trial.messages[0].encoding}"
+    click.echo(f"The text of line {trial.line} ({size}){before}:", err=True)
     for line in trial.text.splitlines():
         click.echo(f"  {line}", err=True)
 

@@ -70,7 +70,7 @@ def when_sentences(plan: Plan) -> Iterator[str]:
     """Say what a person should know of the times: what they were moved for, and what was odd."""
     forecast = plan.forecast
     if plan.moved:
-        yield f"{_n(plan.moved)} moved by a window to when it opens."
+        yield f"{_n(plan.moved)} moved by {_movers(plan)}."
     if forecast.overflow:
         yield f"{_n(forecast.overflow)} too many for their opening at this rate: they wait for the next."
     if forecast.expiring:
@@ -85,6 +85,13 @@ def when_sentences(plan: Plan) -> Iterator[str]:
     for odd, n in list(plan.oddities.items())[:_SHOWN]:
         taken = local_words(odd.at_ms, plan.shown_in)
         yield f"{odd.local} in {odd.zone} {_ODD[odd.what]} {taken} ({counted(n, 'message')})."
+
+
+def _movers(plan: Plan) -> str:
+    quiet = f"the quiet hours of {plan.quiet_of}"
+    if plan.quiet_of is None:
+        return "a window to when it opens"
+    return f"a window or {quiet}" if plan.windows.open else f"{quiet} to when they end"
 
 
 def opening_rows(plan: Plan) -> Iterator[list[object]]:

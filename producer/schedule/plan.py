@@ -42,6 +42,7 @@ class Plan:
     Attributes:
         zone: in which wall times hold: a name of IANA, or ``recipient``; None: nobody needs one.
         shown_in: the zone in which times are shown.
+        quiet_of: the provider whose quiet hours are among the windows.
         windows: in which, those of what can take over included.
         starts_at: when the first message is due, epoch ms; None: at once, nothing is said of time.
         moved: messages that a window has moved.
@@ -52,6 +53,7 @@ class Plan:
 
     zone: str | None = None
     shown_in: str = "UTC"
+    quiet_of: str | None = None
     windows: Windows = field(default_factory=Windows)
     starts_at: int | None = None
     moved: int = 0
@@ -128,6 +130,9 @@ class Planner:
         """
         timing, plan = self._timing, self.plan
         plan.windows = timing.widest if is_fallback else timing.windows
+        if plan.windows.quiet:
+            provider = self._account.provider
+            plan.quiet_of = self._account.name if provider.quiet else provider.fallback
         n, over_ms = wanted.n_messages, timing.over_ms or 0
         n_units = 0
         for place, message in enumerate(wanted):

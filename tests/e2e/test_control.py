@@ -49,7 +49,7 @@ def test_what_is_queued_of_a_cancelled_campaign_is_never_sent(
 
     assert (refused.code, cancelled.code, again.code) == (1, 0, 1)
     assert "--yes" in refused.err
-    assert "20 messages were still queued" in cancelled.err
+    assert "20 queued messages were cancelled" in cancelled.err
     assert "cancelled and cannot be resumed" in again.err
     assert place.counts() == {"cancelled": 20}
     assert gateway.stats()["requests"] == 0

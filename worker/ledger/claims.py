@@ -52,12 +52,28 @@ def require_new(connection: Connection, identity: Identity) -> list[int]:
         if claim["is_interrupted"]:
             interrupted.discard(connection, number)
             given_way.append(number)
-        elif claim["state"] != CampaignState.DISCARDED and (claim["is_recent"] or _is_key(claim)):
+        elif _is_repeat(claim):
             if identity.again:
                 continue
             raise _repeated(connection, claim)
         connection.execute(delete(CLAIMS).where(CLAIMS.c.claim == claim["claim"]))
     return sorted(set(given_way))
+
+
+def refuse_repeat(connection: Connection, identity: Identity) -> None:
+    """Refuse an order that was sent before, before anybody is asked about it; a plain read.
+
+    Raises:
+        InputError: ``repeated_send``, with the earlier campaign, unless the order is to go again.
+    """
+    for claim in _earlier(connection, identity, locks=False):
+        if _is_repeat(claim) and not identity.again:
+            raise _repeated(connection, claim)
+
+
+def _is_repeat(claim: Mapping[str, Any]) -> bool:
+    is_sent = not claim["is_interrupted"] and claim["state"] != CampaignState.DISCARDED
+    return is_sent and (claim["is_recent"] or _is_key(claim))
 
 
 def require_not_overtaken(connection: Connection, identity: Identity, campaign_id: int) -> None:
@@ -116,8 +132,8 @@ def _hold_others_off(connection: Connection) -> None:
         connection.execute(text("LOCK TABLE claims IN SHARE ROW EXCLUSIVE MODE"))
 
 
-def _earlier(connection: Connection, identity: Identity) -> list[Mapping[str, Any]]:
-    """Return the claims that were made before, each with its campaign, which is locked."""
+def _earlier(connection: Connection, identity: Identity, *, locks: bool = True) -> list[Mapping[str, Any]]:
+    """Return the claims that were made before, each with its campaign; ``locks`` that as well."""
     is_dead = (CAMPAIGNS.c.state == CampaignState.IMPORTING) & (CAMPAIGNS.c.importing_until <= now_ms())
     query = (
         select(
@@ -130,8 +146,9 @@ def _earlier(connection: Connection, identity: Identity) -> list[Mapping[str, An
         .join(CAMPAIGNS, CAMPAIGNS.c.id == CLAIMS.c.campaign_id)
         .where(CLAIMS.c.claim.in_(identity.claims))
         .order_by(CAMPAIGNS.c.id, CLAIMS.c.claim)
-        .with_for_update(of=CAMPAIGNS)
     )
+    if locks:
+        query = query.with_for_update(of=CAMPAIGNS)
     return [dict(row) for row in connection.execute(query).mappings()]
 
 

@@ -20,8 +20,8 @@ from tests.ledgers import (
     result,
     run_campaign,
     some_messages,
-    unclear,
     try_lease,
+    unclear,
 )
 from worker.errors import InputError, LedgerError
 from worker.ledger import accounts, campaigns, hints, interrupted, messages, reports
