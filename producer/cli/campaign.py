@@ -80,7 +80,7 @@ def list_(*, limit: int, confirmations: bool, as_json: bool) -> None:
 @click.argument("campaign_id", metavar="ID", type=int)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 def show(campaign_id: int, *, as_json: bool) -> None:
-    """Show one campaign: its state, counts, parts and cost."""
+    """Show one campaign: its state, counts, and parts and cost of what was sent, of how much."""
     settings = load_settings()
     with reading(ready_ledger(settings)) as connection:
         found = waits.told(connection, reports.report(connection, campaign_id))
@@ -96,7 +96,10 @@ def show(campaign_id: int, *, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output at the end.")
 @click.pass_context
 def watch_(ctx: click.Context, /, campaign_id: int, *, as_json: bool) -> None:
-    """Follow a campaign until it is done; Ctrl-C only stops watching."""
+    """Follow a campaign until it is done; Ctrl-C only stops watching.
+
+    Shown are its pace, what leaves when, the next opening, and how late the oldest is that is due.
+    """
     settings = load_settings()
     engine = ready_ledger(settings)
     with Dashboard(campaign_id, settings) as dashboard:

@@ -50,7 +50,11 @@ def timing_options(command: F) -> F:
                 "--window", multiple=True, metavar="HOURS", help="Leave only in these: 09:00-20:00."
             ),
             click.option("--weekdays", metavar="DAYS", help="Of the windows: mon-fri."),
-            click.option("--validity", metavar="TIME", help="Give up what could not leave in this time: 6h."),
+            click.option(
+                "--validity",
+                metavar="TIME",
+                help="Give up what could not leave so long after its time, or after its window opens: 6h.",
+            ),
             click.option("--over", metavar="TIME", help="Spread evenly over this time: 3h."),
             click.option(
                 "--late",

@@ -71,6 +71,8 @@ def when_sentences(plan: Plan) -> Iterator[str]:
     forecast = plan.forecast
     if plan.moved:
         yield f"{_n(plan.moved)} moved by {_movers(plan)}."
+    if plan.gives_up is not None:
+        yield _validity_words(*plan.gives_up, zone=plan.shown_in)
     if forecast.overflow:
         yield f"{_n(forecast.overflow)} too many for their opening at this rate: they wait for the next."
     if forecast.expiring:
@@ -85,6 +87,13 @@ def when_sentences(plan: Plan) -> Iterator[str]:
     for odd, n in list(plan.oddities.items())[:_SHOWN]:
         taken = local_words(odd.at_ms, plan.shown_in)
         yield f"{odd.local} in {odd.zone} {_ODD[odd.what]} {taken} ({counted(n, 'message')})."
+
+
+def _validity_words(first_at: int, last_at: int, *, zone: str) -> str:
+    first, last = local_words(first_at, zone), local_words(last_at, zone)
+    if first == last:
+        return f"What could not leave until {first} is given up."
+    return f"What could not leave in time is given up: the first of them at {first}, the last at {last}."
 
 
 def _movers(plan: Plan) -> str:

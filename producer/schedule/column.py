@@ -17,17 +17,16 @@ from typing import Final
 from producer.recipients import Form, variable_name
 from producer.recipients.reader import AS_FOUND, column_values
 from worker.errors import ConfigError, InputError
+from worker.timing.dates import YEAR_FIRST, YEAR_LAST, AmbiguousError, hour_of, is_month_first
 from worker.timing.words import Instant, Wall, When
 
 _CLOCK: Final = (
     r"(\d{1,2}):(\d\d)(?::(\d\d)(?:[.,]\d+)?)?(?: ?([ap])\.?m\.?)?(?: ?(?:(z)|([+-]\d\d):?(\d\d)))?"
 )
-_YEAR_FIRST: Final = re.compile(rf"(\d{{4}})([-/.])(\d{{1,2}})\2(\d{{1,2}})(?:t|,? ){_CLOCK}", re.ASCII)
-_YEAR_LAST: Final = re.compile(rf"(\d{{1,2}})([-/.])(\d{{1,2}})\2(\d{{4}})(?:t|,? ){_CLOCK}", re.ASCII)
+_YEAR_FIRST: Final = re.compile(rf"{YEAR_FIRST}(?:t|,? ){_CLOCK}", re.ASCII)
+_YEAR_LAST: Final = re.compile(rf"{YEAR_LAST}(?:t|,? ){_CLOCK}", re.ASCII)
 _DIRECTIVE: Final = re.compile(r"%(.)", re.DOTALL)
 _IN_UTC: Final = re.compile(r".*(?<![A-Za-z])(Z|UTC|GMT)\s*", re.DOTALL)  # what is left without directives
-_NOON: Final = 12
-_MONTHS: Final = 12
 _YEARS: Final = range(1971, 2200)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MS: Final = timedelta(milliseconds=1)
@@ -129,10 +128,10 @@ def found_reader(values: Iterable[str], *, header: str) -> Read:
         match = _YEAR_LAST.fullmatch(_folded(written))
         if match is None or match[2] == ".":
             continue
-        first, second = int(match[1]), int(match[3])
-        n_day_first += first > _MONTHS >= second
-        n_month_first += second > _MONTHS >= first
-        n_open += first <= _MONTHS and second <= _MONTHS and first != second
+        is_first = is_month_first(int(match[1]), match[2], int(match[3]))
+        n_open += is_first is None
+        n_month_first += is_first is True
+        n_day_first += is_first is False and match[1] != match[3]
     if n_day_first and n_month_first:
         raise _undecided(header, "some times are written with the day first and some with the month first")
     if n_open and not (n_day_first or n_month_first):
@@ -154,6 +153,11 @@ def _reader(*, is_month_first: bool) -> Read:
             else:
                 raise _unreadable("the time cannot be read: write it like 2027-01-31 09:00")
             return _when(_moment(int(year), int(month), int(day), clock))
+        except AmbiguousError:
+            raise _unreadable(
+                "12:00 am and pm are noon to some and midnight to others: write them by 24 hours, or give "
+                "--at-format"
+            ) from None
         except ValueError:
             raise _unreadable("there is no such time") from None
 
@@ -162,11 +166,7 @@ def _reader(*, is_month_first: bool) -> Read:
 
 def _moment(year: int, month: int, day: int, clock: list[str | None]) -> datetime:
     hour, minute, second, half, utc, hours, minutes = clock
-    n_hour = int(hour or 0)
-    if half:
-        if not 1 <= n_hour <= _NOON:
-            raise ValueError
-        n_hour = n_hour % _NOON + _NOON * (half == "p")
+    n_hour = hour_of(int(hour or 0), int(minute or 0), half)
     at = datetime(year, month, day, n_hour, int(minute or 0), int(second or 0))  # noqa: DTZ001 - of a wall clock
     if utc:
         return at.replace(tzinfo=UTC)

@@ -45,6 +45,7 @@ class Plan:
         quiet_of: the provider whose quiet hours are among the windows.
         windows: in which, those of what can take over included.
         starts_at: when the first message is due, epoch ms; None: at once, nothing is said of time.
+        gives_up: when the validity of the first message ends, and of the last; None: it has none.
         moved: messages that a window has moved.
         several: messages whose recipient may be in one of several zones.
         oddities: messages by what was odd about their time.
@@ -56,6 +57,7 @@ class Plan:
     quiet_of: str | None = None
     windows: Windows = field(default_factory=Windows)
     starts_at: int | None = None
+    gives_up: tuple[int, int] | None = None
     moved: int = 0
     several: int = 0
     oddities: Counter[Odd] = field(default_factory=Counter)
@@ -169,6 +171,9 @@ class Planner:
             raise InputError("the windows do not open often enough", code="no_opening")
         plan.moved += times.is_moved
         plan.starts_at = min(times.due_at, plan.starts_at or times.due_at)
+        if times.expires_at is not None:
+            first, last = plan.gives_up or (times.expires_at, times.expires_at)
+            plan.gives_up = min(first, times.expires_at), max(last, times.expires_at)
         return replace(message, due_at=times.due_at, leave_by=times.leave_by, expires_at=times.expires_at)
 
     def _require_long_enough(self, n_units: int, over_ms: int) -> None:

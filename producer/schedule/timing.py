@@ -15,7 +15,7 @@ from producer.schedule.column import TimeColumn, open_time_column
 from worker.errors import ConfigError, InputError
 from worker.settings.hours import RECIPIENT
 from worker.states import Late
-from worker.timing.local import Oddity, start_of
+from worker.timing.local import Oddity, instant_of, start_of
 from worker.timing.windows import Windows
 from worker.timing.words import Instant, Wall, When
 from worker.timing.zones import zones_of
@@ -127,8 +127,11 @@ class Timing:
             return Start(at_ms=when.epoch_ms, zones=zones)
         if self.zone is None:
             raise ConfigError(f"A time of the column has no offset: {ASK_ZONE}")
-        at_ms, oddity = start_of(when.local, self.clocks(zones))
-        odd = None if oddity is None else (when, self.zone, oddity)
+        clocks = self.clocks(zones)
+        at_ms, oddity = start_of(when.local, clocks)
+        odd = None
+        if oddity is not None:  # the last zone in which it comes is the one that is odd
+            odd = (when, next(each for each in clocks if instant_of(when.local, each)[0] == at_ms), oddity)
         return Start(at_ms=at_ms, zones=zones, oddity=odd)
 
     def clocks(self, zones: tuple[str, ...]) -> tuple[str, ...]:

@@ -88,7 +88,7 @@ def test_a_terminal_shows_how_late_the_oldest_is(lone_place: Place) -> None:
     late(lone_place)
 
     with at_a_terminal(lone_place, *WATCH) as terminal:
-        is_shown = terminal.shows("Late: the oldest that is due by 1 h")
+        is_shown = terminal.shows("The oldest that is due waits for 1 h")
         terminal.types(CTRL_C)
         terminal.ends()
 
@@ -99,7 +99,7 @@ def test_a_pipe_is_told_how_late_the_oldest_is(lone_place: Place) -> None:
     late(lone_place)
 
     with lone_place.started(*WATCH) as watched:
-        assert watched.says("Campaign 1: Late: the oldest that is due by 1 h"), watched.said
+        assert watched.says("Campaign 1: The oldest that is due waits for 1 h"), watched.said
 
 
 def test_what_does_not_change_is_said_once(lone_place: Place, warm: Warm) -> None:

@@ -139,8 +139,9 @@ def skip_audit(start: MissedStart) -> orders.Counted:
 
 
 def _told(start: MissedStart) -> str:
-    """Write when it was due, as a person there reads it: ``2027-01-31 09:00+01:00``."""
-    return _local(start).isoformat(sep=" ", timespec="minutes")
+    """Write when it was due, as a person there reads it: ``2027-01-31 09:00 +01:00``."""
+    local = _local(start)
+    return f"{local:%Y-%m-%d %H:%M} {local.isoformat()[-6:]}"
 
 
 def _local(start: MissedStart) -> datetime:

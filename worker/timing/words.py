@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 
 from worker.errors import ConfigError
+from worker.timing.dates import AmbiguousError, hour_of, numeric_date
 from worker.timing.durations import duration_words, parse_duration
 from worker.timing.hours import WEEKDAYS
 from worker.timing.local import local_of
@@ -36,19 +37,20 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MS: Final = timedelta(milliseconds=1)
 _YEARS: Final = range(1971, 2200)  # others are slips of the pen
 _LARGEST_OFFSET: Final = timedelta(hours=14)
-_NOON: Final = 12
 _HOUR_MIN: Final = 60
 
 _MONTHS: Final = (
     *("january", "february", "march", "april", "may", "june"),
     *("july", "august", "september", "october", "november", "december"),
 )
-_ISO: Final = re.compile(
-    r"(\d{4}-\d\d-\d\d)[t ](\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?)(?: ?(?:(z)|([+-]\d\d)(?::?(\d\d))?))?",
+_ISO: Final = re.compile(  # of a day and a clock, each as ``fromisoformat`` reads it, and an offset
+    r"(\d{4}-\d\d-\d\d(?=[t ]\d\d:)|(?:\d{4}-\d\d-\d\d|\d{8}|\d{4}-?w\d\d-?\d)(?=t))[t ]"
+    r"(\d\d(?::\d\d(?::\d\d(?:[.,]\d+)?)?|\d\d(?:\d\d(?:[.,]\d+)?)?)?)"
+    r"(?: ?(?:(z)|([+-]\d\d)(?::?(\d\d))?))?",
     re.ASCII,
 )
+_MIDNIGHT: Final = re.compile(r"24(?::?00){0,2}(?:[.,]0+)?", re.ASCII)
 _DAY_AND_CLOCK: Final = re.compile(r"(.+?),? (?:at )?(\d{1,2})(?::(\d\d))?(?: ?([ap])m)?", re.ASCII)
-_ISO_DAY: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _WORDED_DAY: Final = re.compile(r"(\d{1,2})\.? ([a-z]{3,9})\.?,? (\d{4})", re.ASCII)
 _NUMBERS_ONLY: Final = re.compile(r"\d{1,4}[/.-]\d{1,2}([/.-]\d{1,4})?", re.ASCII)
 _EXAMPLES: Final = "write it like 2027-01-31 09:00, 31 Jan 2027 09:00, tomorrow 09:00 or in 2h"
@@ -84,8 +86,12 @@ def parse_when(written: str, *, now_ms: int, zone: str | None) -> When:
 def _of_iso(match: re.Match[str], written: str) -> When:
     day, clock, utc, hours, minutes = match.groups()
     try:
-        local = datetime.combine(date.fromisoformat(day), time.fromisoformat(clock))
-    except ValueError:
+        local = datetime.combine(date.fromisoformat(day.upper()), time())
+        if _MIDNIGHT.fullmatch(clock):
+            local += timedelta(days=1)
+        else:
+            local = datetime.combine(local, time.fromisoformat(clock))
+    except (ValueError, OverflowError):
         raise _not_there(written) from None
     if utc is None and hours is None:
         return Wall(_checked(local, written))
@@ -110,14 +116,16 @@ def _day(word: str, written: str, *, today: Callable[[], date]) -> date:
     if weekdays:
         return _next(weekdays[0], written, today=today())
     try:
-        if _ISO_DAY.fullmatch(word):
-            return date.fromisoformat(word)
+        if numeric := numeric_date(word):
+            return numeric
         if worded := _WORDED_DAY.fullmatch(word):
             return date(int(worded[3]), _month(worded[2], written), int(worded[1]))
+    except AmbiguousError:
+        raise _two_ways(written) from None
     except ValueError:
         raise _not_there(written) from None
     if _NUMBERS_ONLY.fullmatch(word):
-        raise ConfigError(f"{written!r} can be read in two ways: {_EXAMPLES}")
+        raise _two_ways(written)
     raise _unread(written)
 
 
@@ -142,12 +150,12 @@ def _clock(parted: re.Match[str], written: str) -> time:
     hour, minute, half = int(parted[2]), int(parted[3] or 0), parted[4]
     if parted[3] is None and half is None:
         raise ConfigError(f"{written!r} says no time that can be read in one way: write it like 09:00 or 9pm")
-    if half and hour == _NOON:
-        raise ConfigError(f"{written!r} is noon to some and midnight to others: write 12:00 or 00:00")
-    if half and not 1 <= hour < _NOON:
-        raise _not_there(written)
     try:
-        return time(hour + _NOON * (half == "p"), minute)
+        return time(hour_of(hour, minute, half), minute)
+    except AmbiguousError:
+        raise ConfigError(
+            f"{written!r} is noon to some and midnight to others: write 12:00 or 00:00"
+        ) from None
     except ValueError:
         raise _not_there(written) from None
 
@@ -164,6 +172,10 @@ def _checked(local: datetime, written: str) -> datetime:
     if local.year not in _YEARS:
         raise ConfigError(f"{written!r} is in a year before 1971 or after 2199: {_EXAMPLES}")
     return local
+
+
+def _two_ways(written: str) -> ConfigError:
+    return ConfigError(f"{written!r} can be read in two ways: {_EXAMPLES}")
 
 
 def _not_there(written: str) -> ConfigError:

@@ -87,6 +87,7 @@ def test_a_day_that_is_the_same_either_way_decides_nothing_and_asks_nothing() ->
         ("2027-01-31 09:00+99:00", "time_unreadable"),
         ("0027-01-31 09:00", "time_unreadable"),
         ("31.13.2027 09:00", "time_unreadable"),
+        ("31.01.2027 12:00 pm", "time_unreadable"),
     ],
 )
 def test_what_is_no_time_has_a_reason(written: str, code: str) -> None:
