@@ -56,15 +56,16 @@ def see_off(settings: Settings, engine: Engine, released: Released, *, waits: bo
         click.echo(f"{error}. The campaign is in the ledger.", err=True)
         _say_how_to_go_on(settings, released.id)
     if as_json and waits:
-        echo_json({**begun, **ended, **{name: begun[name] for name in ("parts", "cost")}, **_sent(ended)})
+        echo_json({**begun, **ended, **_sums(begun, ended)})
     elif ended:
         echo_report(ended, settings)
     return code
 
 
-def _sent(ended: Mapping[str, Any]) -> dict[str, Any]:
-    """Name apart what was sent: of `send`, ``parts`` and ``cost`` are those of its preview."""
-    return {f"sent_{name}": ended[name] for name in ("parts", "cost") if name in ended}
+def _sums(begun: Mapping[str, Any], ended: Mapping[str, Any]) -> dict[str, Any]:
+    """Keep the sums of the preview, as without waiting, and name apart what was sent."""
+    ordered = {name: begun[name] for name in ("parts", "cost") if name in begun}
+    return {**ordered, **{f"sent_{name}": ended[name] for name in ("parts", "cost") if name in ended}}
 
 
 def _counted(figures: Mapping[str, object], noun: str) -> str:

@@ -101,7 +101,7 @@ def test_a_provider_tells_who_ordered_what(lone_place: Place, warm: Warm) -> Non
 
     listed = warm.run(lone_place, "provider", "list", "--json").out
     given = warm.run(lone_place, "provider", "orders", "acme")
-    lines = [line.split()[2:] for line in given.out.splitlines()[1:]]
+    lines = [line.split()[4:] for line in given.out.splitlines()[1:]]
     assert lines == [["pause", "paused", "by", "hand"], ["rate", "20/s"], ["resume"]]
     assert listed.count('"what"') == 3
 
