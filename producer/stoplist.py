@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
-import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, TextIO
@@ -17,6 +16,7 @@ from sqlalchemy import Engine
 from producer.findings import KEPT_PROBLEMS
 from producer.recipients import Problem, Recipients, Row
 from producer.spreadsheet import inert
+from producer.stop_rows import read_digest, read_facts
 from worker.clock import instant
 from worker.errors import ConfigError, InputError
 from worker.ledger import cleaning, optouts, orders
@@ -27,23 +27,26 @@ from worker.states import OptOutSource
 
 COLUMNS = ("msisdn", "scope", "source", "time", "provider", "digest")
 
-_DIGEST = re.compile(r"([0-9a-f]{8})-([0-9a-f]{64})")
-_AHEAD_MS = 60_000  # of this machine's clock
 _OPTOUT, _OPTIN = "optout", "optin"  # orders
-_LONGEST_NAME = 40
 
 
-def add(
-    engine: Engine, numbers: Iterable[str], scopes: Sequence[str], *, author: str, keeps_numbers: bool
+def add(  # noqa: PLR0913 - what an opt-out is
+    engine: Engine,
+    numbers: Iterable[str],
+    scopes: Sequence[str],
+    *,
+    author: str,
+    keeps_numbers: bool,
+    source: OptOutSource = OptOutSource.OPERATOR,
+    at: int | None = None,
 ) -> int:
-    """Note by an operator's word that numbers want nothing of some scopes; return how many opt-outs are news.
+    """Note that numbers want nothing of some scopes; return how many opt-outs are news.
 
-    Numbers are E.164 with plus. Those that a page of them has noted hold at once.
+    Numbers are E.164 with plus. Those that a page of them has noted hold at once. ``at`` says since when, in
+    epoch milliseconds; None is now.
     """
     new = [
-        NewOptOut(scope=scope, source=OptOutSource.OPERATOR, msisdn=number)
-        for number in numbers
-        for scope in scopes
+        NewOptOut(scope=scope, source=source, msisdn=number, at=at) for number in numbers for scope in scopes
     ]
     n_added = 0
     for some in _pages(new):
@@ -94,7 +97,10 @@ def _pages(items: Iterable[Any]) -> Iterator[list[Any]]:
 class Imported:
     """What became of a file: rows = added + known + refused.
 
-    ``known`` are those that hold already, came twice in a transaction, or have ended since.
+    Attributes:
+        known: those that hold already, came twice in a transaction, or have ended since.
+        doubts: what some of them say beside number and scope and could not be read, by code.
+        on_problem: called with every refused row.
     """
 
     rows: int = 0
@@ -102,6 +108,8 @@ class Imported:
     known: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
     problems: list[Problem] = field(default_factory=list)
+    doubts: Counter[str] = field(default_factory=Counter)
+    on_problem: Callable[[Problem], None] | None = field(default=None, repr=False)
 
     @property
     def refused(self) -> int:
@@ -113,6 +121,8 @@ class Imported:
         self.reasons[problem.code] += 1
         if len(self.problems) < KEPT_PROBLEMS:
             self.problems.append(problem)
+        if self.on_problem:
+            self.on_problem(problem)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,25 +155,24 @@ class Import:
         now_ms = round(1000 * datetime.now(UTC).timestamp())
         for row in recipients:
             found.rows += 1
+            values = recipients.last_values
             try:
-                yield self._read(row, recipients.last_values, ours=ours, now_ms=now_ms)
+                yield self._read(row, values, found, ours=ours, now_ms=now_ms)
             except InputError as error:
-                found.refuse(Problem.of(error, line=row.line))
+                found.refuse(_problem(row, error))
 
     def _read(
-        self, row: Row | Problem, values: Mapping[str, str], *, ours: str, now_ms: int
+        self, row: Row | Problem, values: Mapping[str, str], found: Imported, *, ours: str, now_ms: int
     ) -> Sequence[NewOptOut]:
-        """Read a row; raises InputError for what cannot be kept."""
+        """Read a row; raises InputError for one that names no number or no scope."""
         kept = values.get("digest", "")
         if isinstance(row, Problem) and not (row.code == "number_empty" and kept):
             raise InputError(row.message, code=row.code, column=row.column)
-        facts: dict[str, Any] = {
-            "source": _source(values.get("source", "")),
-            "provider": _provider(values.get("provider", "")),
-            "at": _at(values.get("time", ""), now_ms=now_ms),
-        }
-        facts |= {"msisdn": row.msisdn} if isinstance(row, Row) else {"digest": _digest(kept, ours=ours)}
-        return [NewOptOut(scope=scope, **facts) for scope in self._scopes(values.get("scope", ""))]
+        whose = {"msisdn": row.msisdn} if isinstance(row, Row) else {"digest": read_digest(kept, ours=ours)}
+        scopes = self._scopes(values.get("scope", ""))
+        facts, doubts = read_facts(values, now_ms=now_ms)
+        found.doubts.update(doubts)
+        return [NewOptOut(scope=scope, **whose, **facts) for scope in scopes]
 
     def _scopes(self, written: str) -> Sequence[str]:
         if not written:
@@ -174,47 +183,9 @@ class Import:
             raise InputError(str(error), code="scope_unknown", column="scope") from None
 
 
-def _source(written: str) -> OptOutSource:
-    if not written:
-        return OptOutSource.IMPORT
-    try:
-        return OptOutSource(written.lower())
-    except ValueError:
-        words = ", ".join(OptOutSource)
-        raise InputError(f"the source is none of {words}", code="source_unknown", column="source") from None
-
-
-def _provider(written: str) -> str | None:
-    if len(written) > _LONGEST_NAME or not written.isprintable():
-        raise InputError("this is no name of a provider", code="provider_invalid", column="provider")
-    return written or None
-
-
-def _at(written: str, *, now_ms: int) -> int | None:
-    """Read ISO 8601, in UTC where nothing else is said, as epoch milliseconds; nothing is now."""
-    if not written:
-        return None
-    try:
-        read = datetime.fromisoformat(written)
-        at_ms = round(1000 * (read if read.tzinfo else read.replace(tzinfo=UTC)).timestamp())
-    except (ValueError, OverflowError):
-        raise InputError(
-            "the time is no ISO 8601, such as 2027-01-31T09:00:00Z", code="time_invalid", column="time"
-        ) from None
-    if not 0 <= at_ms <= now_ms + _AHEAD_MS:
-        raise InputError("the time is not in the past", code="time_ahead", column="time")
-    return at_ms
-
-
-def _digest(written: str, *, ours: str) -> str:
-    found = _DIGEST.fullmatch(written.lower())
-    if found is None:
-        raise InputError("the digest is none of a list of opt-outs", code="digest_invalid", column="digest")
-    if found[1] != ours:
-        raise InputError(
-            "the digest is of another ledger, and says nothing here", code="digest_foreign", column="digest"
-        )
-    return found[2]
+def _problem(row: Row | Problem, error: InputError) -> Problem:
+    problem = Problem.of(error, line=row.line, cells=row.cells)
+    return replace(problem, raw=row.raw) if isinstance(row, Problem) else problem
 
 
 # --- out

@@ -22,13 +22,16 @@ from producer.cli.optout_options import (
     scopes_of,
 )
 from producer.cli.output import ask, echo_facts, echo_json, echo_table
+from producer.cli.timing import now
 from producer.cli.words import author
 from producer.output_file import appearing_text
+from producer.stop_rows import read_time
 from worker.errors import ConfigError, InputError
 from worker.ledger import optouts
 from worker.ledger.engine import reading
 from worker.ledger.scopes import ALL
 from worker.settings import load_settings
+from worker.states import OptOutSource
 
 _SHOWN = 50
 
@@ -51,22 +54,47 @@ optout.add_command(import_)
 @optout.command(epilog="\b\nExample:\n  echo +4520304050 | bulksend optout add --purpose marketing -")
 @number_options
 @scope_options
+@click.option(
+    "--source",
+    type=click.Choice([each.value for each in OptOutSource]),
+    default=OptOutSource.OPERATOR.value,
+    help="Who said so: operator (you, the default), import, gateway or reply.",
+)
+@click.option(
+    "--at", metavar="TIME", help="Since when: ISO 8601, in UTC where it says nothing else; default is now."
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
-def add(*, as_json: bool, **given: Any) -> None:  # noqa: ANN401 - as click gives them
+def add(*, source: str, at: str | None, as_json: bool, **given: Any) -> None:  # noqa: ANN401 - as click gives them
     """Note that numbers want no messages.
 
     None of a purpose, none of a sender, or, without either, none at all.
 
     A number that is written here stays in the history of the shell: with - they are read from standard input,
-    one a line. If one of them is no number, nothing is noted.
+    one a line. If one of them is no number, nothing is noted. With --at, what has ended since then by an
+    opt-in does not come back.
     """
     settings = load_settings()
+    since = _since(at)
     numbers, scopes = read_given(settings, given)
     scopes = scopes or [ALL]
-    engine, keeps_numbers = ready_ledger(settings), not settings.optouts.hashed
-    n = stoplist.add(engine, numbers, scopes, author=author(), keeps_numbers=keeps_numbers)
+    n = stoplist.add(
+        ready_ledger(settings),
+        numbers,
+        scopes,
+        author=author(),
+        keeps_numbers=not settings.optouts.hashed,
+        source=OptOutSource(source),
+        at=since,
+    )
     known = len(numbers) * len(scopes) - n
     _say({"numbers": len(numbers), "scopes": scopes, "added": n, "known": known}, as_json=as_json)
+
+
+def _since(written: str | None) -> int | None:
+    try:
+        return read_time(written or "", now_ms=now())
+    except InputError as error:
+        raise ConfigError(f"--at: {error}") from None
 
 
 @optout.command()

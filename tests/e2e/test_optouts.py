@@ -19,8 +19,6 @@ LIST = """msisdn,scope,source,time
 20000001,,,
 nobody,all,,
 20000002,everything,,
-20000002,all,,2999-01-01
-20000002,all,gossip,
 """
 
 
@@ -96,10 +94,66 @@ def test_a_list_is_read_and_written_so_that_it_is_read_again(members: Place, war
         written = sorted((row["msisdn"], row["scope"], row["time"][:19]) for row in csv.DictReader(file))
     assert (first.code, again.code, back.code) == (3, 3, 0)
     assert (first.json["added"], again.json["added"], again.json["known"]) == (2, 0, 2)
-    assert codes == {4: "number_not_a_number", 5: "scope_unknown", 6: "time_ahead", 7: "source_unknown"}
+    assert codes == {4: "number_not_a_number", 5: "scope_unknown"}
     assert written[0] == ("'+4520000000", "purpose:marketing", "2026-01-02T02:04:05")
     assert back.json["known"] == 2  # one holds, one has ended since
     assert (members.folder / "out.csv").stat().st_mode & 0o777 == 0o600
+
+
+def test_only_a_number_or_a_scope_that_cannot_be_read_keeps_an_opt_out_from_being_noted(
+    members: Place, warm: Warm
+) -> None:
+    rows = "20000000,webform,\n20000001,Reply,gestern\n20000002,,2999-01-01\n20000003,webform,2026-01-02\n"
+    members.write("stopped.csv", f"msisdn,source,time,provider\n{rows}".replace("\n2", ",\n2", 4))
+
+    done = warm.run(members, "optout", "import", "stopped.csv", "--json")
+    listed = json.loads(warm.run(members, "optout", "list", "--json").out)
+
+    assert (done.code, done.json["added"], done.json["refused"]) == (0, 4, 0)
+    assert done.json["doubts"] == {"source_unknown": 2, "time_invalid": 1, "time_ahead": 1}
+    assert (
+        "2 rows have a source that is none of operator, import, gateway, reply: noted as import" in done.err
+    )
+    assert {each["msisdn"][-1]: each["source"] for each in listed} == {
+        "0": "import",
+        "1": "reply",
+        "2": "import",
+        "3": "import",
+    }
+    assert [each["time"][:10] for each in listed if each["msisdn"][-1] == "3"] == ["2026-01-02"]
+    assert warm.run(members, "preview", *ORDER, "--json").json["suppressed"] == 4
+
+
+def test_refused_rows_of_a_list_are_listed_and_taken_back_when_they_are_corrected(
+    members: Place, warm: Warm
+) -> None:
+    members.write("stopped.csv", "msisdn,scope\n20000000,all\n2000000,all\n20000002,everything\n")
+
+    done = warm.run(members, "optout", "import", "stopped.csv")
+    wrong = (members.folder / "stopped.problems.csv").read_text(encoding="utf-8-sig")
+    members.write("stopped.problems.csv", wrong.replace("2000000,", "20000001,").replace("everything", "all"))
+    again = warm.run(members, "optout", "import", "stopped.problems.csv", "--json")
+
+    assert done.code == 3
+    assert "2 refused rows are listed in stopped.problems.csv" in done.err
+    assert [row["bulksend_line"] for row in csv.DictReader(wrong.splitlines())] == ["3", "4"]
+    assert (again.code, again.json["added"]) == (0, 2)
+    assert warm.run(members, "optout", "import", "stopped.csv", "--problems", "none").code == 3
+
+
+def test_an_opt_out_is_noted_with_who_said_so_and_since_when(members: Place, warm: Warm) -> None:
+    noted = warm.run(members, "optout", "add", FIRST, "--source", "reply", "--at", "2026-01-02T03:04:05Z")
+    (held,) = warm.run(members, "optout", "check", FIRST, "--json").json["scopes"]
+    refused = [
+        warm.run(members, "optout", "add", "+4520000001", *words)
+        for words in (("--at", "2999-01-01"), ("--at", "gestern"), ("--source", "gossip"))
+    ]
+
+    assert noted.code == 0
+    assert (held["source"], held["since"]) == ("reply", "2026-01-02T03:04:05.000Z")
+    assert [each.code for each in refused] == [2, 2, 2]
+    assert "--at: the time is not in the past" in refused[0].err
+    assert warm.run(members, "optout", "check", "+4520000001").code == 0
 
 
 def test_a_list_may_come_through_a_pipe_and_in_any_encoding(members: Place) -> None:
