@@ -10,6 +10,7 @@ from producer.fallback import Fallback
 from producer.findings import OPTED_OUT, REACHED, Preview
 from producer.order import Order
 from producer.recipients import Problem, Recipients, Row, Seen
+from producer.schedule.packing import Packing
 from producer.schedule.plan import Planner, require_loud
 from producer.schedule.timetable import Timetable
 from producer.schedule.timing import Start
@@ -54,6 +55,7 @@ class Composer:
         self._there: Collection[str] = ()
         self._stopped: Collection[str] = ()
         self._reached: Collection[tuple[str, str]] = ()
+        self._packing = Packing.of(order.account)
         self._planner = None if order.schedule is None else Planner(order.schedule, order.account)
 
     def compose(
@@ -161,6 +163,10 @@ class Composer:
     def conclude(self, found: Preview) -> None:
         """Say what the messages come to, and whether the fallback can take over, at what cost."""
         self._tally.conclude(found)
+        unit = self._order.account.provider.unit
+        found.units = found.parts if unit == "parts" else found.messages
+        if self._packing:
+            found.units = self._packing.n_requests
         other = self._fallback
         if other is None:
             return
@@ -186,6 +192,9 @@ class Composer:
     def _count(self, row: Row, composed: Composed, kind: Kind) -> None:
         language = self._texts.language(row) if self._texts.column else ""
         self._tally.count(kind, composed, row.line, language)
+        if self._packing:
+            packed = self._packing.key(row.msisdn, text=composed.text, encoding=kind.encoding)
+            self._packing.add(packed)
         if self._fallback:
             self._fallback.look_at(row.msisdn, composed)
 

@@ -93,6 +93,7 @@ class Preview:
     duplicates: int = 0
     refused: int = 0
     parts: int = 0
+    units: int = 0  # as the provider counts: parts, messages, or requests
     unpriced: int = 0  # messages for which no price is known
     targets: int = 0
     cost: Totals = field(default_factory=Totals)

@@ -10,7 +10,7 @@ from producer.composing import Composer, OnMessage, OnProblem
 from producer.findings import KEPT_PROBLEMS, Preview, Sample
 from producer.order import LookUp, Order
 from producer.recipients import Problem, Recipients, open_recipients
-from producer.schedule.plan import at_once
+from producer.schedule.plan import Plan, at_once
 from producer.schedule.timetable import Timetable
 from producer.spool import Spool
 from producer.texts import Texts
@@ -73,9 +73,11 @@ def preview(
     composer = Composer(order, texts, trial)
     if order.schedule is None:
         found = composer.compose(recipients, on_message=on_message, on_problem=told)
-        if order.leaves_at is None:
+        if order.leaves_at is not None:
+            found.plan = Plan(kept_until=order.leaves_at)
+        else:
             shown_in = order.timing.shown_in if order.timing else "UTC"
-            found.plan = at_once(order.account, found.messages, parts=found.parts, shown_in=shown_in)
+            found.plan = at_once(order.account, found.messages, units=found.units, shown_in=shown_in)
         return found
     return _timed(composer, recipients, on_message=on_message, on_problem=told)
 

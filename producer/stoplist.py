@@ -168,7 +168,9 @@ class Import:
         kept = values.get("digest", "")
         if isinstance(row, Problem) and not (row.code == "number_empty" and kept):
             raise InputError(row.message, code=row.code, column=row.column)
-        whose = {"msisdn": row.msisdn} if isinstance(row, Row) else {"digest": read_digest(kept, ours=ours)}
+        whose: dict[str, Any] = (
+            {"msisdn": row.msisdn} if isinstance(row, Row) else {"digest": read_digest(kept, ours=ours)}
+        )
         scopes = self._scopes(values.get("scope", ""))
         facts, doubts = read_facts(values, now_ms=now_ms)
         found.doubts.update(doubts)

@@ -45,7 +45,7 @@ def slow_words(order: Order, found: Preview) -> str | None:
     if order.leaves_at is None:
         return None
     account = order.account
-    n = found.parts if account.provider.unit == "parts" else found.messages
+    n = found.units
     lasts_s = max(  # the first window's worth leaves within it, however long it is
         ((math.ceil(n / rate.amount) - 1) * rate.window_s for rate in account.provider.rate), default=0
     )

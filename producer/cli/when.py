@@ -25,12 +25,14 @@ def when_facts(plan: Plan) -> dict[str, Any]:
     """Give when an order leaves, as `preview --json` and `send --json` print it.
 
     ``starts_at`` is null where it begins at once; ``ends_at`` is at the provider's rate, null where it has
-    none. ``moved`` counts messages that a window has moved, ``overflow`` those that the rate does not let
-    leave in their opening, ``expiring`` those whose validity ends before they can.
+    none, and ``ends_at_is_latest`` where how many share a request is not known before. ``moved`` counts
+    messages that a window has moved, ``overflow`` those that the rate does not let leave in their opening,
+    ``expiring`` those whose validity ends before they can.
     """
     return {
         "starts_at": iso(plan.starts_at),
         "ends_at": iso(plan.forecast.ends_at),
+        "ends_at_is_latest": plan.is_latest,
         "openings": [_opening(each) for each in plan.openings[:_TOLD]],
         "moved": plan.moved,
         "overflow": plan.forecast.overflow,
@@ -55,15 +57,27 @@ def _odd(odd: Odd, n: int) -> dict[str, Any]:
 
 
 def when_line(plan: Plan) -> str | None:
-    """Say in a line when an order leaves; None where it leaves at once, at no known rate."""
-    ends_at = plan.forecast.ends_at
-    ends = f"about {local_words(ends_at, plan.shown_in)}" if ends_at is not None else None
+    """Say in a line when an order leaves; None where nothing does."""
+    ends_at, ends = plan.forecast.ends_at, None
+    if ends_at is not None:
+        ends = local_words(ends_at, plan.shown_in)
+        ends = f"{ends} at the latest" if plan.is_latest else f"about {ends}"
+    if plan.kept_until is not None:
+        return f"at {local_words(plan.kept_until, plan.shown_in)}, when the gateway lets it go"
     if plan.starts_at is None:
-        return ends and f"ends {ends}"
+        return _at_once(plan, ends)
     starts = local_words(plan.starts_at, plan.shown_in)
     if plan.forecast.is_beyond:
         return f"from {starts}, for years"
     return f"from {starts} to {ends}" if ends else f"from {starts}"
+
+
+def _at_once(plan: Plan, ends: str | None) -> str | None:
+    if not plan.is_at_once:
+        return None
+    if plan.forecast.is_beyond:
+        return "at once, for years"
+    return f"at once, the last {ends}" if ends else "at once, as fast as the gateway answers (no rate is set)"
 
 
 def when_sentences(plan: Plan) -> Iterator[str]:

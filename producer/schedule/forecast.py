@@ -111,7 +111,7 @@ class _Forecaster:
         if rest := group.n - taken:
             if not waiting.is_late:
                 self._found.overflow += rest
-            left = group._replace(n=rest, units=max(1, round(rest * weight)))
+            left = group._replace(n=rest, units=rest * weight)
             self._move(replace(waiting, group=left, is_late=True))
 
     def _move(self, waiting: _Waiting) -> None:

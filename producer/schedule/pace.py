@@ -28,6 +28,14 @@ class _Counted:
         return self.since_ms + self.window_ms
 
 
+_ROUNDING = 1e-6
+
+
+def _together(weight: float) -> int:
+    """Return how many leave together at the least: one message, or those of one request."""
+    return max(1, int(1 / weight + _ROUNDING))
+
+
 class Pace:
     """The line of what leaves: a limit of a second paces evenly, a longer one is used up and waited for."""
 
@@ -46,7 +54,7 @@ class Pace:
         Args:
             at_ms: not before, epoch ms.
             n: messages.
-            weight: units of each.
+            weight: units of each; a part of 1 where several are one request.
             until_ms: epoch ms; what has not left by then does not.
         """
         taken, left_ms = 0, float(at_ms)
@@ -56,19 +64,19 @@ class Pace:
                 break
             if self._per_ms and until_ms is not None:
                 room = min(room, (until_ms - begins_ms) * self._per_ms)
-            step = min(n - taken, max(1, int(min(room / weight, n))))
+            step = min(n - taken, max(_together(weight), int(min(room / weight + _ROUNDING, n))))
             taken, left_ms = taken + step, self._use(begins_ms, step, weight=weight)
         return taken, round(left_ms)
 
     def _use(self, begins_ms: float, n: int, *, weight: float) -> float:
         """Count messages that leave from a moment on; return when the last of them does."""
         for each in self._longer:
-            each.used += n * weight
+            each.used = round(each.used + n * weight, 6)
         self._free_ms = begins_ms
         if not self._per_ms:
             return begins_ms
         self._free_ms += n * weight / self._per_ms
-        return begins_ms + (n - 1) * weight / self._per_ms
+        return begins_ms + max(n * weight - max(weight, 1.0), 0.0) / self._per_ms
 
     def _room(self, at_ms: float) -> tuple[float, float]:
         """Return from when on something may leave, and how many units at once."""

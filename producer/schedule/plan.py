@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from producer.recipients import Row
 from producer.schedule.forecast import Forecast, Stretch, forecast
 from producer.schedule.pace import least_ms
+from producer.schedule.packing import Packing
 from producer.schedule.times import times_of
 from producer.schedule.timetable import Group, Timetable
 from producer.schedule.timing import ALWAYS, Start, Timing, require_zones
@@ -46,10 +47,13 @@ class Plan:
         windows: in which, those of what can take over included.
         starts_at: when the first message is due, epoch ms; None: at once, nothing is said of time.
         gives_up: when the validity of the first message ends, and of the last; None: it has none.
+        is_at_once: it begins to leave as soon as it is sent.
+        kept_until: until when the gateway keeps it, epoch ms.
         moved: messages that a window has moved.
         several: messages whose recipient may be in one of several zones.
         oddities: messages by what was odd about their time.
         forecast: at the rate of the provider.
+        is_latest: it ends no later than that: how many share a request is not known before.
     """
 
     zone: str | None = None
@@ -58,10 +62,13 @@ class Plan:
     windows: Windows = field(default_factory=Windows)
     starts_at: int | None = None
     gives_up: tuple[int, int] | None = None
+    is_at_once: bool = False
+    kept_until: int | None = None
     moved: int = 0
     several: int = 0
     oddities: Counter[Odd] = field(default_factory=Counter)
     forecast: Forecast = field(default_factory=Forecast)
+    is_latest: bool = False
 
     @property
     def openings(self) -> list[Stretch]:
@@ -69,15 +76,21 @@ class Plan:
         return [] if self.starts_at is None else self.forecast.openings
 
 
-def at_once(account: Account, messages: int, *, parts: int, shown_in: str) -> Plan:
-    """Say when messages end that begin to leave now, as far as that is known."""
+def at_once(account: Account, messages: int, *, units: int, shown_in: str) -> Plan:
+    """Say when messages end that begin to leave now, as far as that is known.
+
+    Args:
+        account: through which they leave.
+        messages: how many there are.
+        units: what the provider counts for them.
+        shown_in: the zone in which times are shown.
+    """
     rates, now_ms = account.provider.rate, round(1000 * time.time())
     if not rates or not messages:
-        return Plan(shown_in=shown_in)
-    units = parts if account.provider.unit == "parts" else messages
+        return Plan(shown_in=shown_in, is_at_once=bool(messages))
     group = Group(due_at=now_ms, leave_by=None, expires_at=None, zones=None, n=messages, units=units)
     found = forecast([group], rates=rates, windows=ALWAYS, shown_in=shown_in)
-    return Plan(shown_in=shown_in, forecast=found)
+    return Plan(shown_in=shown_in, is_at_once=True, forecast=found)
 
 
 def require_loud(row: Row, account: Account, *, at_ms: int) -> None:
@@ -96,6 +109,7 @@ class Planner:
     def __init__(self, timing: Timing, account: Account) -> None:
         self._timing = timing
         self._account = account
+        self._packing = Packing.of(account)
         self.plan = Plan(zone=timing.zone, shown_in=timing.shown_in)
 
     def start(self, row: Row) -> Start:
@@ -140,12 +154,14 @@ class Planner:
         for place, message in enumerate(wanted):
             units = self._units(message)
             n_units += units
-            timetable.add(self._timed(message, turn_ms=place * over_ms // n), units=units)
+            timed = self._timed(message, turn_ms=place * over_ms // n)
+            timetable.add(timed, units=units, pack=self._pack(message))
         if over_ms:
             self._require_long_enough(n_units, over_ms)
-        plan.forecast = forecast(
-            timetable.groups(), rates=self.rates, windows=plan.windows, shown_in=timing.shown_in
-        )
+        packing = self._packing
+        groups = packing.groups(timetable.times()) if packing else timetable.groups()
+        plan.forecast = forecast(groups, rates=self.rates, windows=plan.windows, shown_in=timing.shown_in)
+        plan.is_latest = packing is not None and packing.is_most
         return plan
 
     @property
@@ -155,6 +171,11 @@ class Planner:
 
     def _units(self, message: NewMessage) -> int:
         return message.parts if self._account.provider.unit == "parts" else 1
+
+    def _pack(self, message: NewMessage) -> int | None:
+        if self._packing is None:
+            return None
+        return self._packing.key(message.msisdn, text=message.text, encoding=message.encoding)
 
     def _timed(self, message: NewMessage, *, turn_ms: int) -> NewMessage:
         zones = tuple(message.zones.split(",")) if message.zones else ()

@@ -15,7 +15,7 @@ from worker.ledger.drafts import NewMessage
 
 _AT_ONCE = 1000
 _CACHE_KB = 8192
-_MINUTE_MS = 60_000
+MINUTE_MS = 60_000
 _BEGUN = f"""
 PRAGMA journal_mode = OFF;
 PRAGMA synchronous = OFF;
@@ -23,7 +23,7 @@ PRAGMA temp_store = FILE;
 PRAGMA cache_size = -{_CACHE_KB};
 CREATE TABLE timed (
     due_at INTEGER, leave_by INTEGER, expires_at INTEGER, zones TEXT,
-    line INTEGER, units INTEGER, message TEXT
+    line INTEGER, units INTEGER, pack INTEGER, message TEXT
 );
 BEGIN;
 """
@@ -37,7 +37,17 @@ class Group(NamedTuple):
     expires_at: int | None
     zones: str | None
     n: int
-    units: int  # as the provider counts
+    units: float  # as the provider counts
+
+
+class Timed(NamedTuple):
+    """A message's times, and what it has in common with those that may share its request; None: nothing."""
+
+    due_at: int
+    leave_by: int | None
+    expires_at: int | None
+    zones: str | None
+    pack: int | None
 
 
 class Timetable:
@@ -48,22 +58,28 @@ class Timetable:
         self._waiting: list[tuple[object, ...]] = []
         self._database.executescript(_BEGUN)
 
-    def add(self, message: NewMessage, *, units: int) -> None:
-        """Take a message with its times; ``units`` is what its provider counts for it."""
+    def add(self, message: NewMessage, *, units: int, pack: int | None = None) -> None:
+        """Take a message with its times.
+
+        Args:
+            message: due at some time.
+            units: what its provider counts for it.
+            pack: what those have in common that may share a request; None: it has its own.
+        """
         times = (message.due_at, message.leave_by, message.expires_at, message.zones)
-        self._waiting.append((*times, message.line, units, written(message)))
+        self._waiting.append((*times, message.line, units, pack, written(message)))
         if len(self._waiting) >= _AT_ONCE:
             self._flush()
 
     def _flush(self) -> None:
         with in_temporary_folder():
-            self._database.executemany("INSERT INTO timed VALUES (?, ?, ?, ?, ?, ?, ?)", self._waiting)
+            self._database.executemany("INSERT INTO timed VALUES (?, ?, ?, ?, ?, ?, ?, ?)", self._waiting)
         self._waiting.clear()
 
     def __iter__(self) -> Iterator[NewMessage]:
         """Yield the messages in their order."""
         self._flush()
-        query = f"SELECT message FROM timed ORDER BY due_at / {_MINUTE_MS}, line, rowid"  # noqa: S608 - constant
+        query = f"SELECT message FROM timed ORDER BY due_at / {MINUTE_MS}, line, rowid"  # noqa: S608 - constant
         with in_temporary_folder():
             for (line,) in self._database.execute(query):
                 yield read_back(line)
@@ -73,11 +89,22 @@ class Timetable:
         self._flush()
         query = (
             "SELECT min(due_at), min(leave_by), min(expires_at), zones, count(*), sum(units) FROM timed "  # noqa: S608
-            f"GROUP BY due_at / {_MINUTE_MS}, leave_by / {_MINUTE_MS}, zones ORDER BY 1"
+            f"GROUP BY due_at / {MINUTE_MS}, leave_by / {MINUTE_MS}, zones ORDER BY 1"
         )
         with in_temporary_folder():
             for row in self._database.execute(query):
                 yield Group(*row)
+
+    def times(self) -> Iterator[Timed]:
+        """Yield the times of the messages in their order."""
+        self._flush()
+        query = (
+            "SELECT due_at, leave_by, expires_at, zones, pack FROM timed "  # noqa: S608 - constant
+            f"ORDER BY due_at / {MINUTE_MS}, line, rowid"
+        )
+        with in_temporary_folder():
+            for row in self._database.execute(query):
+                yield Timed(*row)
 
     def close(self) -> None:
         """Forget everything."""
