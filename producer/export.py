@@ -152,7 +152,7 @@ class _Table:
         missing = [""] * (self._n - len(cells))
         written = [*map(inert, cells), *missing]
         if not self._is_again:
-            written += [inert(str(fact)) if fact is not None else "" for fact in _facts(row).values()]
+            written += [_cell(fact) for fact in _facts(row).values()]
         self._writer.writerow(written)
 
 
@@ -218,5 +218,11 @@ def _facts(row: RowMapping) -> dict[str, Any]:
         "ended_at": iso(row["changed_at"]) if is_over else None,
         "code": row["code"],
         "reason": row["detail"],
-        "no_report": True if row["no_report"] else None,
+        "no_report": bool(row["no_report"]),
     }
+
+
+def _cell(fact: object) -> str:
+    if isinstance(fact, bool):
+        return "yes" if fact else ""
+    return "" if fact is None else inert(str(fact))

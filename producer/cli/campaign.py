@@ -30,6 +30,7 @@ from producer.reports import explained, is_complete, listed, shown
 from worker.ledger import reports, waits
 from worker.ledger.engine import reading
 from worker.settings import Settings, load_settings
+from worker.text.counting import counted
 from worker.timing.durations import duration_words
 
 
@@ -163,4 +164,4 @@ def silence_words(facts: dict[str, Any]) -> str | None:
     if not facts["no_report"]:
         return None
     patience = duration_words(round(1000 * facts["no_report_after_s"]))
-    return f"{facts['no_report']} accepted messages, for {patience}"
+    return f"{counted(facts['no_report'], 'accepted message')}, for {patience}"

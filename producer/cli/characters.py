@@ -54,7 +54,7 @@ def character_sentences(found: Preview) -> Iterator[str]:
         if rest > 0:
             yield f"  and {counted(rest, 'other character')}"
     for (written, plain), n in found.replaced.most_common():
-        instead = f'"{plain}"' if plain else "nothing"
+        instead = (f"'{plain}'" if '"' in plain else f'"{plain}"') if plain else "nothing"
         yield f"Replaced {counted(n, 'time')}: {_shown(written)}{name_of(written)} by {instead}"
 
 

@@ -144,5 +144,7 @@ def _tell(found: Exported, written: Counter[str], to: Path, *, as_json: bool) ->
         facts = {"campaign_id": found.id, "rows": n_rows, "file": str(to), "states": dict(written)}
         echo_json({**facts, "pruned_at": iso(found.pruned_at)})
         return
-    place = "" if to == _STANDARD_OUTPUT else f" are in {to}"
-    click.echo(f"Campaign {found.id}: {counted(n_rows, 'row')}{place}", err=True)
+    rows = (
+        counted(n_rows, "row") if to == _STANDARD_OUTPUT else f"{counted(n_rows, 'row', verb='is')} in {to}"
+    )
+    click.echo(f"Campaign {found.id}: {rows}", err=True)

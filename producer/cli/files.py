@@ -14,7 +14,7 @@ import click
 from producer.output_file import is_stream, require_named
 from producer.preview import Preview
 from producer.recipients import Form, Problem
-from producer.recipients.problems import ProblemsFile, file_beside, write_doubles
+from producer.recipients.problems import ProblemsFile, file_beside, write_dropped
 from worker.errors import ConfigError
 from worker.providers import Account
 from worker.text.msisdn import REPAIRS, Countries
@@ -65,7 +65,9 @@ def problems_option(*, default: str) -> Callable[[F], F]:
 
 
 duplicates_option: Final = click.option(
-    "--duplicates", metavar="FILE", help="List every dropped row, with the line of the first."
+    "--duplicates",
+    metavar="FILE",
+    help="List every row that is left out, and why: double (of which line), opted out, reached lately.",
 )
 
 good_rows_option: Final = click.option(
@@ -164,7 +166,7 @@ class Lists:
         if self.duplicates is None:
             return
         try:
-            write_doubles(found.doubles, self.duplicates)
+            write_dropped(found.dropped, self.duplicates)
         except OSError as error:
             raise ConfigError(
                 f"--duplicates {self.duplicates}: {error.strerror}; name another file"
@@ -196,10 +198,9 @@ class _Writing:
             self._fail(error)
             return
         if target is not None:
-            rows = "1 refused row is" if self._file.n == 1 else f"{self._file.n} refused rows are"
-            click.echo(
-                f"{rows} listed in {target}: correct them there, and give that file to send them", err=True
-            )
+            n = self._file.n
+            rows, them = ("1 refused row is", "it") if n == 1 else (f"{n} refused rows are", "them")
+            click.echo(f"{rows} listed in {target}: correct {them} there, and give that file", err=True)
 
     def _fail(self, error: OSError) -> None:
         self._is_failed = True

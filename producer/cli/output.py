@@ -21,7 +21,7 @@ from producer.findings import OPTED_OUT, REACHED, Preview
 from producer.recipients import Problem
 from producer.watch import PACE_S
 from worker.errors import InputError
-from worker.text.counting import counted
+from worker.text.counting import counted_of
 
 PLAIN_INTERVAL_S = 2.0
 """Between two lines of progress where there is no terminal."""
@@ -73,31 +73,39 @@ def echo_reasons(found: Preview) -> None:
     """Print how many rows are refused, and for what, on standard error."""
     if found.refused:
         reasons = ", ".join(f"{code}: {n}" for code, n in found.reasons.most_common())
+        click.echo(f"{counted_of(found.refused, found.rows, 'row', verb='is')} refused ({reasons})", err=True)
+
+
+def echo_n_doubles(found: Preview) -> None:
+    """Print how many rows were dropped because their recipient has it already, on standard error."""
+    if found.duplicates:
+        n = counted_of(found.duplicates, found.rows, "row", verb="is")
         click.echo(
-            f"{found.refused} of {counted(found.rows, 'row', verb='is')} refused ({reasons})", err=True
+            f"{n} double: --duplicates FILE lists {'it' if found.duplicates == 1 else 'them'}", err=True
         )
 
 
 def echo_doubles(found: Preview) -> None:
-    """Print the first rows that were dropped, and how many more there are, on standard error."""
+    """Print how many rows were dropped, and the first of them, on standard error."""
+    echo_n_doubles(found)
     for double in islice(found.doubles, SHOWN_PROBLEMS):
         where = "the campaign has its recipient already"
         if double.first is not None:
             where = f"it has the recipient of line {double.first}"
         click.echo(f"  line {double.line}: {where} [duplicate]", err=True)
     if (rest := len(found.doubles) - SHOWN_PROBLEMS) > 0:
-        click.echo(f"  and {rest} duplicates more: --duplicates FILE lists them all", err=True)
+        click.echo(f"  and {rest} more", err=True)
 
 
 def echo_left_out(found: Preview) -> None:
     """Print the first rows that are left out and how many there are, on standard error."""
     reasons = ", ".join(f"{code}: {n}" for code, n in found.skips.most_common())
-    click.echo(f"{found.skipped} of {counted(found.rows, 'row', verb='is')} left out ({reasons})", err=True)
-    for each in found.left_out[:SHOWN_PROBLEMS]:
+    n = counted_of(found.skipped, found.rows, "row", verb="is")
+    click.echo(f"{n} left out ({reasons})", err=True)
+    for each in islice(found.left_out, SHOWN_PROBLEMS):
         click.echo(f"  line {each.line}: {_LEFT_OUT[each.code]} [{each.code}]", err=True)
-    rest = found.skipped - min(len(found.left_out), SHOWN_PROBLEMS)
-    if rest > 0:
-        click.echo(f"  and {rest} more", err=True)
+    if (rest := found.skipped - SHOWN_PROBLEMS) > 0:
+        click.echo(f"  and {rest} more: --duplicates FILE lists them all", err=True)
 
 
 def echo_orders(found: Iterable[Mapping[str, Any]], *, zone: str) -> None:

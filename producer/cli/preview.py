@@ -85,7 +85,7 @@ def _as_json(found: Preview) -> dict[str, object]:
         "repaired": [{"line": line, "repairs": repairs} for line, repairs in found.repaired],
         "doubles": [double._asdict() for double in islice(found.doubles, KEPT_PROBLEMS)],
         "skips": dict(found.skips),
-        "left_out": [asdict(each) for each in found.left_out],
+        "left_out": [asdict(each) for each in islice(found.left_out, KEPT_PROBLEMS)],
         "texts": [asdict(sample) for sample in found.samples],
     }
 

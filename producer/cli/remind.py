@@ -34,7 +34,7 @@ from worker.ledger.engine import open_ledger
 from worker.ledger.schema import prepare
 from worker.settings import Settings, load_settings
 from worker.station import require_broker
-from worker.text.counting import counted
+from worker.text.counting import counted, counted_of
 from worker.timing.words import parse_duration
 
 _SKIPPED = frozenset({*Skip, Verdict.SUPPRESSED})
@@ -166,7 +166,7 @@ def _require_usable(found: Read, *, good_rows: bool) -> None:
     if n_refused:
         reasons = ", ".join(f"{code}: {n}" for code, n in found.refused.most_common())
         click.echo(
-            f"{n_refused} of {counted(found.found.rows, 'row', verb='is')} refused ({reasons})", err=True
+            f"{counted_of(n_refused, found.found.rows, 'row', verb='is')} refused ({reasons})", err=True
         )
     if not found.keys:
         echo_problems(found.found.problems, total=n_refused)

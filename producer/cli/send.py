@@ -23,7 +23,7 @@ from producer.cli.order import (
     require_ahead,
     require_key,
 )
-from producer.cli.output import Meter, ask, echo_problems, echo_reasons, is_interactive
+from producer.cli.output import Meter, ask, echo_n_doubles, echo_problems, echo_reasons, is_interactive
 from producer.cli.released import Released, see_off
 from producer.cli.trying import try_out
 from producer.cli.when import when_line, when_sentences
@@ -111,6 +111,7 @@ def _ready_ledger(settings: Settings, *, brings_own: bool) -> Engine:
 
 def require_wanted(found: Preview, *, most: Most | None, good_rows: bool) -> None:
     """Refuse what would send other rows, nothing, or for more money than is wanted."""
+    echo_n_doubles(found)
     _accept(found, good_rows=good_rows)
     require_messages(found)
     require_within(found, most)

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, TextIO
+from typing import Any, Final, Protocol, TextIO
 
 from producer.output_file import appearing_text, is_stream
 from producer.recipients.rows import Problem
@@ -19,7 +19,7 @@ from producer.recipients.table import OURS
 from producer.spreadsheet import inert
 
 _BY_US: Final = tuple(OURS + name for name in ("line", "column", "code", "problem", "row"))
-_DOUBLES: Final = tuple(OURS + name for name in ("line", "first_line"))
+_DROPPED: Final = tuple(OURS + name for name in ("line", "code", "first_line"))
 _MARK: Final = ".problems"
 
 
@@ -110,13 +110,27 @@ def file_beside(source: Path, *, folder: Path | None = None) -> ProblemsFile:
     return ProblemsFile(target=target, before=tuple(before))
 
 
-def write_doubles(doubles: Iterable[Double], target: Path) -> None:
-    """Write a list of rows that were dropped, each with the line where its recipient came first.
+class Dropped(Protocol):
+    """A row that was left out."""
+
+    @property
+    def line(self) -> int:
+        """Of the file."""
+
+    @property
+    def code(self) -> str:
+        """Why."""
+
+
+def write_dropped(dropped: Iterable[Dropped], target: Path) -> None:
+    """Write a list of rows that were left out, doubles with the line where their recipient came first.
 
     Raises:
         OSError: it cannot be written.
     """
     with appearing_text(target, may_replace=True, encoding="utf-8-sig") as file:
         writer = csv.writer(file)
-        writer.writerow(_DOUBLES)
-        writer.writerows(doubles)
+        writer.writerow(_DROPPED)
+        for each in dropped:
+            first = each.first if isinstance(each, Double) else None
+            writer.writerow([each.line, each.code, first])

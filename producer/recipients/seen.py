@@ -13,6 +13,11 @@ class Double(NamedTuple):
     line: int
     first: int | None
 
+    @property
+    def code(self) -> str:
+        """Why it was dropped."""
+        return "duplicate"
+
 
 _ELSEWHERE = 0  # in the place of a number; a target has its place in the list, counted down from -1
 

@@ -260,10 +260,13 @@ def test_what_was_accepted_long_ago_without_a_report_says_so(engine: Engine, hou
     grow_old(engine, hours * HOUR_MS)
 
     headers, first, second = table(engine, wanted(campaign_id))
+    lines = exported(engine, wanted(campaign_id, form=Format.JSONL)).splitlines()
+    told = [json.loads(line)["no_report"] for line in lines]
 
     place = headers.index("bulksend_no_report")
     assert n_unreported(engine, campaign_id) == n
-    assert [first[place], second[place]] == ["True" if n else "", ""]
+    assert [first[place], second[place]] == ["yes" if n else "", ""]
+    assert told == [bool(n), False]
 
 
 def test_nothing_is_expected_of_a_gateway_that_never_tells(engine: Engine) -> None:

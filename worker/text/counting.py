@@ -15,3 +15,12 @@ def counted(n: int, noun: str, plural: str | None = None, *, verb: str | None = 
     """
     things = f"{n} {noun if n == 1 else plural or noun + 's'}"
     return things if verb is None else f"{things} {verb if n == 1 else _PLURALS[verb]}"
+
+
+def counted_of(n: int, total: int, noun: str, *, verb: str) -> str:
+    """Write how many of all it is, and the verb that fits these.
+
+    >>> counted_of(1, 2, "row", verb="is"), counted_of(3, 3, "row", verb="is")
+    ('1 of 2 rows is', '3 of 3 rows are')
+    """
+    return f"{n} of {counted(total, noun)} {verb if n == 1 else _PLURALS[verb]}"

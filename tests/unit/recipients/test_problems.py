@@ -11,9 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from producer.recipients import Problem, Recipients, Row, open_recipients
-from producer.recipients.problems import ProblemsFile, file_beside, write_doubles
-from producer.recipients.seen import Double
+from producer.findings import Preview
+from producer.recipients import Problem, Recipients, Row, Seen, open_recipients
+from producer.recipients.problems import ProblemsFile, file_beside, write_dropped
 
 Refuse = Callable[[str | bytes], Path]
 
@@ -202,7 +202,20 @@ def test_what_is_given_up_leaves_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_dropped_rows_are_listed_with_the_line_of_the_first(tmp_path: Path) -> None:
-    write_doubles([Double(5, 2), Double(7, None)], tmp_path / "list.csv")
+def test_dropped_rows_are_listed_with_the_reason_and_the_line_of_the_first(tmp_path: Path) -> None:
+    found = Preview(doubles=Seen())
+    for line in (2, 5):
+        found.doubles.is_new("+4520000001", line=line)
+    found.doubles.note_elsewhere(line=7)
+    found.leave_out("opted_out", line=3)
+    found.leave_out("reached", line=6)
 
-    assert rows_in(tmp_path / "list.csv") == [["bulksend_line", "bulksend_first_line"], ["5", "2"], ["7", ""]]
+    write_dropped(found.dropped, tmp_path / "list.csv")
+
+    assert rows_in(tmp_path / "list.csv") == [
+        ["bulksend_line", "bulksend_code", "bulksend_first_line"],
+        ["3", "opted_out", ""],
+        ["5", "duplicate", "2"],
+        ["6", "reached", ""],
+        ["7", "duplicate", ""],
+    ]
