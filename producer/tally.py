@@ -12,7 +12,7 @@ from producer.recipients import Row
 from worker.providers import Account
 from worker.text.compose import Composed
 from worker.text.pricing import Price, Totals
-from worker.text.segments import CONCATENATED, SINGLE, Encoding, costly
+from worker.text.segments import Encoding, costly, least_parts
 
 _Key = tuple[str, int, int, bool]
 
@@ -112,7 +112,7 @@ class Tally:
 
     def _look_at_cost(self, composed: Composed, *, line: int) -> None:
         """Note a text that would have fewer parts if each of its characters took one septet."""
-        least = _least_parts(len(composed.text), self._characters.udh_bits)
+        least = least_parts(len(composed.text), udh_bits=self._characters.udh_bits)
         if composed.n_parts <= least or self._characters.encoding is Encoding.UCS_2:
             return
         characters = tuple(costly(composed.text))
@@ -153,12 +153,6 @@ class Tally:
 
 #: Only a text with more units than characters, or in UCS-2, can be dearer than its length.
 _GAIN = {Encoding.GSM_7: 0, Encoding.UCS_2: 1}
-
-
-def _least_parts(characters: int, udh_bits: int) -> int:
-    if characters <= SINGLE[Encoding.GSM_7]:
-        return 1
-    return -(-characters // CONCATENATED[udh_bits][Encoding.GSM_7])
 
 
 def _price(account: Account, region: str, calling_code: int, parts: int) -> Price | None:

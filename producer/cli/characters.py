@@ -26,6 +26,7 @@ def costly_facts(found: Preview) -> dict[str, object]:
     """Give the rows that some characters made dearer, as `preview --json` prints them."""
     return {
         "rows": found.n_costly,
+        "listed_by": "--rows",
         "parts_more": found.parts_more,
         "characters": [
             {"character": each, "name": name_of(each), "rows": n}
@@ -47,7 +48,8 @@ def character_sentences(found: Preview) -> Iterator[str]:
     """Say which characters cost more, with the first lines that have them, and what was replaced."""
     if found.n_costly:
         more = counted(found.parts_more, "part")
-        yield f"{counted(found.n_costly, 'message', verb='costs')} {more} more because of characters:"
+        costs = counted(found.n_costly, "message", verb="costs")
+        yield f"{costs} {more} more because of characters (--rows FILE lists all):"
         for each, n in found.costly_characters.most_common(_SHOWN):
             yield f"  {_shown(each)}{name_of(each)}: {counted(n, 'message')}{_lines(found, each)}"
         rest = len(found.costly_characters) - _SHOWN

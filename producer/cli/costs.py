@@ -120,6 +120,8 @@ def _require_priced(n_unpriced: int, *, whose: str) -> None:
 def most_words(found: Preview) -> str:
     """Write what an order costs, and what it costs at most where a fallback may take over."""
     cost, other = found.cost.micros, found.cost_fallback.micros
+    if not found.messages:
+        return "nothing"
     words = cost_words(found.cost.render())
     if found.targets:
         known = f"{words}, and " if cost else ""

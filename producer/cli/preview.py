@@ -27,9 +27,11 @@ from producer.cli.output import (
 from producer.cli.when import opening_rows, when_line, when_sentences
 from producer.preview import KEPT_PROBLEMS, OnMessage, Preview
 from producer.rows import message_rows
+from producer.wording import Characters
 from worker.errors import ConfigError
 from worker.settings import load_settings
 from worker.text.counting import counted
+from worker.text.segments import Encoding
 
 
 @click.command(
@@ -41,7 +43,7 @@ from worker.text.counting import counted
 @click.option(
     "--rows",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Write every message to a CSV, or to JSON lines where it ends with .jsonl.",
+    help="Write every message, and what made it dearer, to a CSV or, as .jsonl, to JSON lines.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 def preview(*, rows: Path | None, as_json: bool, **given: Any) -> None:  # noqa: ANN401 - the shared options
@@ -49,7 +51,7 @@ def preview(*, rows: Path | None, as_json: bool, **given: Any) -> None:  # noqa:
     settings = load_settings()
     order = look_up(settings, make_order(settings, given), is_needed=False)
     lists = Lists.of({**given, "rows": rows}, source=order.path, is_beside=False)
-    with _rows_to(rows) if rows else nullcontext() as on_message:
+    with _rows_to(rows, order.characters) if rows else nullcontext() as on_message:
         found = read_order(order, on_message=on_message, lists=lists)
     if as_json:
         echo_json({**_as_json(found), "optouts_looked_up": order.looked_at is not None})
@@ -58,10 +60,11 @@ def preview(*, rows: Path | None, as_json: bool, **given: Any) -> None:  # noqa:
 
 
 @contextmanager
-def _rows_to(target: Path) -> Iterator[OnMessage]:
+def _rows_to(target: Path, characters: Characters) -> Iterator[OnMessage]:
     """Open the file of --rows."""
     try:
-        with message_rows(target) as rows:
+        is_ucs2 = characters.encoding is Encoding.UCS_2
+        with message_rows(target, udh_bits=characters.udh_bits, is_ucs2=is_ucs2) as rows:
             yield rows.add
     except BrokenPipeError:  # whoever reads it has seen enough
         raise

@@ -10,7 +10,7 @@ def test_one_message_costs_more_and_one_sign_is_replaced_one_time() -> None:
     found.replaced["\N{EN DASH}", "-"] = 1
 
     assert list(character_sentences(found)) == [
-        "1 message costs 1 part more because of characters:",
+        "1 message costs 1 part more because of characters (--rows FILE lists all):",
         "  я U+044F CYRILLIC SMALL LETTER YA: 1 message, line 2",
         'Replaced 1 time: \N{EN DASH} U+2013 EN DASH by "-"',
     ]

@@ -519,3 +519,9 @@ def test_an_encoding_that_a_gateway_cannot_be_told_is_refused(order: Order, gate
 
     assert dict(found.reasons) == {"not_carried": 2}
     assert "it chooses the encoding itself" in found.problems[0].message
+
+
+def test_what_sends_nothing_costs_nothing(order: Order) -> None:
+    found = preview(with_file(order, "msisdn,first_name\nnobody,Ann\n"))
+
+    assert (found.messages, most_words(found)) == (0, "nothing")

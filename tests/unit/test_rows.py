@@ -2,6 +2,7 @@ import csv
 import json
 import os
 import stat
+from dataclasses import replace
 from pathlib import Path
 from threading import Thread
 
@@ -32,6 +33,8 @@ def test_a_csv_has_every_message(tmp_path: Path) -> None:
         "currency": "DKK",
         "due_at": "",
         "repairs": "",
+        "costly": "",
+        "parts_without": "",
         "text": "Hi",
     }
     assert second["text"] == "two\nlines"
@@ -44,6 +47,25 @@ def test_a_cell_that_a_spreadsheet_would_calculate_is_neutralised(tmp_path: Path
     with (tmp_path / "rows.csv").open(newline="", encoding="utf-8") as file:
         (row,) = csv.DictReader(file)
     assert row["text"] == f"'{start}1+1"
+
+
+def test_a_dearer_message_has_its_characters_and_its_parts_without_them(tmp_path: Path) -> None:
+    long, many = "\N{RIGHT SINGLE QUOTATION MARK}" + "a" * 100, "€" * 81 + "a" * 70
+    (message,) = some_messages(1)
+    dear, unasked = replace(message, parts=2), replace(message, parts=2, encoding="ucs2")
+
+    with message_rows(tmp_path / "rows.jsonl") as rows:
+        rows.add(dear, long)
+        rows.add(dear, many)
+        rows.add(dear, "a" * 161)
+    with message_rows(tmp_path / "asked.jsonl", is_ucs2=True) as rows:
+        rows.add(unasked, long)
+
+    lines = [
+        line for name in ("rows", "asked") for line in (tmp_path / f"{name}.jsonl").read_text().splitlines()
+    ]
+    blamed = [(row["costly"], row["parts_without"]) for row in map(json.loads, lines)]
+    assert blamed == [("U+2019", 1), ("U+20AC", 1), (None, None), (None, None)]
 
 
 @pytest.mark.parametrize("name", ["rows.jsonl", "rows.NDJSON"])

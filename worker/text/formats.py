@@ -18,7 +18,15 @@ Number: TypeAlias = str | int | float | Decimal
 
 
 class Unreadable(ValueError):
-    """A filter cannot do what it is asked; the message says why, and does not show the value."""
+    """A filter cannot do what it is asked; the message says why, and does not show the value.
+
+    Attributes:
+        filter: its name; empty until the template says it.
+        value: what it was given.
+    """
+
+    filter = ""
+    value: object = None
 
 
 _MAX_LOCALES: Final = 40  # Babel keeps what it has read of each
@@ -71,7 +79,7 @@ def time_text(value: str, pattern: str = "short", *, locale: str, order: str | N
     """
     at = _clock(value.strip()) or _moment(value, order)[1]
     if at is None:
-        raise Unreadable("a value for the filter time has no time of day")
+        raise Unreadable("the value has no time of day")
     return _written(lambda known: dates.format_time(at, pattern, locale=known), pattern, locale)
 
 
@@ -88,7 +96,7 @@ def number_text(
     """
     read = number(value, decimal=decimal)
     if decimals is not None and not 0 <= decimals <= 10:  # noqa: PLR2004 -- more than any amount has
-        raise Unreadable("decimals of the filter number are 0 to 10")
+        raise Unreadable("decimals are 0 to 10")
     places = max(0, -int(read.as_tuple().exponent)) if decimals is None else decimals
     pattern = f"#,##0.{'0' * places}" if places else "#,##0"
     return _written(
@@ -107,7 +115,7 @@ def money_text(value: Number, currency: str, *, locale: str, decimal: str | None
     """
     read = number(value, decimal=decimal)
     if currency not in _currencies():
-        raise Unreadable("the filter money needs a currency of three capital letters, such as EUR")
+        raise Unreadable("it needs a currency of three capital letters, such as EUR")
     places = numbers.get_currency_precision(currency)
     return _written(
         lambda known: numbers.format_currency(rounded(read, places), currency, locale=known), "", locale
@@ -123,16 +131,16 @@ def number(value: Number, *, decimal: str | None = None) -> Decimal:
     if isinstance(value, int | float | Decimal):
         read = Decimal(str(value))
         if not read.is_finite():
-            raise Unreadable("a value for a filter is no number")
+            raise Unreadable("the value is no number")
         return read
     found = _number(value.strip()) if len(value) <= _MAX_NUMBER else None
     if not found or found[4] == (found[3] or ""):
-        raise Unreadable("a value for a filter is no number")
+        raise Unreadable("the value is no number")
     sign, whole, group, point, rest = found.groups()
     if group and group in ".," and not point and whole.count(group) == 1:
         return _one_of_two(sign, whole, group, decimal)
     if decimal is not None and (group == decimal or (point or decimal) != decimal):
-        raise Unreadable("a value for a filter is no number with this decimal sign")
+        raise Unreadable("the value is no number with this decimal sign")
     return Decimal(sign + re.sub(r"[^0-9]", "", whole) + (f".{rest}" if rest else ""))
 
 
@@ -155,7 +163,7 @@ def _moment(value: str, order: str | None) -> tuple[date, time | None]:
     day, _, rest = value.strip().replace("T", " ").partition(" ")
     found, at = _date(day), _clock(rest.strip()) if rest else None
     if not found or (rest and at is None):
-        raise Unreadable("a value is no date such as 2026-11-22, or none that this filter reads")
+        raise Unreadable("the value is no date such as 2026-11-22, or none that it reads")
     first, sign, second, third = found[1], found[2], int(found[3]), found[4]
     try:
         if len(first) == 4 and len(third) <= 2:  # noqa: PLR2004 -- a year, and a day
@@ -167,7 +175,7 @@ def _moment(value: str, order: str | None) -> tuple[date, time | None]:
     except ValueError as error:
         if isinstance(error, Unreadable):
             raise
-    raise Unreadable("a value is a date that does not exist, or has no year of four digits")
+    raise Unreadable("the value is a date that does not exist, or has no year of four digits")
 
 
 def _is_month_first(sign: str, order: str | None) -> bool:
@@ -195,7 +203,7 @@ def _clock(text: str) -> time | None:
 
 def _written(write: Callable[[Locale], str], pattern: str, locale: str) -> str:
     if len(pattern) > _MAX_PATTERN or _of_a_zone("" if pattern in _NAMED else _quoted.sub("", pattern)):
-        raise Unreadable("a pattern of a filter is too long, or asks for a time zone")
+        raise Unreadable("the pattern is too long, or asks for a time zone")
     try:
         return write(_known(locale)).translate(_PLAIN)
     except Unreadable:
@@ -203,8 +211,8 @@ def _written(write: Callable[[Locale], str], pattern: str, locale: str) -> str:
     except AttributeError:
         pass  # a date was asked for its time of day, or the other way round
     except (ValueError, TypeError, KeyError, InvalidOperation):
-        raise Unreadable("a filter cannot write a value in this way") from None
-    raise Unreadable("a pattern of a filter asks for what a value does not have, such as its time of day")
+        raise Unreadable("it cannot write the value in this way") from None
+    raise Unreadable("the pattern asks for what the value does not have, such as its time of day")
 
 
 def is_locale(name: str) -> bool:
@@ -224,7 +232,7 @@ def _known(locale: str) -> Locale:
     if _language(locale) and len(_locales) < _MAX_LOCALES:
         with suppress(UnknownLocaleError, ValueError):
             return _locales.setdefault(locale, Locale.parse(locale.replace("-", "_")))
-    raise Unreadable("a filter names no known language, such as 'da' or 'pt-BR'")
+    raise Unreadable("it names no known language, such as 'da' or 'pt-BR'")
 
 
 @cache

@@ -89,7 +89,7 @@ class Language(SandboxedEnvironment):
         super().__init__(undefined=StrictUndefined, autoescape=False, optimized=False, finalize=_printable)
         self.globals = {"range": _range}
         self.tests = {name: self.tests[name] for name in _TESTS} | {"even": _even, "odd": _odd}
-        self.filters = {name: _charged(each) for name, each in _filters(locale).items()}
+        self.filters = {name: _charged(name, each) for name, each in _filters(locale).items()}
         self.filters |= {" steps": _steps, "shorten": _shorten}
 
     def concat(self, pieces: Iterable[str]) -> str:
@@ -159,13 +159,21 @@ def _filters(locale: str) -> dict[str, Callable[..., object]]:
     }
 
 
-def _charged(each: Callable[..., object]) -> Callable[..., object]:
+def _charged(name: str, each: Callable[..., object]) -> Callable[..., object]:
     @pass_context
     def charged(context: TextContext, value: object, *args: object, **kwargs: object) -> object:
         context.charge(1 + _size(value))
-        return each(value, *args, **kwargs)
+        try:
+            return each(value, *args, **kwargs)
+        except Unreadable as error:
+            raise _of(name, value, error) from None
 
     return charged
+
+
+def _of(name: str, value: object, error: Unreadable) -> Unreadable:
+    error.filter, error.value = name, value
+    return error
 
 
 def _size(value: object) -> int:
@@ -238,7 +246,7 @@ def _default(value: object, fallback: object = "", boolean: object = None) -> ob
 def _round(value: float, decimals: int = 0) -> float:
     if 0 <= decimals <= 10:  # noqa: PLR2004 -- more than any amount has
         return float(formats.rounded(formats.number(value), decimals))
-    raise Unreadable("the filter round takes 0 to 10 decimals")
+    raise Unreadable("it takes 0 to 10 decimals")
 
 
 def _even(value: object) -> bool:
@@ -264,7 +272,7 @@ def _shorten(
     if not isinstance(room, int) or room < 0:
         if parts is not None:
             return value
-        raise Unreadable("the filter shorten needs a number of characters, or parts=")
+        raise _of("shorten", value, Unreadable("it needs a number of characters, or parts="))
     return words.shorten(value, room, end=end)
 
 

@@ -126,6 +126,13 @@ def segment(text: str, *, encoding: Encoding | None = None, udh_bits: int = 8) -
     return Segmented(encoding=encoding, units=units, parts=parts)
 
 
+def least_parts(characters: int, *, udh_bits: int) -> int:
+    """Return the parts of a text of so many characters if each were a common one."""
+    if characters <= _SHORT:
+        return 1
+    return -(-characters // CONCATENATED[udh_bits][Encoding.GSM_7])
+
+
 def costly(text: str) -> list[str]:
     """Return the characters, each once and in order, that forced UCS-2 or else that count twice in GSM-7."""
     if is_gsm7(text):

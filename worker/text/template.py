@@ -23,6 +23,7 @@ from worker.text.language import (
     language,
 )
 from worker.text.needs import needed
+from worker.text.uses import Use, uses_of, worked_on
 
 _MAX_PLACES: Final = 50  # that are filled in before anybody counts the characters
 _MAX_PARTS: Final = 255  # a concatenated message cannot have more
@@ -79,7 +80,7 @@ class Template:
         if len(source) > MAX_SOURCE:
             raise InputError(f"the template has more than {MAX_SOURCE} characters", code="template_syntax")
         compiled = _compile(source, language(locale))
-        self._names, self._needed, self.parts, self._render, self._fill = compiled
+        self._names, self._needed, self.parts, self._uses, self._render, self._fill = compiled
         self.variables: Final = frozenset(self._names.values())
         self.needed: Final = frozenset(self._names[written] for written in self._needed)
         self.is_constant: Final = not self.variables
@@ -106,16 +107,28 @@ class Template:
         row: dict[str, object] = {written: self._value(values, written) for written in self._names}
         if room is not None:
             row[ROOM] = room
+        column = None
         try:
             return self._render(row)
         except Exhausted:
-            words = "the template does too much for this row: fewer or shorter loops are needed"
+            words = f"the template does too much{self._for_a_row}: fewer or shorter loops are needed"
             raise InputError(words, code=EXHAUSTED) from None
         except Unreadable as error:
-            reason = str(error)
+            column = self._column(error, row)
+            reason = f"the filter {error.filter}{f' of the column {column!r}' if column else ''}: {error}"
         except Exception as error:  # noqa: BLE001 -- a template can raise whatever Python can
             reason = _REASONS.get(type(error), type(error).__name__)
-        raise InputError(f"the template cannot be filled in for this row: {reason}", code="template_error")
+        words = f"the template cannot be filled in{self._for_a_row}: {reason}"
+        raise InputError(words, code="template_error", column=column)
+
+    @property
+    def _for_a_row(self) -> str:
+        return "" if self.is_constant else " for this row"
+
+    def _column(self, error: Unreadable, row: Mapping[str, object]) -> str | None:
+        """Return the column whose value a filter cannot use, where that is certain."""
+        written = worked_on(self._uses.get(error.filter, []), error.value, row)
+        return None if written is None else self._names[written]
 
     def _value(self, values: Mapping[str, str], written: str) -> str:
         name = self._names[written]
@@ -139,6 +152,7 @@ class _Compiled(NamedTuple):
     names: dict[str, str]  # as the template writes them: as they are named
     needed: frozenset[str]
     parts: int | None
+    uses: dict[str, list[Use]]
     render: Callable[[Mapping[str, object]], str]
     fill: _Fill | None
 
@@ -157,7 +171,7 @@ def _compile(source: str, known: Language) -> _Compiled:
     except (SyntaxError, ValueError, MemoryError, RecursionError):
         message, line = "the template is nested too deeply or holds too large a number", 1
     else:
-        return _Compiled(names, needs, parts, render, fill)
+        return _Compiled(names, needs, parts, uses_of(tree), render, fill)
     raise InputError(message, code="template_syntax", line=line)
 
 

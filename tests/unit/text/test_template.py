@@ -112,6 +112,43 @@ def test_an_error_while_rendering_is_refused_without_the_row(source: str) -> Non
     assert refused.value.__context__ is None
 
 
+ROW = {"when": "31/12", "amount": "ten", "other": "ten", "day": "2027-01-31"}
+
+
+@pytest.mark.parametrize(
+    ("source", "filter_", "column"),
+    [
+        ("{{ when | date }} {{ day | date }}", "date", "when"),
+        ("{{ day | date }} {{ amount | money('DKK') }}", "money", "amount"),
+        ("{{ amount | trim | number }}", "number", "amount"),
+        ("{{ amount | number }}{{ other | number }}", "number", None),
+        ("{{ (amount ~ other) | number }}", "number", None),
+        ("{% set sum = amount %}{{ sum | number }}", "number", None),
+        ("{{ amount | shorten }}", "shorten", "amount"),
+        ("{{ when | time }}", "time", "when"),
+    ],
+)
+def test_what_a_filter_cannot_read_names_the_filter_and_the_column_where_that_is_certain(
+    source: str, filter_: str, column: str | None
+) -> None:
+    with pytest.raises(InputError, match=f"for this row: the filter {filter_}") as refused:
+        Template(source).render(ROW)
+
+    assert refused.value.column == column
+    assert (f"of the column {column!r}" in str(refused.value)) is (column is not None)
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["{{ 'x' | date }}", "{% for i in range(900) %}{% for j in range(900) %}{% endfor %}{% endfor %}"],
+)
+def test_a_text_without_variables_speaks_of_no_row(source: str) -> None:
+    with pytest.raises(InputError) as refused:
+        Template(source).render({})
+
+    assert "row" not in str(refused.value)
+
+
 @pytest.mark.parametrize(
     "source",
     [

@@ -9,6 +9,7 @@ _SENTENCES: Final = {
     "number_not_a_number": "this is not a number",
     "number_letters": "there are letters in the number",
     "number_rounded": "the spreadsheet has rounded this number: format the column as text and enter it again",
+    "number_two": "there are two numbers in this cell: give each a row of its own",
     "number_too_short": "the number has too few digits for its country",
     "number_too_long": "the number has too many digits for its country",
     "number_unknown_country": "no country has this country code",
