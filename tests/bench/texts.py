@@ -25,6 +25,7 @@ BEST_OF: Final = 5
 LEAST_PER_S: Final = 500_000
 
 _MIXED: Final = "mixed short: 70 % ASCII, 20 % GSM-7, 10 % UCS-2"
+_JUDGED: Final = (_MIXED, "ASCII, 60", "GSM-7, 3 parts with €", "UCS-2, 3 parts")
 
 _SOURCE: Final = "Hi {{ first_name }}, your table is ready at {{ time }}. See you soon!"
 _FILTERED: Final = "Hi {{ first_name | title }}, your table is ready at {{ time }}. See you soon!"
@@ -45,14 +46,18 @@ class Speed:
 
 
 def findings() -> Iterator[Finding]:
-    """Measure how fast texts of usual kinds are cut against the aim."""
-    for speed in _measuring(ROWS):
-        if speed.name == f"measure {_MIXED}":
-            yield Finding(
-                ran=f"parts of texts: {_MIXED}",
-                seen=f"{speed.per_second:,.0f}/s of {LEAST_PER_S:,}/s",
-                is_good=speed.per_second >= LEAST_PER_S,
-            )
+    """Measure how fast texts are counted, which a preview does with each row, and how fast they are cut.
+
+    Only the first is held against the aim: nothing but ``bulksend segments`` cuts, and that one text.
+    """
+    kinds = {name: _repeated(texts, ROWS) for name, texts in _kinds().items()}
+    for name in _JUDGED:
+        counts, cuts = _rate(measure, kinds[name]), _rate(segment, kinds[name])
+        yield Finding(
+            ran=f"parts of texts: {name}",
+            seen=f"counted {counts:,.0f}/s of {LEAST_PER_S:,}/s; cut {cuts:,.0f}/s",
+            is_good=counts >= LEAST_PER_S,
+        )
 
 
 def speeds(rows: int = ROWS) -> list[Speed]:
@@ -61,7 +66,7 @@ def speeds(rows: int = ROWS) -> list[Speed]:
     return [*_measuring(rows), *_rendering(values), *_composing(values)]
 
 
-def _measuring(rows: int) -> list[Speed]:
+def _kinds() -> dict[str, list[str]]:
     kinds = {
         "ASCII, 60": ["Hi Ann, your table is ready at 19:30. See you soon in Odense"],
         "GSM-7, 60": ["Hej Åse, dit bord er klar kl. 19:30. På gensyn i Søndersø i."],
@@ -75,9 +80,17 @@ def _measuring(rows: int) -> list[Speed]:
         *kinds["GSM-7, 60"] * 2,
         *kinds["UCS-2, 60"],
     ]
+    return kinds
+
+
+def _repeated(texts: Sequence[str], rows: int) -> list[str]:
+    return list(itertools.islice(itertools.cycle(texts), rows))
+
+
+def _measuring(rows: int) -> list[Speed]:
     found = []
-    for name, texts in kinds.items():
-        each = list(itertools.islice(itertools.cycle(texts), rows))
+    for name, texts in _kinds().items():
+        each = _repeated(texts, rows)
         bare = _rate(len, each)
         found += [
             _beside(f"measure {name}", _rate(measure, each), "len()", bare),

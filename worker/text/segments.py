@@ -3,7 +3,7 @@
 import enum
 import re
 import unicodedata
-from collections.abc import Collection
+from bisect import bisect_right
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -36,9 +36,9 @@ class Measured(NamedTuple):
     n_parts: int
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(kw_only=True, slots=True)  # not frozen: that would take longer
 class Segmented:
-    """A text cut into parts.
+    """A text cut into parts; nobody changes it.
 
     Attributes:
         encoding: one for all parts.
@@ -62,11 +62,18 @@ CONCATENATED: Final = {
 
 _SHORT: Final = SINGLE[Encoding.GSM_7]
 
+_EURO: Final = "\N{EURO SIGN}"  # the one character of the extension that is not ASCII
+_FEW: Final = 32
+
 _ASCII_BASIC: Final = "".join(char for char in sorted(gsm7.BASIC) if char.isascii()).encode()
+_LATIN_BASIC: Final = "".join(sorted(gsm7.BASIC)).encode("latin-1", "ignore")
+_LATIN_EXTENSION: Final = "".join(sorted(gsm7.EXTENSION)).encode("latin-1", "ignore")
 _only_basic: Final = re.compile(f"[{re.escape(''.join(sorted(gsm7.BASIC)))}]*").fullmatch
 _not_gsm7: Final = re.compile(f"[^{re.escape(''.join(sorted(gsm7.BASIC | gsm7.EXTENSION)))}]").search
-_extensions: Final = re.compile(f"[{re.escape(''.join(sorted(gsm7.EXTENSION)))}]").findall
-_astral: Final = re.compile("[\U00010000-\U0010ffff]").findall
+_DOUBLE: Final = {  # characters of two units
+    Encoding.GSM_7: re.compile(f"[{re.escape(''.join(sorted(gsm7.EXTENSION)))}]"),
+    Encoding.UCS_2: re.compile("[\U00010000-\U0010ffff]"),
+}
 
 
 def measure(text: str, *, encoding: Encoding | None = None, udh_bits: int = 8) -> Measured:
@@ -85,16 +92,16 @@ def measure(text: str, *, encoding: Encoding | None = None, udh_bits: int = 8) -
     """
     if encoding is not Encoding.UCS_2 and is_short(text):
         return Measured(Encoding.GSM_7, len(text), 1)
-    encoding, double = _encoded(text, encoding)
-    units = len(text) + len(double)
+    encoding, n_double = _encoded(text, encoding)
+    units = len(text) + n_double
     if units <= SINGLE[encoding]:
         return Measured(encoding, units, 1)
     limit = CONCATENATED[udh_bits][encoding]
     least = -(-units // limit)
     # Each part but the last loses at most one unit to a pair that does not fit.
-    if not double or least == -(-units // (limit - 1)):
+    if not n_double or least == -(-units // (limit - 1)):
         return Measured(encoding, units, least)
-    return Measured(encoding, units, 1 + len(_cuts(text, double=frozenset(double), limit=limit)))
+    return Measured(encoding, units, 1 + len(_Cutter(text, encoding, limit=limit).cuts()))
 
 
 def segment(text: str, *, encoding: Encoding | None = None, udh_bits: int = 8) -> Segmented:
@@ -114,14 +121,14 @@ def segment(text: str, *, encoding: Encoding | None = None, udh_bits: int = 8) -
     >>> segment("Hello").parts
     ['Hello']
     """
-    encoding, double = _encoded(text, encoding)
-    units = len(text) + len(double)
+    encoding, n_double = _encoded(text, encoding)
+    units = len(text) + n_double
     if units <= SINGLE[encoding]:
         return Segmented(encoding=encoding, units=units, parts=[text])
-    limit = CONCATENATED[udh_bits][encoding]
-    cuts = _cuts(text, double=frozenset(double), limit=limit)
+    cutter = _Cutter(text, encoding, limit=CONCATENATED[udh_bits][encoding])
+    cuts = cutter.cuts()
     if encoding is Encoding.UCS_2 or "\r\n" in text:  # the one cluster of the GSM alphabet
-        _move(cuts, text=text, double=frozenset(double), limit=limit)
+        _move(cuts, text=text, cutter=cutter)
     parts = [text[start:end] for start, end in zip([0, *cuts], [*cuts, len(text)], strict=True)]
     return Segmented(encoding=encoding, units=units, parts=parts)
 
@@ -136,7 +143,7 @@ def least_parts(characters: int, *, udh_bits: int) -> int:
 def costly(text: str) -> list[str]:
     """Return the characters, each once and in order, that forced UCS-2 or else that count twice in GSM-7."""
     if is_gsm7(text):
-        return list(dict.fromkeys(_extensions(text)))
+        return list(dict.fromkeys(_DOUBLE[Encoding.GSM_7].findall(text)))
     return [char for char in dict.fromkeys(text) if char not in gsm7.BASIC and char not in gsm7.EXTENSION]
 
 
@@ -150,17 +157,35 @@ def is_short(text: str) -> bool:
     return len(text) <= _SHORT and _is_basic(text)
 
 
-def _encoded(text: str, wanted: Encoding | None) -> tuple[Encoding, Collection[str]]:
-    """Return the encoding and every character of two units, as often as it occurs."""
+def _encoded(text: str, wanted: Encoding | None) -> tuple[Encoding, int]:
+    """Return the encoding, and how many characters take two units."""
     if wanted is Encoding.UCS_2:
-        return Encoding.UCS_2, _astral(text)
+        return Encoding.UCS_2, _n_astral(text)
     if _is_basic(text):
-        return Encoding.GSM_7, ()
-    if foreign := _not_gsm7(text):
+        return Encoding.GSM_7, 0
+    foreign = _not_gsm7(text, 0, _FEW)
+    if not foreign:
+        if (n_double := _n_extended(text)) is not None:
+            return Encoding.GSM_7, n_double
+        foreign = _not_gsm7(text)
+    if foreign:
         if wanted is Encoding.GSM_7:
             raise _not_sendable_as_gsm(foreign)
-        return Encoding.UCS_2, _astral(text)
-    return Encoding.GSM_7, _extensions(text)
+        return Encoding.UCS_2, _n_astral(text)
+    return Encoding.GSM_7, len(_DOUBLE[Encoding.GSM_7].findall(text))
+
+
+def _n_extended(text: str) -> int | None:
+    """Count the characters of the extension; None where it takes the slower expression to tell."""
+    latin, n_euros = text.encode("latin-1", "ignore"), text.count(_EURO)
+    extended = latin.translate(None, _LATIN_BASIC)
+    if len(latin) + n_euros != len(text) or extended.translate(None, _LATIN_EXTENSION):
+        return None
+    return n_euros + len(extended)
+
+
+def _n_astral(text: str) -> int:
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2 - len(text)
 
 
 def _is_basic(text: str) -> bool:
@@ -178,27 +203,41 @@ def _not_sendable_as_gsm(found: re.Match[str]) -> InputError:
     )
 
 
-def _cuts(text: str, *, double: frozenset[str], limit: int, start: int = 0) -> list[int]:
-    """Return where each further part begins, when each takes as much as it can."""
-    if not double:
-        return list(range(start + limit, len(text), limit))
-    cuts, used = [], 0
-    for position in range(start, len(text)):
-        cost = 2 if text[position] in double else 1
-        if used + cost > limit:
-            cuts.append(position)
-            used = 0
-        used += cost
-    return cuts
+class _Cutter:
+    """Cuts a text into parts that each take as much as they can."""
+
+    def __init__(self, text: str, encoding: Encoding, *, limit: int) -> None:
+        self._n = len(text)
+        self._limit = limit
+        self._double = [match.start() for match in _DOUBLE[encoding].finditer(text)]
+        self._units_before = [n + place for n, place in enumerate(self._double)]
+
+    def cuts(self, start: int = 0) -> list[int]:
+        """Return where each further part begins, from a place of the text on."""
+        cuts: list[int] = []
+        passed = bisect_right(self._double, start - 1)  # characters of two units
+        while True:
+            # Those whose two units are within the limit, then the first that is not, or whatever else fits.
+            fitting = bisect_right(self._units_before, start + passed + self._limit - 2)
+            end = start + self._limit - (fitting - passed)
+            if fitting < len(self._double):
+                end = min(end, self._double[fitting])
+            if end >= self._n:
+                return cuts
+            cuts.append(end)
+            start, passed = end, fitting
 
 
-def _move(cuts: list[int], *, text: str, double: frozenset[str], limit: int) -> None:
+def _move(cuts: list[int], *, text: str, cutter: _Cutter) -> None:
     """Move each cut before the cluster that it divides, unless that would need a part more."""
-    begins = clusters.begins(text)
+    begins: list[int] = []
     for n, cut in enumerate(cuts):
+        if clusters.ends_before(text, cut):
+            continue
+        begins = begins or clusters.begins(text)
         before = begins[cut]
         if before == cut or before <= (cuts[n - 1] if n else 0):  # whole already, or longer than a part
             continue
-        moved = [before, *_cuts(text, double=double, limit=limit, start=before)]
+        moved = [before, *cutter.cuts(before)]
         if n + len(moved) == len(cuts):
             cuts[n:] = moved
