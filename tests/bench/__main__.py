@@ -122,7 +122,7 @@ def _composed(parts: Sequence[str], plan: Plan) -> Iterator[Finding]:
     if "preview" in parts:
         yield from _look(preview.findings(rows=plan.lengths.imported))
     if "numbers" in parts:
-        yield from _look(numbers.findings())
+        yield from _look(numbers.findings(compared=plan.lengths.compared))
     if "texts" in parts:
         yield from _look(texts.findings())
 

@@ -9,10 +9,13 @@ import random
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 from typing import Final
 
 from tests.bench.whole import Finding
+from tests.unit.text.near_numbers import PIECE, REGIONS, wrongly_read
 from worker.text.msisdn import Msisdn, parse
 from worker.text.numbers.judging import judge
 
@@ -57,8 +60,8 @@ FORMS: Final = (
 )
 
 
-def findings() -> Iterator[Finding]:
-    """Measure the clean forms against the aim."""
+def findings(*, compared: int) -> Iterator[Finding]:
+    """Measure the clean forms against the aim, and compare numbers of all regions with libphonenumber."""
     for form in (each for each in FORMS if each.is_clean):
         quick = per_second(parse, form, count=_NUMBERS)
         yield Finding(
@@ -66,6 +69,23 @@ def findings() -> Iterator[Finding]:
             seen=f"{quick:,.0f}/s of {LEAST_PER_S:,}/s",
             is_good=quick >= LEAST_PER_S,
         )
+    yield _agreement(compared)
+
+
+def _agreement(compared: int) -> Finding:
+    """Compare numbers that are read quickly with what libphonenumber says of them, on both of two cores."""
+    pieces = compared // PIECE
+    with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
+        n_wrong = sum(pool.map(_n_wrong, range(pieces)))
+    return Finding(
+        ran=f"{pieces * PIECE:,} numbers of {len(REGIONS)} regions, read quickly and by libphonenumber",
+        seen=f"{n_wrong:,} differ",
+        is_good=n_wrong == 0,
+    )
+
+
+def _n_wrong(seed: int) -> int:
+    return len(wrongly_read(seed=seed))
 
 
 def main() -> int:

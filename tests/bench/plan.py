@@ -67,6 +67,7 @@ class Lengths:
         due: messages that are due at a time.
         million: messages that wait, for what they cost in memory.
         imported: rows that are previewed and imported.
+        compared: numbers that are read quickly and by libphonenumber.
     """
 
     departures: float
@@ -80,6 +81,7 @@ class Lengths:
     due: int
     million: int
     imported: int
+    compared: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,6 +118,7 @@ SHORT = Plan(
         due=2_000,
         million=20_000,
         imported=100_000,
+        compared=200_000,
     ),
 )
 _RATES = (10, 100, 500, 1000)
@@ -144,6 +147,7 @@ DEFAULT = Plan(
         due=20_000,
         million=1_000_000,
         imported=1_000_000,
+        compared=1_000_000,
     ),
 )
 ALL = Plan(
@@ -166,5 +170,6 @@ ALL = Plan(
         due=20_000,
         million=1_000_000,
         imported=1_000_000,
+        compared=1_000_000,
     ),
 )

@@ -5,14 +5,42 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from functools import cache
-from itertools import cycle
+from itertools import cycle, islice
 
 import phonenumbers
 from phonenumbers import PhoneNumberType
 
+from worker.errors import InputError
+from worker.text.numbers import quick
+from worker.text.numbers.judging import judge
+from worker.text.numbers.value import Msisdn
+
+PIECE = 50_000  # numbers of one seed
 REGIONS = sorted(phonenumbers.SUPPORTED_REGIONS)
 IN_A_ROW = 50  # the library's expressions are compiled once in a row, and not for each number
 KINDS = sorted(PhoneNumberType.values())
+
+
+def verdict(number: str, *, region: str | None) -> Msisdn | str:
+    """Return what the library says of a number, or the code with which it is refused."""
+    try:
+        return judge(number, region=region)
+    except InputError as error:
+        return error.code
+
+
+def wrongly_read(*, seed: int) -> list[tuple[str, str | None, Msisdn]]:
+    """Return those of a piece that are read quickly, and not as the library reads them; there are none."""
+    quickly = (
+        (number, region, msisdn)
+        for number, region in near_numbers(seed=seed)
+        if (msisdn := quick.read(number, region=region))
+    )
+    return [
+        (number, region, msisdn)
+        for number, region, msisdn in islice(quickly, PIECE)
+        if verdict(number, region=region) != msisdn
+    ]
 
 
 def near_numbers(*, seed: int) -> Iterator[tuple[str, str | None]]:

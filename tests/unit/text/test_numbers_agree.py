@@ -1,41 +1,16 @@
-import os
-from itertools import islice
-
 import phonenumbers
 import pytest
 
-from tests.unit.text.near_numbers import REGIONS, near_numbers
-from worker.errors import InputError
+from tests.unit.text.near_numbers import PIECE, REGIONS, verdict, wrongly_read
 from worker.text.numbers import quick
-from worker.text.numbers.judging import judge
-from worker.text.numbers.value import Msisdn
 
-PIECE = 50_000
-NUMBERS = int(os.environ.get("NUMBERS", "200000"))  # a million takes three minutes of one core
-
-
-def verdict(number: str, *, region: str | None) -> Msisdn | str:
-    try:
-        return judge(number, region=region)
-    except InputError as error:
-        return error.code
+NUMBERS = 200_000  # ``python -m tests.bench numbers`` compares a million
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(NUMBERS // PIECE))
 def test_what_is_read_quickly_is_what_the_library_says(seed: int) -> None:
-    quickly = (
-        (number, region, msisdn)
-        for number, region in near_numbers(seed=seed)
-        if (msisdn := quick.read(number, region=region))
-    )
-
-    wrong = [
-        (number, region, msisdn)
-        for number, region, msisdn in islice(quickly, PIECE)
-        if verdict(number, region=region) != msisdn
-    ]
-    assert wrong == []
+    assert wrongly_read(seed=seed) == []
 
 
 @pytest.mark.parametrize(
