@@ -105,7 +105,7 @@ def test_the_list_tells_when_a_campaign_goes_on_in_its_zone(until: str | None, w
     ],
 )
 def test_what_waits_for_the_rate_is_not_called_late(facts: dict[str, Any], words: str | None) -> None:
-    known = dict.fromkeys(("next_due_at", "next_opening", "starts_at", "zone", "reason"))
-    running = {**known, "state": "running", "lateness_s": 25.0, "rate": "4/s"}
+    known = dict.fromkeys(("next_due_at", "next_opening", "starts_at", "reason"))
+    running = {**known, "zone": "UTC", "state": "running", "lateness_s": 25.0, "rate": "4/s"}
 
     assert due_facts({**running, **facts})["oldest waits"] == words
