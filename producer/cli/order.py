@@ -87,6 +87,7 @@ def make_order(settings: Settings, given: dict[str, Any]) -> Order:
     account = account_named(settings, given["provider"])
     fallback, now_ms = _fallback_of(settings, account), now()
     leaves_at = make_leaves_at(settings, account, given, now_ms=now_ms)
+    template, languages = make_texts(given)  # which may come from standard input, where the file does not
     form, path = make_form(given), as_file(given["file"])
     given = {**given, "file": path, "form": form}
     timing = None if leaves_at else make_timing(settings, account, fallback, given, now_ms=now_ms)
@@ -100,7 +101,6 @@ def make_order(settings: Settings, given: dict[str, Any]) -> Order:
     for written in given["options"]:
         require_plain("--option", written)
     options = dict(map(_option, given["options"]))
-    template, languages = make_texts(given)
     return Order(
         path=path,
         template=template,

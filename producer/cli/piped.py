@@ -8,9 +8,9 @@ import signal
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Final
 
 import click
 
@@ -33,11 +33,11 @@ def as_file(path: Path) -> Path:
     folder = click.get_current_context().with_resource(_folder())
     kept = folder / (_SPOOLED if is_input else path.name)
     try:
-        stream: BinaryIO = sys.stdin.buffer if is_input else path.open("rb")
-        if stream.isatty():
-            click.echo("Reading recipients from the terminal: end them with Ctrl-D", err=True)
+        opened = nullcontext(sys.stdin.buffer) if is_input else path.open("rb")  # it is asked about later
         handle = os.open(kept, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with stream, os.fdopen(handle, "wb") as file:
+        with os.fdopen(handle, "wb") as file, opened as stream:
+            if stream.isatty():
+                click.echo("Reading recipients from the terminal: end them with Ctrl-D", err=True)
             shutil.copyfileobj(stream, file)
     except OSError as error:
         raise ConfigError(f"What is read from a pipe cannot be kept: {error.strerror}") from None

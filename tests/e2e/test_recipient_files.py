@@ -6,6 +6,7 @@ import io
 import json
 import signal
 import subprocess
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -122,9 +123,63 @@ def test_what_is_refused_of_standard_input_is_listed_here(lone_place: Place) -> 
     done = with_input(lone_place, b"msisdn,first_name\nnone,Bo\n20000001,Ann\n", "send", "-", *ORDER)
 
     assert done.code == 1
+    assert "Traceback" not in done.err
+    assert "Nothing was sent: correct the rows, or send the good ones with --accept-good-rows" in done.err
     assert "stdin.problems.csv" in done.err
     assert "stdin.problems.csv" in lone_place.files()
     assert lone_place.n_campaigns() == 0
+
+
+AHEAD = f"{datetime.now(UTC) + timedelta(days=3):%Y-%m-%dT%H:%MZ}"
+REMIND = ("remind", "-", "--column", "at", "--before", "2h", "--key", "id", "--series", "s", "--zone", "UTC")
+
+
+@pytest.mark.parametrize(
+    ("content", "words", "says"),
+    [
+        ("msisdn\n20000001\ngroup:7\n", ("send", "-"), "Nobody can be asked here: give --yes"),
+        (
+            "msisdn\n20000001\n",
+            ("send", "-", "--at", AHEAD, "--schedule-at", "gateway"),
+            "Nobody can be asked here: give --yes",
+        ),
+        ("msisdn\n20000001\n20000002\n20000003\n", ("send", "-"), "and nobody can be asked here: give --yes"),
+        (
+            f"msisdn,at,id\nx,{AHEAD},1\n20000001,{AHEAD},2\n",
+            REMIND,
+            "Nothing was changed: correct the rows",
+        ),
+        ("msisdn\n20000002\nx\n", ("campaign", "add", "1", "-"), "Nothing was sent: correct the rows"),
+    ],
+    ids=["group", "gateway", "many", "remind", "add"],
+)
+def test_a_question_after_standard_input_finds_nobody_to_ask(
+    lone_place: Place, content: str, words: tuple[str, ...], says: str
+) -> None:
+    settings = lone_place.folder / "bulksend.toml"
+    settings.write_text(settings.read_text() + "\n[send]\nconfirm_above = 2\n")
+    order = () if words[0] == "campaign" else ("--text", "Hi", "--via", "acme")
+    if not order:
+        with_input(lone_place, b"msisdn\n20000001\n", "send", "-", "--text", "Hi", "--via", "acme")
+
+    done = with_input(lone_place, content.encode(), *words, *order)
+
+    assert (done.code, "Traceback" in done.err) == (1, False), done.err
+    assert says in done.err
+
+
+@pytest.mark.parametrize(
+    "text", [("--text-file", "-"), ("--text-in", "en=x", "--text-file-in", "da=-", "--language-column", "l")]
+)
+def test_recipients_and_text_cannot_both_come_from_standard_input(
+    lone_place: Place, text: tuple[str, ...]
+) -> None:
+    done = with_input(lone_place, b"msisdn,l\n20000001,da\n", "preview", "-", *text, "--via", "acme")
+
+    assert done.code == 2
+    assert done.err == (
+        "Error: Recipients and text cannot both come from standard input: write one into a file\n"
+    )
 
 
 def test_what_was_refused_is_corrected_and_sent(lone_place: Place, warm: Warm) -> None:
