@@ -11,6 +11,7 @@ from producer.recipients.columns import find_column, find_number_column, list_co
 from producer.recipients.form import Form
 from producer.recipients.records import Record
 from producer.recipients.rows import Problem, Row
+from producer.recipients.shifted import Swallowing, wrong_width
 from producer.recipients.sources import OnBytes
 from producer.recipients.table import Table, open_table
 from producer.spreadsheet import as_written
@@ -20,12 +21,6 @@ from worker.text.msisdn import Countries
 from worker.text.template import variable_name
 
 AS_FOUND: Final = Form()
-
-#: What to do about a row with more cells than columns, by the kind of file.
-_MORE: Final = {
-    "csv": "a cell that holds the delimiter must be in quotes",
-    "xlsx": "empty the cells beside the columns, or give their columns a name in the first row",
-}
 
 
 class _Numbers(NamedTuple):
@@ -51,8 +46,15 @@ class Recipients:
 
     def __init__(self, table: Table, *, column: str | None, numbers: _Numbers) -> None:
         self._records = table.records
+        self._is_placed = table.is_placed
         self._numbers = numbers
         self._number_position = find_number_column(table.headers, wanted=column)
+        self._swallowing = Swallowing(
+            place=table.places[self._number_position],
+            delimiter=table.found.delimiter or "",
+            quote=table.found.quote or "",
+            region=numbers.region,
+        )
         self._positions, self._ambiguous = name_variables(table.headers)
         self._last: tuple[str, ...] = ()
         self.headers = table.headers
@@ -106,15 +108,16 @@ class Recipients:
                 yield row(record)
 
     def _row(self, record: Record) -> Row | Problem:
-        line, written = record
+        line, written, lines = record
         cells = tuple([cell.strip() for cell in written])
-        missing = len(self.headers) - len(cells)
         if "'" in "".join(cells):
             cells = tuple(map(as_written, cells))
-        if missing:
-            if missing < 0 and any(cells[missing:]):
-                return self._too_many(line, cells)
-            cells = cells[:missing] if missing < 0 else (*cells, *[""] * missing)
+        if lines or len(cells) != len(self.headers):
+            if problem := self._shifted(line, cells, lines):
+                self._last = ()
+                return problem
+            n_missing = len(self.headers) - len(cells)
+            cells = (*cells, *[""] * n_missing)[: len(self.headers)]
         self._last = cells
         raw, numbers = cells[self._number_position], self._numbers
         try:
@@ -127,15 +130,21 @@ class Recipients:
             line, number.e164, number.region, number.calling_code, cells, self._positions, number.repairs
         )
 
-    def _too_many(self, line: int, cells: tuple[str, ...]) -> Problem:
-        self._last = ()
-        words = f"the row has {len(cells)} cells for {len(self.headers)} columns"
-        return Problem(
-            line=line,
-            column=None,
-            code="too_many_cells",
-            message=f"{words}: {_MORE[self.found.format]}",
-            cells=cells,
+    def _shifted(self, line: int, cells: tuple[str, ...], lines: tuple[str, ...]) -> Problem | None:
+        """Return what is wrong with a row that may have a cell of another column, or of another row."""
+        if lines and (problem := self._swallowing.problem(line, lines)):
+            return problem
+        width = len(self.headers)
+        is_empty_behind = not any(cells[width:])
+        if len(cells) == width or (is_empty_behind if self._is_placed else not any(cells)):
+            return None
+        return wrong_width(
+            line,
+            cells,
+            n_cells=len(cells),
+            n_columns=width,
+            is_empty_behind=is_empty_behind,
+            is_placed=self._is_placed,
         )
 
 
@@ -170,7 +179,7 @@ def open_recipients(  # noqa: PLR0913 - how a file is read, one name for each
     row = next(table.records, None)
     if row is None:
         raise InputError(f"{path.name} names its columns and has no rows", code="file_empty")
-    whole = Table(table.headers, chain([row], table.records), table.found)
+    whole = table._replace(records=chain([row], table.records))
     numbers = _Numbers(region=known_region, countries=countries, targets=kinds)
     return Recipients(whole, column=column, numbers=numbers)
 
@@ -197,5 +206,6 @@ def column_values(path: Path, wanted: str, *, form: Form = AS_FOUND) -> ColumnVa
     table = open_table(path, form, region=None)
     position = find_column(table.headers, wanted)
     read = (record.cells for record in table.records if isinstance(record, Record))
-    values = (cells[position].strip() for cells in read if position < len(cells))
+    whole = (cells for cells in read if table.is_placed or len(cells) == len(table.headers))
+    values = (cells[position].strip() for cells in whole if position < len(cells))
     return ColumnValues(table.headers[position], variable_name(table.headers[position]), values)

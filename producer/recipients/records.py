@@ -12,15 +12,24 @@ from producer.recipients.rows import Problem
 MAX_RECORD_LINES: Final = 100
 MAX_RECORD_CHARACTERS: Final = 1 << 20
 
+SHOWN: Final = 1000
+"""Of the characters of a row that cannot be read."""
+
 _MAX_CELL_CHARACTERS: Final = csv.field_size_limit()
-_SHOWN: Final = 1000  # of the characters of a row that cannot be read
 
 
 class Record(NamedTuple):
-    """The cells of a row, and the line on which it begins."""
+    """The cells of a row, and the line on which it begins.
+
+    Attributes:
+        line: its number.
+        cells: as they are written.
+        lines: as they stand in the file, where a quoted cell goes on in further ones; else none.
+    """
 
     line: int
     cells: list[str]
+    lines: tuple[str, ...] = ()
 
 
 def read_records(lines: Lines, *, dialect: Dialect) -> Iterator[Record | Problem]:
@@ -90,7 +99,8 @@ class _Quoted:
             return unreadable(first, _reason(str(error)))
         if any("\0" in line.text for line in self._taken):
             return unreadable(first, "the row holds NUL characters")
-        return Record(first.number, cells)
+        lines = tuple(line.text for line in self._taken) if len(self._taken) > 1 else ()
+        return Record(first.number, cells, lines)
 
     def __iter__(self) -> Self:
         """Return itself."""
@@ -114,7 +124,7 @@ class _Quoted:
 def unreadable(line: Line, message: str) -> Problem:
     """Return the problem of a row whose cells cannot be told apart."""
     return Problem(
-        line=line.number, column=None, code="unreadable_row", message=message, raw=line.text[:_SHOWN]
+        line=line.number, column=None, code="unreadable_row", message=message, raw=line.text[:SHOWN]
     )
 
 

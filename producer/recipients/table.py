@@ -12,6 +12,7 @@ from producer.recipients.form import Form, Found
 from producer.recipients.lines import Line, Lines
 from producer.recipients.records import Record, read_records
 from producer.recipients.rows import Problem
+from producer.recipients.shifted import wrong_width
 from producer.recipients.sources import Kind, OnBytes, find_source
 from producer.spreadsheet import as_written
 from worker.errors import InputError
@@ -24,11 +25,24 @@ _SAMPLE_CHARACTERS: Final = 1 << 16
 
 
 class Table(NamedTuple):
-    """Columns and records; ``found`` is complete when all records were read."""
+    """Columns and records; ``found`` is complete when all records were read.
+
+    Attributes:
+        headers: names of the columns that are read.
+        records: their cells.
+        found: how the file is written.
+        places: where these columns stand in the file, counted from 0.
+    """
 
     headers: list[str]
     records: Iterator[Record | Problem]
     found: Found
+    places: list[int]
+
+    @property
+    def is_placed(self) -> bool:
+        """Whether each cell has its place, so that one that is missing is an empty one."""
+        return self.found.format == "xlsx"
 
 
 def open_table(path: Path, form: Form, *, region: str | None, on_bytes: OnBytes | None = None) -> Table:
@@ -63,10 +77,11 @@ def open_table(path: Path, form: Form, *, region: str | None, on_bytes: OnBytes 
     headers = _headers(first, name=source.name)
     kept = [position for position, header in enumerate(headers) if not header.startswith(OURS)]
     if len(kept) == len(headers):
-        return Table(headers, records, found)
+        return Table(headers, records, found, kept)
     if not kept:
         raise InputError(f"{source.name} has no columns but those of Bulksend", code="no_number_column")
-    return Table([headers[position] for position in kept], _without_ours(records, kept, len(headers)), found)
+    table = Table([headers[position] for position in kept], records, found, kept)
+    return table._replace(records=_without_ours(table, n_headers=len(headers)))
 
 
 def _csv_records(lines: Lines, form: Form, found: Found) -> Iterator[Record | Problem]:
@@ -109,15 +124,21 @@ def _headers(record: Record | Problem, *, name: str) -> list[str]:
     raise InputError(f"the first line of {name} names no columns", code="file_empty", line=record.line)
 
 
-def _without_ours(
-    records: Iterator[Record | Problem], kept: list[int], n_headers: int
-) -> Iterator[Record | Problem]:
-    for record in records:
+def _without_ours(table: Table, *, n_headers: int) -> Iterator[Record | Problem]:
+    for record in table.records:
         if isinstance(record, Problem):
             yield record
-        else:
-            cells = record.cells
-            yield Record(
-                record.line,
-                [cells[position] for position in kept if position < len(cells)] + cells[n_headers:],
-            )
+            continue
+        line, cells, lines = record
+        kept = [cells[place] for place in table.places if place < len(cells)]
+        if table.is_placed or len(cells) == n_headers or not any(map(str.strip, kept + cells[n_headers:])):
+            yield Record(line, kept + cells[n_headers:], lines)
+            continue
+        yield wrong_width(
+            line,
+            tuple(as_written(cell.strip()) for cell in kept + cells[n_headers:]),
+            n_cells=len(cells),
+            n_columns=n_headers,
+            is_empty_behind=not any(map(str.strip, cells[n_headers:])),
+            is_placed=False,
+        )

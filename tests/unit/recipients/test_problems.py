@@ -40,6 +40,10 @@ def listed(recipients: Recipients, target: Path) -> Path:
     return kept
 
 
+def problems_of(path: Path) -> list[Problem]:
+    return [each for each in open_recipients(path, region="DK") if isinstance(each, Problem)]
+
+
 def rows_in(path: Path) -> list[list[str]]:
     return list(csv.reader(io.StringIO(path.read_bytes().decode("utf-8-sig"), newline="")))
 
@@ -119,6 +123,29 @@ def test_what_has_too_many_cells_is_the_same_however_often_it_is_listed(
     assert rows_in(second)[1][5:] == rows_in(first)[1][5:]
 
 
+def test_what_has_too_few_cells_is_refused_again_until_it_is_corrected(
+    refuse: Refuse, tmp_path: Path
+) -> None:
+    first = refuse("mobile,name,city\n+4520304050,=Ann\n")
+    again = open_recipients(first, region="DK")
+    second = listed(again, tmp_path / "second.csv")
+    mended = second.read_bytes().decode().replace("'=Ann", "'=Ann,")
+    second.write_bytes(mended.encode())
+
+    assert [row[5:] for row in rows_in(first)[1:]] == [["'+4520304050", "'=Ann"]]
+    assert "the row has 7 cells for 8 columns" in rows_in(second)[1][3]
+    assert [each.cells for each in open_recipients(second)] == [("+4520304050", "=Ann", "")]
+
+
+def test_a_row_that_was_taken_in_by_a_quote_is_found_in_a_list_too(refuse: Refuse) -> None:
+    path = refuse("name,mobile,note\nAnn,none,x\n")
+    head, row = path.read_bytes().decode("utf-8-sig").splitlines()
+    row = row.replace("none,x", '20304050,"x')
+    path.write_text(f'{head}\n{row}\n{row.replace(chr(34), "")}"\n', encoding="utf-8")
+
+    assert [(each.line, each.code) for each in problems_of(path)] == [(2, "quote_swallows")]
+
+
 def test_a_pipe_stays_one_and_takes_the_list(tmp_path: Path) -> None:
     target, taken = tmp_path / "pipe", list[str]()
     os.mkfifo(target)
@@ -140,9 +167,7 @@ def test_a_pipe_stays_one_and_takes_the_list(tmp_path: Path) -> None:
 def test_rows_that_are_not_corrected_are_refused_again(refuse: Refuse) -> None:
     path = refuse('mobile,name\nnone,a,b,c\n"x,y\n20304050,\0\nnone,x\n')
 
-    again = [each for each in open_recipients(path, region="DK") if isinstance(each, Problem)]
-
-    assert [each.code for each in again] == [
+    assert [each.code for each in problems_of(path)] == [
         "too_many_cells",
         "number_empty",
         "number_empty",

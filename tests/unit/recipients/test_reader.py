@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from producer.recipients import Problem, Recipients, Row, open_recipients
+from producer.recipients.reader import column_values
 from worker.errors import ConfigError, InputError
 
 Read = Callable[..., Recipients]
@@ -88,7 +89,7 @@ def test_a_quote_inside_a_plain_cell_is_a_character(read: Read) -> None:
 
 
 def test_every_cell_is_kept_in_the_order_of_the_columns(read: Read) -> None:
-    recipients = read("name,mobile,,Name\nAnn,20304050,x\nBo,20304051,x,y,,\n")
+    recipients = read("name,mobile,,Name\nAnn,20304050,x,\nBo,20304051,x,y\n")
 
     assert recipients.headers == ["name", "mobile", "", "Name"]
     assert [row.cells for row in rows_of(recipients)] == [
@@ -97,19 +98,87 @@ def test_every_cell_is_kept_in_the_order_of_the_columns(read: Read) -> None:
     ]
 
 
-def test_missing_cells_are_empty(read: Read) -> None:
-    assert rows_of(read("mobile,name,city\n20304050\n"))[0].values == {
-        "mobile": "20304050",
-        "name": "",
-        "city": "",
-    }
+@pytest.mark.parametrize(
+    ("content", "code", "says"),
+    [
+        ("mobile,name,city\n20304050,Ann\n", "too_few_cells", "the row has 2 cells for 3 columns: write a"),
+        ("mobile,name,city\n20304050\n", "too_few_cells", "the row has 1 cell for 3 columns: write a"),
+        ("mobile;a;b\n20304050;;\n20304051;x y\n", "too_few_cells", "the row has 2 cells for 3 columns"),
+        ("mobile,name,\n20304050,Ann\n", "too_few_cells", "the row has 2 cells for 3 columns: write a"),
+        ("mobile,name\n20304050,Hansen, Bo\n", "too_many_cells", "a cell that holds the delimiter must be"),
+        ("mobile,name\n20304050,Ann,,\n", "too_many_cells", "4 cells for 2 columns: take away the delim"),
+        ("mobile\n20304050,\n", "too_many_cells", "the row has 2 cells for 1 column: take away the delim"),
+    ],
+)
+def test_a_row_with_another_number_of_cells_than_the_first_line_is_refused(
+    read: Read, content: str, code: str, says: str
+) -> None:
+    recipients = read(content)
+    (problem,) = problems_of(recipients)
+
+    assert (problem.code, problem.line, problem.column) == (code, content.count("\n"), None)
+    assert says in problem.message
+    assert recipients.last_values == {}
 
 
-def test_too_many_cells_are_a_problem_unless_they_are_empty(read: Read) -> None:
-    assert found(read("mobile,name\n20304050,Ann,,\n20304051,Hansen, Bo\n")) == [
+def test_delimiters_at_the_end_of_every_line_are_columns_without_a_name(read: Read) -> None:
+    assert found(read("mobile,name,,\n20304050,Ann,,\n20304051,Hansen,,x\n")) == [
         (2, "+4520304050"),
-        (3, "too_many_cells"),
+        (3, "+4520304051"),
     ]
+
+
+@pytest.mark.parametrize("row", [",", ",,", ",,,,", '""', '" ", '])
+def test_a_row_of_blanks_has_no_number_however_many_cells_it_has(read: Read, row: str) -> None:
+    assert found(read(f"mobile,name,city\n{row}\n")) == [(2, "number_empty")]
+
+
+def test_a_shifted_row_says_nothing_of_how_times_are_written(tmp_path: Path) -> None:
+    (tmp_path / "people.csv").write_text("mobile,name,at\n1,Ann,2027-01-31\n2,Bo\n3,Hansen,Cy,x\n")
+
+    assert list(column_values(tmp_path / "people.csv", "at").values) == ["2027-01-31"]
+
+
+# --- quotes that take in a further row
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '+4520304050,"Ann,x\n+4520304051,Bo 5",y\n',
+        '+4520304050,"Ann,x\r\n20 30 40 51,Bo 5",y\r\n',
+        '+4520304050,"Ann,x\n\'+4520304051,Bo\n+4520304052,Cy",z\n',
+        'none,"Ann,x\n+4520304051,Bo 5",y\n',
+    ],
+)
+def test_a_quote_that_is_closed_in_a_later_row_is_refused(read: Read, body: str) -> None:
+    first, last = body.strip().splitlines()[0], 1 + body.strip().count("\n") + 1
+    (problem,) = problems_of(read("mobile,name,city\n" + body))
+
+    assert (problem.code, problem.line, problem.cells) == ("quote_swallows", 2, ())
+    assert f"a quote in the row is closed in line {last} only" in problem.message
+    assert problem.raw.startswith(first)
+    assert "2030" not in problem.message
+
+
+def test_a_quote_is_found_wherever_the_number_stands(read: Read) -> None:
+    assert found(read('name;city;mobile\n"Ann;x;20304050\nBo 5";y;20304051\n')) == [(2, "quote_swallows")]
+    assert found(read('id,mobile,name\n1,20304050,"Ann\n2,20304051,Bo 5"\n')) == [(2, "quote_swallows")]
+
+
+@pytest.mark.parametrize(
+    ("header", "row"),
+    [
+        ("mobile,name,address", '20304050,Ann,"Vej 1, 2. tv\n2100 København\nDanmark"'),
+        ("mobile,name,address", '20304050,"Ann\n20304051","Vej"'),
+        ("name,mobile", '"Ann\nHansen",20304050'),
+        ("name,mobile,note", '"Ann\nHansen",20304050,"call\n20304051"'),
+        ("address,mobile,name", '"Vej 1\n12345678, By",20304050,Ann'),
+        ("mobile,note", '20304050,"at 9, 10\n31-01-2027, 10:30\n1, 2, 3"'),
+    ],
+)
+def test_a_cell_may_have_line_breaks(read: Read, header: str, row: str) -> None:
+    assert found(read(f"{header}\n{row}\n20304052,x,y\n"))[0] == (2, "+4520304050")
 
 
 def test_blank_lines_are_no_rows_and_rows_without_cells_are_refused(read: Read) -> None:
