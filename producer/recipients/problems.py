@@ -48,7 +48,7 @@ class ProblemsFile:
         """
         if self._file is None:
             self._begin([*_BY_US, *headers])
-        facts = [problem.line, problem.column, problem.code, problem.message]
+        facts = [problem.line, inert(problem.column or ""), problem.code, inert(problem.message)]
         raw = problem.raw.rstrip("\r\n").replace("\0", "\N{SYMBOL FOR NULL}")
         self._writer.writerow([*facts, inert(raw), *map(inert, problem.cells)])
         self.n += 1

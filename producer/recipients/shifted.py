@@ -11,7 +11,7 @@ from worker.errors import InputError
 from worker.text import msisdn
 from worker.text.counting import counted
 
-_TOO_FEW: Final = "write a delimiter for each column, also before empty cells at the end, and close its quotes"
+_TOO_FEW: Final = "write a delimiter for each column, also for empty cells at the end, and close quotes"
 _EMPTY_AT_THE_END: Final = (
     "take away the delimiters at its end, or write as many at the end of the first line"
 )

@@ -81,9 +81,15 @@ def test_no_cell_of_it_is_calculated(refuse: Refuse, start: str) -> None:
     assert not any(cell.startswith(("=", "+", "-", "@")) for cell in row)
 
 
+def test_the_name_of_a_column_is_not_calculated_either(refuse: Refuse) -> None:
+    assert rows_in(refuse("=mobile\nnone\n"))[1][1] == "'=mobile"
+
+
 cells = st.text(
     st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8
-) | st.sampled_from(["=1", "+45", "'+45", "''=x", "-", "@a", "'", "\t=x", " =x", "'s-Gravenhage"])
+) | st.sampled_from(
+    ["=1", "+45", "'+45", "''=x", "-", "@a", "'", "\t=x", " =x", "'s-Gravenhage", "a;'=1\t-x"]
+)
 
 
 @given(st.lists(st.tuples(cells, cells, st.booleans()), min_size=1, max_size=6))
