@@ -31,20 +31,24 @@ class MessageRows(Protocol):
 
 
 @contextmanager
-def message_rows(target: Path, *, udh_bits: int = 8, is_ucs2: bool = False) -> Iterator[MessageRows]:
+def message_rows(
+    target: Path, *, udh_bits: int = 8, is_ucs2: bool = False, may_replace: bool = False
+) -> Iterator[MessageRows]:
     """Give what writes into a file that is its owner's only, and is there when all of it is.
 
     Args:
-        target: ``.jsonl`` and ``.ndjson`` are JSON lines, anything else is CSV. What is there is replaced;
-            what is no file, such as a pipe, is written to.
+        target: ``.jsonl`` and ``.ndjson`` are JSON lines, anything else is CSV. What is no file, such as a
+            pipe, is written to.
         udh_bits: as parts are counted.
         is_ucs2: somebody asked for UCS-2: no character is to blame for it.
+        may_replace: whether it takes the place of what is there.
 
     Raises:
+        InputError: there is something of that name already.
         OSError: it cannot be written.
     """
     rows = _JsonLines if target.suffix.lower() in _JSON_LINES else _Csv
-    with appearing_text(target, may_replace=True) as file:
+    with appearing_text(target, may_replace=may_replace) as file:
         yield rows(file, _Blame(udh_bits, is_ucs2))
 
 

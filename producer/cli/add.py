@@ -26,6 +26,7 @@ from producer.cli.opening import ready_ledger
 from producer.cli.order import read_order, remake_order, require_ahead, say_forgotten
 from producer.cli.output import Meter, echo_json
 from producer.cli.piped import as_file
+from producer.cli.places import force_option
 from producer.cli.released import Released, see_off
 from producer.cli.send import confirm, require_wanted, say_when
 from producer.cli.words import author, require_plain
@@ -51,6 +52,7 @@ from worker.text.counting import counted
 @form_options
 @problems_option(default="FILE.problems.csv beside it, none with --problems none")
 @duplicates_option
+@force_option
 @max_cost_option
 @good_rows_option
 @click.option("--again", is_flag=True, help="Add it although the same file was added before.")
@@ -80,8 +82,8 @@ def add(  # noqa: PLR0913 - one argument per option
     """
     settings = load_settings()
     most = amount(max_costs)
-    form, named = make_form(given), file
-    file = as_file(file)
+    lists = Lists.of(settings, {**given, "file": file}, is_beside=True)
+    form, file = make_form(given), as_file(file)
     require_plain("the name of the file", file.name, advice="rename it")
     engine = ready_ledger(settings)
     content = _digest(file)
@@ -95,7 +97,6 @@ def add(  # noqa: PLR0913 - one argument per option
     order = _order(settings, engine, ground, how)
     order.account.secret()  # found missing here rather than by the worker
     spool = Spool()
-    lists = Lists.of({**given, "file": named}, source=file, is_beside=True)
     found = read_order(order, on_message=spool.add, lists=lists)
     _require_fallback(ground, found)
     require_wanted(found, most=most, good_rows=accept_good_rows or yes)

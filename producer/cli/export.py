@@ -16,6 +16,7 @@ from sqlalchemy import Engine
 from producer import export as use_case
 from producer.cli.opening import ready_ledger
 from producer.cli.output import Meter, echo_json
+from producer.cli.places import require_place
 from producer.export import Format, Wanted
 from producer.output_file import appearing_text
 from producer.reports import iso
@@ -77,6 +78,8 @@ def export(  # noqa: PLR0913 - one argument per option
     if as_json and to == _STANDARD_OUTPUT:
         raise click.UsageError("--json tells of a file: give --to FILE; --format jsonl writes rows as JSON")
     settings = load_settings()
+    if to != _STANDARD_OUTPUT:
+        require_place(settings, "--to", to, force=force)
     engine = ready_ledger(settings)
     choice = Choice(campaign_id=campaign_id, states=[MessageState(each) for each in states or MessageState])
     if failed:

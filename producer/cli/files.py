@@ -11,12 +11,14 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from producer.output_file import is_stream, require_named
+from producer.cli.piped import SPOOLED, STANDARD_INPUT, is_piped
+from producer.cli.places import is_same, require_place
 from producer.preview import Preview
 from producer.recipients import Form, Problem
 from producer.recipients.problems import ProblemsFile, file_beside, write_dropped
 from worker.errors import ConfigError
 from worker.providers import Account
+from worker.settings import Settings
 from worker.text.msisdn import REPAIRS, Countries
 
 _NONE: Final = "none"
@@ -114,39 +116,44 @@ class Lists:
         problems: takes the refused rows; None: they are not listed.
         is_asked: whether somebody named that file: it must be written then.
         duplicates: None: nowhere.
+        may_replace: whether a list takes the place of what is there.
     """
 
     problems: ProblemsFile | None = None
     is_asked: bool = False
     duplicates: Path | None = None
+    may_replace: bool = False
 
     @classmethod
-    def of(cls, given: Mapping[str, Any], *, source: Path, is_beside: bool) -> Lists:
-        """Read --problems and --duplicates, and look where they and --rows lead.
+    def of(cls, settings: Settings, given: Mapping[str, Any], *, is_beside: bool) -> Lists:
+        """Read --problems and --duplicates, and look where they and --rows lead, before anything is read.
 
         Args:
+            settings: which say where Bulksend's own files are.
             given: what was given on the command line, its file among it.
-            source: the file that is read.
             is_beside: whether refused rows are listed beside it where nothing else was said.
 
         Raises:
-            ConfigError: a list would be written over the recipients, over another one, or to standard output.
+            ConfigError: a list would be written over the recipients, the ledger, the settings or another
+                list, or to standard output.
+            InputError: a list is there already, and is not to be replaced.
         """
+        source, force = Path(given["file"]), given["force"]
         written, duplicates = given["problems"], given.get("duplicates")
         outputs = {"--problems": written, "--duplicates": duplicates, "--rows": given.get("rows")}
         named = [(option, Path(each)) for option, each in outputs.items() if each not in {None, _NONE}]
-        for option, path in named:
-            require_named(option, path)
         for (option, path), (what, other) in combinations([*named, ("the recipients", source)], 2):
-            if _is_same(path, other):
+            if is_same(path, other):
                 raise ConfigError(f"{option} would write over {what}: name another file")
+        for option, path in named:
+            require_place(settings, option, path, force=force)
         dropped = None if duplicates is None else Path(duplicates)
         if written == _NONE or (written is None and not is_beside):
-            return cls(duplicates=dropped)
+            return cls(duplicates=dropped, may_replace=force)
         if written is not None:
-            return cls(problems=ProblemsFile(target=Path(written)), is_asked=True, duplicates=dropped)
-        folder = None if Path(given["file"]) == source else Path()  # not beside what is gone in a moment
-        return cls(problems=file_beside(source, folder=folder), duplicates=dropped)
+            asked = ProblemsFile(target=Path(written), may_replace=force)
+            return cls(problems=asked, is_asked=True, duplicates=dropped, may_replace=force)
+        return cls(problems=_beside(source), duplicates=dropped, may_replace=force)
 
     @contextmanager
     def filled(self) -> Iterator[Callable[[Problem, list[str]], None] | None]:
@@ -166,11 +173,19 @@ class Lists:
         if self.duplicates is None:
             return
         try:
-            write_dropped(found.dropped, self.duplicates)
+            write_dropped(found.dropped, self.duplicates, may_replace=self.may_replace)
         except OSError as error:
             raise ConfigError(
                 f"--duplicates {self.duplicates}: {error.strerror}; name another file"
             ) from None
+
+
+def _beside(source: Path) -> ProblemsFile:
+    """Return the list beside a file; here, where that comes from a pipe: it is gone in a moment."""
+    if not is_piped(source):
+        return file_beside(source)
+    name = SPOOLED if str(source) == STANDARD_INPUT else source.name
+    return file_beside(Path(name), folder=Path())
 
 
 class _Writing:
@@ -221,12 +236,3 @@ def say_how_read(found: Preview) -> None:
     for repair, n in found.repairs.most_common():
         numbers = "1 number was" if n == 1 else f"{n} numbers were"
         click.echo(f"{numbers} repaired: {REPAIRS[repair]} [{repair}]", err=True)  # type: ignore[index]
-
-
-def _is_same(one: Path, other: Path) -> bool:
-    try:
-        if is_stream(one):
-            return False
-        return one.resolve() == other.resolve() or (one.exists() and other.exists() and one.samefile(other))
-    except OSError:
-        return False

@@ -22,6 +22,7 @@ from producer.cli.optout_options import (
     scopes_of,
 )
 from producer.cli.output import ask, echo_facts, echo_json, echo_table
+from producer.cli.places import force_option, require_place
 from producer.cli.timing import now
 from producer.cli.words import author
 from producer.output_file import appearing_text
@@ -174,16 +175,20 @@ def check(  # noqa: PLR0913 - one argument per option
 @click.option(
     "--limit", type=click.IntRange(1, 10_000_000), help=f"Newest so many; without --json and --csv {_SHOWN}."
 )
+@force_option
 @click.option(
     "--json", "as_json", is_flag=True, help="A JSON list on standard output: all of it, or the newest."
 )
-def list_(*, csv_file: str | None, limit: int | None, as_json: bool) -> None:
+def list_(*, csv_file: str | None, limit: int | None, force: bool, as_json: bool) -> None:
     """List who has opted out of what: counts, and the newest."""
     if csv_file and as_json:
         raise click.UsageError("give --json or --csv, not both")
-    engine = ready_ledger(load_settings())
+    settings = load_settings()
+    if csv_file and csv_file != STDIN:
+        require_place(settings, "--csv", Path(csv_file), force=force)
+    engine = ready_ledger(settings)
     if csv_file:
-        n = _to_csv(csv_file, stoplist.listed(engine, limit=limit))
+        n = _to_csv(csv_file, stoplist.listed(engine, limit=limit), may_replace=force)
         click.echo(f"Opt-outs that were written: {n}", err=True)
         return
     if as_json:
@@ -222,11 +227,11 @@ def forget(*, yes: bool) -> None:
     click.echo(f"Numbers that were removed: {n}", err=True)
 
 
-def _to_csv(place: str, rows: Iterable[dict[str, str | None]]) -> int:
+def _to_csv(place: str, rows: Iterable[dict[str, str | None]], *, may_replace: bool) -> int:
     if place == STDIN:
         return stoplist.write_csv(sys.stdout, rows)
     try:
-        with appearing_text(Path(place), may_replace=True) as file:
+        with appearing_text(Path(place), may_replace=may_replace) as file:
             return stoplist.write_csv(file, rows)
     except OSError as error:
         raise ConfigError(f"--csv {place}: {error.strerror}; name another file") from None

@@ -16,6 +16,7 @@ from producer.cli.opening import ready_ledger
 from producer.cli.optout_options import only_country, scope_options, scopes_of
 from producer.cli.output import Meter, echo_facts, echo_json, echo_problems
 from producer.cli.piped import as_file
+from producer.cli.places import force_option
 from producer.cli.words import author
 from producer.recipients import Recipients, open_recipients
 from producer.stop_rows import TAKEN
@@ -32,6 +33,7 @@ from worker.text.counting import counted
 @scope_options
 @form_options
 @problems_option(default="FILE.problems.csv beside it, none with --problems none")
+@force_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 @click.pass_context
 def import_(  # noqa: PLR0913 - one argument per option
@@ -58,7 +60,7 @@ def import_(  # noqa: PLR0913 - one argument per option
     """
     settings = load_settings()
     form, path = make_form(given), as_file(file)
-    lists = Lists.of({**given, "file": file}, source=path, is_beside=True)
+    lists = Lists.of(settings, {**given, "file": file}, is_beside=True)
     engine = ready_ledger(settings)
     found = stoplist.Imported()
     work = stoplist.Import(

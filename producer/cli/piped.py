@@ -17,7 +17,9 @@ import click
 from worker.errors import ConfigError
 
 STANDARD_INPUT: Final = "-"
-_SPOOLED: Final = "stdin"
+SPOOLED: Final = "stdin"
+"""The name that it has as a file."""
+
 _ENDS: Final = (signal.SIGTERM, signal.SIGHUP)
 
 
@@ -31,7 +33,7 @@ def as_file(path: Path) -> Path:
         return path
     is_input = str(path) == STANDARD_INPUT
     folder = click.get_current_context().with_resource(_folder())
-    kept = folder / (_SPOOLED if is_input else path.name)
+    kept = folder / (SPOOLED if is_input else path.name)
     try:
         opened = nullcontext(sys.stdin.buffer) if is_input else path.open("rb")  # it is asked about later
         handle = os.open(kept, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

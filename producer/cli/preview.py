@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from producer.cli.output import (
     echo_reasons,
     echo_table,
 )
+from producer.cli.places import force_option
 from producer.cli.when import opening_rows, when_line, when_sentences
 from producer.preview import KEPT_PROBLEMS, OnMessage, Preview
 from producer.rows import message_rows
@@ -45,13 +47,15 @@ from worker.text.segments import Encoding
     type=click.Path(path_type=Path, dir_okay=False),
     help="Write every message, and what made it dearer, to a CSV or, as .jsonl, to JSON lines.",
 )
+@force_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 def preview(*, rows: Path | None, as_json: bool, **given: Any) -> None:  # noqa: ANN401 - the shared options
     """Show every problem, duplicate, part and price before anything is sent."""
     settings = load_settings()
+    lists = Lists.of(settings, {**given, "rows": rows}, is_beside=False)
     order = look_up(settings, make_order(settings, given), is_needed=False)
-    lists = Lists.of({**given, "rows": rows}, source=order.path, is_beside=False)
-    with _rows_to(rows, order.characters) if rows else nullcontext() as on_message:
+    rows_to = partial(_rows_to, characters=order.characters, may_replace=lists.may_replace)
+    with rows_to(rows) if rows else nullcontext() as on_message:
         found = read_order(order, on_message=on_message, lists=lists)
     if as_json:
         echo_json({**_as_json(found), "optouts_looked_up": order.looked_at is not None})
@@ -60,11 +64,11 @@ def preview(*, rows: Path | None, as_json: bool, **given: Any) -> None:  # noqa:
 
 
 @contextmanager
-def _rows_to(target: Path, characters: Characters) -> Iterator[OnMessage]:
+def _rows_to(target: Path, *, characters: Characters, may_replace: bool) -> Iterator[OnMessage]:
     """Open the file of --rows."""
+    udh_bits, is_ucs2 = characters.udh_bits, characters.encoding is Encoding.UCS_2
     try:
-        is_ucs2 = characters.encoding is Encoding.UCS_2
-        with message_rows(target, udh_bits=characters.udh_bits, is_ucs2=is_ucs2) as rows:
+        with message_rows(target, udh_bits=udh_bits, is_ucs2=is_ucs2, may_replace=may_replace) as rows:
             yield rows.add
     except BrokenPipeError:  # whoever reads it has seen enough
         raise

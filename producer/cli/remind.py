@@ -21,6 +21,7 @@ from producer.cli.files import (
 from producer.cli.order import look_up, make_order
 from producer.cli.output import Meter, ask, echo_json, echo_problems, is_interactive
 from producer.cli.piped import is_piped
+from producer.cli.places import force_option
 from producer.cli.released import leave_to_workers
 from producer.cli.remind_options import order_options, time_options
 from producer.cli.words import author, require_plain
@@ -63,6 +64,7 @@ class _Wanted:
 @form_options
 @country_options
 @problems_option(default="FILE.problems.csv beside it, none with --problems none")
+@force_option
 @click.option(
     "--remove/--keep-removed",
     "removes",
@@ -103,10 +105,11 @@ def remind(  # noqa: PLR0913 - one argument per option
         above=settings.send.confirm_above,
         yes=yes,
     )
+    lists = Lists.of(settings, given, is_beside=True)
     wish = _wish(settings, given)
     wish.order.account.secret()  # found missing here rather than by the worker
     with closing(Sheet()) as sheet:
-        found = _read(wish, sheet, Lists.of(given, source=wish.order.path, is_beside=True))
+        found = _read(wish, sheet, lists)
         _require_usable(found, good_rows=wanted.good_rows)
         engine = open_ledger(settings.ledger)
         require_broker(settings)

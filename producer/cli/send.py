@@ -24,6 +24,7 @@ from producer.cli.order import (
     require_key,
 )
 from producer.cli.output import Meter, ask, echo_n_doubles, echo_problems, echo_reasons, is_interactive
+from producer.cli.places import force_option
 from producer.cli.released import Released, see_off
 from producer.cli.trying import try_out
 from producer.cli.when import when_line, when_sentences
@@ -44,6 +45,7 @@ from worker.text.counting import counted
 @order_options
 @problems_option(default="FILE.problems.csv beside it, none with --problems none")
 @duplicates_option
+@force_option
 @max_cost_option
 @good_rows_option
 @click.option("--key", help="Send only once what has this key: 1 to 100 characters of your choice.")
@@ -79,13 +81,13 @@ def send(  # noqa: PLR0913 - one argument per option
     settings = load_settings()
     most = amount(max_costs)
     require_key(key)
+    lists = Lists.of(settings, given, is_beside=True)
     order = replace(make_order(settings, given), lane=Lane.URGENT if urgent else Lane.BULK)
     order.account.secret()  # found missing here rather than by the worker
     if numbers:
         ledger = partial(_ready_ledger, settings, brings_own=True)
         ctx.exit(try_out(settings, order, numbers, most=most, open_ledger=ledger, as_json=as_json))
     order, spool = look_up(settings, order, is_needed=True), Spool()
-    lists = Lists.of(given, source=order.path, is_beside=True)
     found = read_order(order, on_message=spool.add, lists=lists)
     require_wanted(found, most=most, good_rows=accept_good_rows or yes)
     engine = _ready_ledger(settings, brings_own=wait)

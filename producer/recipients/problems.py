@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Protocol, TextIO
 
-from producer.output_file import appearing_text, is_stream
+from producer.output_file import appearing_text, is_stream, require_free
 from producer.recipients.rows import Problem
 from producer.recipients.seen import Double
 from producer.recipients.table import OURS
@@ -28,12 +28,14 @@ class ProblemsFile:
     """A file of refused rows: our columns, then those of the file; it has its name when all is written.
 
     Attributes:
-        target: where it is to lie; an older one there is written over, a pipe or a device written to.
+        target: where it is to lie; a pipe or a device is written to.
+        may_replace: whether it takes the place of what is there.
         before: lists that there are already: where one says the same, it stays the only one.
         n: rows in it so far.
     """
 
     target: Path
+    may_replace: bool = False
     before: tuple[Path, ...] = ()
     n: int = 0
     _file: TextIO | None = field(default=None, repr=False)
@@ -68,6 +70,7 @@ class ProblemsFile:
         """Give the file its name, and return that; None where there is no refused row.
 
         Raises:
+            InputError: somebody has taken the name meanwhile.
             OSError: it cannot be written.
         """
         if self._file is None:
@@ -78,6 +81,7 @@ class ProblemsFile:
         for there in self.before:
             if filecmp.cmp(self._aside, there, shallow=False):
                 return there
+        require_free(self.target, may_replace=self.may_replace)
         self._aside.replace(self.target.resolve())
         self._aside = None
         return self.target
@@ -122,13 +126,14 @@ class Dropped(Protocol):
         """Why."""
 
 
-def write_dropped(dropped: Iterable[Dropped], target: Path) -> None:
+def write_dropped(dropped: Iterable[Dropped], target: Path, *, may_replace: bool = False) -> None:
     """Write a list of rows that were left out, doubles with the line where their recipient came first.
 
     Raises:
+        InputError: there is something of that name already.
         OSError: it cannot be written.
     """
-    with appearing_text(target, may_replace=True, encoding="utf-8-sig") as file:
+    with appearing_text(target, may_replace=may_replace, encoding="utf-8-sig") as file:
         writer = csv.writer(file)
         writer.writerow(_DROPPED)
         for each in dropped:

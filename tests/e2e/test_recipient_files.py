@@ -4,8 +4,10 @@ import csv
 import gzip
 import io
 import json
+import os
 import signal
 import subprocess
+import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -213,6 +215,91 @@ def test_a_list_that_was_changed_is_not_written_over(lone_place: Place, warm: Wa
     assert (lone_place.folder / "members.problems.csv").read_text() == "corrected by somebody\n"
 
 
+LISTS = ("--problems", "--duplicates", "--rows")
+
+
+@pytest.mark.parametrize("option", LISTS)
+def test_a_list_that_is_there_is_replaced_only_by_force(lone_place: Place, warm: Warm, option: str) -> None:
+    lone_place.write("members.csv", "msisdn,first_name\nnone,Bo\n20000001,Ann\n20000001,Al\n")
+    lone_place.write("list.csv", "corrected by somebody\n")
+    preview = ("preview", "members.csv", *ORDER, option, "list.csv")
+
+    refused = warm.run(lone_place, *preview)
+    kept = (lone_place.folder / "list.csv").read_text()
+    forced = warm.run(lone_place, *preview, "--force")
+
+    assert (refused.code, refused.out, forced.code) == (1, "", 0)
+    assert refused.err == "Error: list.csv exists: name another file, or give --force\n"
+    assert kept == "corrected by somebody\n"
+    assert (lone_place.folder / "list.csv").read_text(encoding="utf-8-sig") != kept
+
+
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [("bulksend.db", "ledger"), ("bulksend.db-wal", "ledger"), ("bulksend.toml", "settings")],
+)
+@pytest.mark.parametrize("option", LISTS)
+def test_no_list_is_ever_written_over_the_ledger_or_the_settings(
+    lone_place: Place, warm: Warm, option: str, name: str, what: str
+) -> None:
+    lone_place.write("members.csv", "msisdn,first_name\nnone,Bo\n20000001,Ann\n20000001,Al\n")
+    assert lone_place.n_campaigns() == 0
+    before = (lone_place.folder / "bulksend.toml").read_text()
+
+    done = warm.run(lone_place, "preview", "members.csv", *ORDER, option, name, "--force")
+
+    assert (done.code, done.err) == (2, f"Error: {option} would write over the {what}: name another file\n")
+    assert (lone_place.folder / "bulksend.toml").read_text() == before
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("send", "members.csv", *ORDER, "--accept-good-rows", "--problems"),
+        ("campaign", "add", "1", "members.csv", "--duplicates"),
+        (*REMIND[:1], "members.csv", *REMIND[2:], *ORDER, "--problems"),
+        ("optout", "list", "--csv"),
+        ("campaign", "export", "1", "--to"),
+    ],
+    ids=lambda words: " ".join(words[:2]),
+)
+@pytest.mark.parametrize(("name", "code"), [("list.csv", 1), ("bulksend.toml", 2)])
+def test_every_command_asks_before_it_replaces_a_list(
+    lone_place: Place, warm: Warm, words: tuple[str, ...], name: str, code: int
+) -> None:
+    lone_place.write("list.csv", "somebody's\n")
+    lone_place.write("members.csv", "msisdn,first_name\nnone,Bo\n20000001,Ann\n")
+
+    done = warm.run(lone_place, *words, name)
+
+    assert done.code == code
+    assert (
+        done.err
+        == {
+            1: "Error: list.csv exists: name another file, or give --force\n",
+            2: f"Error: {words[-1]} would write over the settings: name another file\n",
+        }[code]
+    )
+    assert lone_place.n_campaigns() == 0
+
+
+def test_rows_may_go_to_what_is_no_file(lone_place: Place) -> None:
+    lone_place.write("members.csv", "msisdn,first_name\n20000001,Ann\n")
+    pipe = lone_place.folder / "pipe"
+    os.mkfifo(pipe)
+    taken: list[bytes] = []
+    reader = threading.Thread(target=lambda: taken.append(pipe.read_bytes()))
+    reader.start()
+
+    to_output = lone_place.run("preview", "members.csv", *ORDER, "--rows", "/dev/stdout")
+    lone_place.run("preview", "members.csv", *ORDER, "--rows", "pipe")
+    reader.join(DEADLINE_S)
+
+    assert "'+4520000001" in to_output.out
+    assert b"'+4520000001" in taken[0]
+    assert pipe.is_fifo()
+
+
 def test_a_preview_writes_only_what_it_is_told_to(lone_place: Place, warm: Warm) -> None:
     lone_place.write("members.csv", "msisdn,first_name\nnone,Bo\n20000001,Ann\n+4520000001,Al\n")
     before = lone_place.files()
@@ -331,7 +418,7 @@ def test_standard_input_that_is_closed_is_an_empty_one(lone_place: Place, words:
         (("--problems", "p.csv", "--rows", "sub/../p.csv"), "--problems would write over --rows"),
         (("--duplicates", "p.csv", "--rows", "p.csv"), "--duplicates would write over --rows"),
         (("--rows", "members.csv"), "--rows would write over the recipients"),
-        (("--problems", "members.csv"), "--problems would write over the recipients"),
+        (("--problems", "members.csv", "--force"), "--problems would write over the recipients"),
     ],
 )
 def test_no_list_is_written_over_another(

@@ -12,8 +12,8 @@ from producer.rows import message_rows
 from tests.ledgers import some_messages
 
 
-def write(target: Path, *texts: str) -> None:
-    with message_rows(target) as rows:
+def write(target: Path, *texts: str, may_replace: bool = False) -> None:
+    with message_rows(target, may_replace=may_replace) as rows:
         for message, text in zip(some_messages(len(texts)), texts, strict=True):
             rows.add(message, text)
 
@@ -86,7 +86,7 @@ def test_the_file_is_its_owners_only_even_where_another_one_was(tmp_path: Path) 
     target = tmp_path / "rows.csv"
     target.touch(mode=0o644)
 
-    write(target, "Hi")
+    write(target, "Hi", may_replace=True)
 
     assert stat.S_IMODE(target.stat().st_mode) == 0o600
 
@@ -96,7 +96,7 @@ def test_what_ends_in_the_middle_leaves_what_was_there(tmp_path: Path) -> None:
     target.write_text("former")
 
     with pytest.raises(UnicodeEncodeError):
-        write(target, "Hi", "\ud83d")  # half a character: no file takes it
+        write(target, "Hi", "\ud83d", may_replace=True)  # half a character: no file takes it
 
     assert [path.name for path in tmp_path.iterdir()] == ["rows.csv"]
     assert target.read_text() == "former"

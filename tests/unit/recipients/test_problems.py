@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from producer.findings import Preview
 from producer.recipients import Problem, Recipients, Row, Seen, open_recipients
 from producer.recipients.problems import ProblemsFile, file_beside, write_dropped
+from worker.errors import InputError
 
 Refuse = Callable[[str | bytes], Path]
 
@@ -31,7 +32,7 @@ def refuse(tmp_path: Path) -> Refuse:
 
 
 def listed(recipients: Recipients, target: Path) -> Path:
-    file = ProblemsFile(target=target)
+    file = ProblemsFile(target=target, may_replace=True)
     for item in recipients:
         if isinstance(item, Problem):
             file.add(item, recipients.headers)
@@ -223,6 +224,19 @@ def test_nothing_is_written_where_nothing_is_refused(tmp_path: Path) -> None:
 
     assert file.keep() is None
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_list_does_not_take_a_name_that_somebody_took_meanwhile(tmp_path: Path) -> None:
+    file = ProblemsFile(target=tmp_path / "list.csv")
+    file.add(Problem(line=2, column=None, code="x", message="x"), ["mobile"])
+    (tmp_path / "list.csv").write_text("somebody's")
+
+    with pytest.raises(InputError, match="give --force"):
+        file.keep()
+    file.drop()
+
+    assert (tmp_path / "list.csv").read_text() == "somebody's"
+    assert list(tmp_path.iterdir()) == [tmp_path / "list.csv"]
 
 
 def test_what_is_given_up_leaves_nothing(tmp_path: Path) -> None:
