@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import chain, combinations
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -91,9 +91,10 @@ def make_countries(account: Account, given: Mapping[str, Any]) -> Countries | No
     """Read where numbers may be: as it was said, else as the provider has it.
 
     Raises:
-        ConfigError: a country is not known.
+        ConfigError: a country is not known, or none is given: a variable of the shell that is not set.
     """
-    allowed, denied = _places(given.get("allowed", ())), _places(given.get("denied", ()))
+    allowed = _places("--allow-country", given.get("allowed", ()))
+    denied = _places("--deny-country", given.get("denied", ()))
     provider = account.provider
     allowed, denied = allowed or provider.countries, denied or provider.denied_countries
     if not allowed and not denied:
@@ -101,8 +102,11 @@ def make_countries(account: Account, given: Mapping[str, Any]) -> Countries | No
     return Countries.parse(allowed=allowed, denied=denied)
 
 
-def _places(written: Iterable[str]) -> tuple[str, ...]:
-    return tuple(place.strip() for each in written for place in each.split(",") if place.strip())
+def _places(option: str, written: Iterable[str]) -> tuple[str, ...]:
+    places = [[place.strip() for place in each.split(",") if place.strip()] for each in written]
+    if not all(places):
+        raise ConfigError(f"{option}: it names no country; write codes such as DK,SE, or leave it out")
+    return tuple(chain.from_iterable(places))
 
 
 # --- lists

@@ -344,6 +344,19 @@ def test_numbers_are_sent_only_where_they_may(
     assert told["reasons"] == ({"number_country_refused": refused} if refused else {})
 
 
+@pytest.mark.parametrize("option", ["--allow-country", "--deny-country"])
+@pytest.mark.parametrize("written", ["", " , "])
+def test_a_list_of_countries_names_one(lone_place: Place, warm: Warm, option: str, written: str) -> None:
+    lone_place.write("members.csv", "msisdn,first_name\n20000001,A\n")
+
+    done = warm.run(lone_place, "preview", "members.csv", *ORDER, option, "DK", option, written)
+
+    assert (done.code, done.err) == (
+        2,
+        f"Error: {option}: it names no country; write codes such as DK,SE, or leave it out\n",
+    )
+
+
 def test_a_provider_may_have_countries(lone_place: Place, warm: Warm) -> None:
     settings = lone_place.folder / "bulksend.toml"
     settings.write_text(settings.read_text().replace('country = "DK"', 'country = "DK"\ncountries = ["DK"]'))
