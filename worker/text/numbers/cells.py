@@ -13,6 +13,8 @@ _FULLWIDTH_PLUS: Final = "\N{FULLWIDTH PLUS SIGN}"
 
 _exponent: Final = re.compile(r"(\d)(?:[.,](\d+))?E\+?(\d{1,3})", re.IGNORECASE).fullmatch
 _decimal: Final = re.compile(r"(\+?\d{5,})[.,]0+").fullmatch
+_formula: Final = re.compile(r'=? ?"([+0-9 ().-]+)"|=(\+?\d+)').fullmatch
+_begins: Final = re.compile(r"\(*\+?[(\d]").match
 _letter: Final = re.compile(r"[^\W\d_]").search
 _digit: Final = re.compile(r"\d").search
 _usual: Final = re.compile(r"\+?[0-9 ()-]+").fullmatch
@@ -54,6 +56,8 @@ def clean(raw: str) -> Written:
         raise refused("number_letters" if _digit(number) else "number_not_a_number")
     if _divided(number):
         number = number.translate(_DIVIDERS) or number
+    if not _begins(number):  # the library would pass over it without a word
+        raise refused("number_not_a_number")
     return Written(number=number, repairs=tuple(sorted(repairs)))
 
 
@@ -68,11 +72,14 @@ def _in_ascii(raw: str, *, repairs: list[Repair]) -> str:
 
 
 def _from_spreadsheet(number: str, *, repairs: list[Repair]) -> str:
-    """Undo what is certain: decimals of nothing, and a power of ten that shows every digit.
+    """Undo what is certain: an equals sign, decimals of nothing, a power of ten that shows every digit.
 
     Raises:
         InputError: ``number_rounded``: digits are lost.
     """
+    if formula := _formula(number):
+        repairs.append("spreadsheet_formula")
+        number = (formula[1] or formula[2]).strip()
     if decimal := _decimal(number):
         repairs.append("spreadsheet_decimal")
         return decimal[1]

@@ -14,6 +14,7 @@ Repair = Literal[
     "national_prefix",
     "spreadsheet_decimal",
     "spreadsheet_exponent",
+    "spreadsheet_formula",
 ]
 
 #: What each repair is, for people: only what is certain is repaired.
@@ -27,6 +28,7 @@ REPAIRS: Final[Mapping[Repair, str]] = {
     "national_prefix": "the prefix that is dialled inside the country only was taken out",
     "spreadsheet_decimal": "a spreadsheet's decimals were taken off",
     "spreadsheet_exponent": "a spreadsheet's power of ten, which showed every digit, was written out",
+    "spreadsheet_formula": "a spreadsheet's equals sign, or the quotes around it, were taken off",
 }
 
 
