@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +17,8 @@ from producer.cli.output import Meter, echo_facts, echo_json, echo_problems
 from producer.cli.piped import as_file
 from producer.cli.places import force_option
 from producer.cli.words import author
-from producer.recipients import Recipients, open_recipients
+from producer.recipients import open_recipients
 from producer.stop_rows import TAKEN
-from worker.errors import InputError
 from worker.ledger.scopes import ALL
 from worker.settings import load_settings
 from worker.text.counting import counted
@@ -73,8 +71,9 @@ def import_(  # noqa: PLR0913 - one argument per option
     try:
         with lists.filled() as refused, Meter("Reading", total=size, unit="bytes") as meter:
             region = country or only_country(settings)
-            opened = partial(open_recipients, path, region=region, form=form, on_bytes=meter.advance)
-            recipients = _recipients(opened, column=column)
+            recipients = open_recipients(
+                path, column=column, region=region, form=form, on_bytes=meter.advance
+            )
             if refused:
                 found.on_problem = lambda problem: refused(problem, recipients.headers)
             work.run(recipients, found)
@@ -93,17 +92,3 @@ def import_(  # noqa: PLR0913 - one argument per option
     else:
         echo_facts(facts)
     ctx.exit(EXIT_PARTLY if found.refused else 0)
-
-
-def _recipients(opened: Callable[..., Recipients], *, column: str | None) -> Recipients:
-    """Open a list; a column of the name number, which elsewhere may be any, is that of the numbers here."""
-    try:
-        return opened(column=column)
-    except InputError as error:
-        if column is not None or error.code != "no_number_column":
-            raise
-        first = error
-    try:
-        return opened(column="number")
-    except InputError as error:
-        raise (first if error.code == "no_number_column" else error) from None

@@ -15,7 +15,7 @@ from producer.recipients.rows import Problem
 from producer.recipients.shifted import wrong_width
 from producer.recipients.sources import Kind, OnBytes, find_source
 from producer.spreadsheet import as_written
-from worker.errors import InputError
+from worker.errors import ConfigError, InputError
 
 OURS: Final = "bulksend_"
 """What the names of columns begin with that Bulksend itself adds to a file: they are not read back."""
@@ -97,6 +97,11 @@ def _csv_records(lines: Lines, form: Form, found: Found) -> Iterator[Record | Pr
         delimiter=form.delimiter,
         quote=form.quote,
     )
+    if dialect.delimiter == dialect.quote:
+        raise ConfigError(
+            f"The cells of the file are divided by {dialect.delimiter!r}, and that is the quote too: give "
+            "another with --quote or --delimiter"
+        )
     found.delimiter, found.quote = dialect.delimiter, dialect.quote
     yield from read_records(lines, dialect=dialect)
 

@@ -12,10 +12,29 @@ from worker.errors import InputError
         "GSM", "Tel.",
         "Téléphone", "Te\N{COMBINING ACUTE ACCENT}le\N{COMBINING ACUTE ACCENT}phone", "Móvil", "Komórka",
         "Телефон", "手机号码", "رقم الهاتف", "मोबाइल",
+        "Number", "Phone 1 - Value", "Mobilní telefon", "telefonszám", "Mobitel", "Mobile (SMS)",
+        "Tlf. mobil", "電話", "N° portable", "Număr de telefon", "No. HP", "Số điện thoại",
+        "Mobilni telefon", "핸드폰",
+        "Κινητό", "Cep Telefonu", "Мобільний телефон", "Phone (mobile)",
     ],
 )  # fmt: skip
 def test_the_number_column_is_found_by_its_usual_name(header: str) -> None:
     assert find_number_column(["Name", header, "City"], wanted=None) == 1
+
+
+@pytest.mark.parametrize("headers", [["Number", "Mobile"], ["Numero", "Telefono"], ["号码", "手机"]])
+def test_a_number_of_anything_is_taken_for_that_of_the_phone_only_where_no_other_is(
+    headers: list[str],
+) -> None:
+    assert find_number_column(headers, wanted=None) == 1
+
+
+@pytest.mark.parametrize(
+    "header", ["Phone model", "Mobile home", "Order number", "Telefon privat", "Fax", "CEP", "SMS"]
+)
+def test_no_number_column_is_guessed_from_a_part_of_its_name(header: str) -> None:
+    with pytest.raises(InputError):
+        find_number_column(["Name", header], wanted=None)
 
 
 @pytest.mark.parametrize(
@@ -35,7 +54,13 @@ def test_an_exact_name_comes_before_a_similar_one() -> None:
         (["Name", "City"], None, "choose one of 'Name', 'City' with --column"),
         (["Phone", "Name", "Mobile"], None, r"\('Phone', 'Mobile'\): name one of them with --column"),
         (["Phone", "Name"], "Fax", "no column is called 'Fax': choose one of 'Phone', 'Name'"),
-        (["Phone", "Phone"], "Phone", "more than one column is called 'Phone'"),
+        (["Phone", "Phone"], "Phone", "more than one column is called 'Phone': rename all but one of them"),
+        (["Phone", "Phone"], None, "more than one column is called 'Phone': rename all but one of them"),
+        (
+            ["Phone", "Tlf", "Phone"],
+            None,
+            r"\('Phone', 'Tlf'\): name one of them with --column, or rename all but one of those that are",
+        ),
         (["Name"], "", "no column is called ''"),
     ],
 )

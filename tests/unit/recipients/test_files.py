@@ -34,6 +34,35 @@ def names(recipients: Recipients) -> list[str]:
     return [item.values["name"] for item in recipients if isinstance(item, Row)]
 
 
+@pytest.mark.parametrize(
+    ("content", "form"),
+    [
+        ("mobile,name\n20304050,Ann\n", {"quote": ","}),
+        ("mobile,name,city\n20304050,Ann,x\n", {"quote": ","}),
+        ("sep=;\nmobile;name\n20304050;Ann\n", {"quote": ";"}),
+        ("'mobile'\n20304050\n", {"delimiter": "'"}),
+    ],
+)
+def test_one_character_cannot_be_quote_and_delimiter_though_one_was_found(
+    read: Read, content: str, form: dict[str, str]
+) -> None:
+    with pytest.raises(ConfigError, match="that is the quote too: give another with --quote or --delimiter"):
+        read(content.encode(), **form)
+
+
+def test_a_single_byte_that_is_not_utf_8_is_named_with_its_line(read: Read) -> None:
+    rows = [f'{20000000 + n},"Søren {n}"\r\n' for n in range(40_000)]
+    content = ("mobile,name\r\n" + "".join(rows)).encode()
+    broken = content.replace("Søren 31234".encode(), b"S\xf8ren 31234")
+
+    with pytest.raises(
+        InputError, match="line 31236 of people.csv is not UTF-8, though the lines before"
+    ) as e:
+        names(read(broken))
+
+    assert e.value.line == 31236
+
+
 # --- encodings
 
 
