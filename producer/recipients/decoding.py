@@ -62,7 +62,8 @@ _implausible: Final = re.compile(
     "\u201a\u0192\u201e\u2020\u2021\u02c6\u2030\u2039\u203a\u201c\u201d\u02dc\u20ac][^\\W\\d_]"
     "|[a-z\u00df-\u00f6\u00f8-\u00ff][\u0160\u0152\u017d\u0178]"
 ).search
-_words: Final = re.compile(rb"[^\0- ,;|\"]*[\x80-\x9f\xa1-\xff][^\0- ,;|\"]*").findall  # not ASCII alone
+_words: Final = re.compile(rb"[^\0- ,;|\"]+").finditer
+_is_foreign: Final = re.compile(rb"[\x80-\x9f\xa1-\xff]").search  # not ASCII alone
 _SHOWN_BYTES: Final = 40  # of a word
 _in_utf8: Final = re.compile(rb"\xc3[\x80-\xbf]|\xe2\x80[\x90-\xbf]").search  # letters and quotes: a mixture
 
@@ -152,7 +153,7 @@ class Decoder:
 
 def _look_at_words(line: bytes, found: Found) -> None:
     """Keep a word of a line to be shown, better one that another encoding reads otherwise."""
-    for word in _words(line):
+    for word in filter(_is_foreign, (each[0] for each in _words(line))):
         read = word[:_SHOWN_BYTES].decode(GUESS)
         other, n_good = _decode(word[:_SHOWN_BYTES], OTHER)
         if n_good is None and other != read:

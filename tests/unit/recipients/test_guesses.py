@@ -68,3 +68,9 @@ def test_each_line_counts_once_however_the_file_is_read(read: Read) -> None:
 )
 def test_where_nothing_is_in_doubt_nothing_is_said(read: Read, content: bytes, encoding: str | None) -> None:
     assert read(content, encoding=encoding).doubt is None
+
+
+def test_a_long_line_without_words_takes_no_time(read: Read) -> None:
+    found = read(b"20304050;" + b"A" * 900_000 + b";" + b"\xf8re\n")
+
+    assert found.doubtful == "øre"
