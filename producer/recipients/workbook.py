@@ -10,6 +10,7 @@ import os
 import re
 import warnings
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime, time, timedelta
@@ -26,9 +27,13 @@ if TYPE_CHECKING:
 
 MAX_ROWS: Final = 1_048_576  # of a sheet, ECMA-376-1, 18.3.1.73
 MAX_TEXT_BYTES: Final = 1 << 28  # of all texts of a workbook together
+MAX_ROW_BYTES: Final = 1 << 24  # of a row of a sheet, or of any other part of a workbook
 MAX_CELL_CHARACTERS: Final = 32_767  # what Excel itself allows
 
 _TEXTS: Final = "xl/sharedstrings.xml"
+_UNREAD: Final = ("xl/media/", "xl/embeddings/", "xl/pivotcache/", "xl/model/", _TEXTS)
+_PIECE_BYTES: Final = 1 << 18
+_has_row: Final = re.compile(rb"<(?:[\w.-]{1,40}:)?row[\s/>]").search
 _EXACT: Final = 10**15  # Excel keeps 15 digits
 _zeros: Final = re.compile(r"0+").fullmatch
 _has_clock: Final = re.compile(r"[hs]", re.IGNORECASE).search
@@ -128,9 +133,11 @@ def _require_workbook(file: BinaryIO, *, name: str) -> None:
     try:
         with zipfile.ZipFile(file) as archive:
             members = {each.filename.lower(): each for each in archive.infolist()}
-    except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError):
-        # besides BadZipFile: a newer ZIP (NotImplementedError), names and offsets that cannot be (the others)
-        members = None
+            is_bounded = all(_is_bounded(archive, each) for each in archive.infolist())
+    except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError, EOFError, RuntimeError, zlib.error):
+        # besides BadZipFile: a newer ZIP (NotImplementedError), names and offsets that cannot be, damage, and
+        # a password (RuntimeError)
+        members, is_bounded = None, False
     if members is None:
         raise _broken(name)
     file.seek(0)
@@ -140,6 +147,27 @@ def _require_workbook(file: BinaryIO, *, name: str) -> None:
         raise _no_workbook(name, "is an archive, but no Excel workbook")
     if _TEXTS in members and members[_TEXTS].file_size > MAX_TEXT_BYTES:
         raise _no_workbook(name, f"holds more than {MAX_TEXT_BYTES >> 20} MB of texts")
+    if not is_bounded:
+        raise _no_workbook(name, f"holds a row, or another part, of more than {MAX_ROW_BYTES >> 20} MB")
+
+
+def _is_bounded(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bool:
+    """Say whether a part of a workbook can be read row by row without filling the memory.
+
+    A row is in memory as a whole, its inline texts too (ECMA-376-1, 18.3.1.53); their tags may stand in a
+    comment as well, so that none is taken for one where there are comments.
+    """
+    if member.file_size <= MAX_ROW_BYTES or member.filename.lower().startswith(_UNREAD):
+        return True
+    n_bytes, before, is_plain = 0, b"", True
+    with archive.open(member) as part:
+        while piece := part.read(_PIECE_BYTES):
+            is_plain = is_plain and b"<!" not in before + piece and b"\0" not in piece
+            n_bytes = 0 if is_plain and _has_row(before + piece) else n_bytes + len(piece)
+            if n_bytes > MAX_ROW_BYTES:
+                return False
+            before = piece[-64:]
+    return True
 
 
 def _sheet(book: Workbook, wanted: str | None, *, name: str) -> Any:  # noqa: ANN401 - of openpyxl

@@ -56,7 +56,7 @@ def test_a_single_byte_that_is_not_utf_8_is_named_with_its_line(read: Read) -> N
     broken = content.replace("Søren 31234".encode(), b"S\xf8ren 31234")
 
     with pytest.raises(
-        InputError, match="line 31236 of people.csv is not UTF-8, though the lines before"
+        InputError, match=r"line 31236 of people\.csv is not UTF-8, though the lines before"
     ) as e:
         names(read(broken))
 

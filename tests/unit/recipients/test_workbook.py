@@ -2,6 +2,7 @@
 
 import random
 import re
+import tracemalloc
 import zipfile
 from collections.abc import Callable, Sequence
 from datetime import date, datetime, time
@@ -202,6 +203,40 @@ def test_a_hostile_sheet_does_no_harm(save: Save, change: Callable[[str], str]) 
 
     with pytest.raises(InputError, match="damaged"):
         list(opened(path))
+
+
+@pytest.mark.parametrize(
+    ("head", "piece"),
+    [
+        ('<c t="inlineStr"><is><t>', "a" * 100),
+        ('<c t="inlineStr"><is><t>', "a" * 80 + "<!--<row >-->"),
+        ('<c t="inlineStr"><is>', "<r><t>" + "a" * 80 + "</t></r>"),
+    ],
+    ids=["text", "comments", "runs"],
+)
+def test_a_row_that_would_fill_the_memory_is_refused_beforehand(save: Save, head: str, piece: str) -> None:
+    path = save([["mobile", "x"], [20304050, "y"]])
+    row = '<row r="3">' + head + piece * (40_000_000 // len(piece)) + "</row></sheetData>"
+    changed(path, "xl/worksheets/sheet1.xml", lambda text: text.replace("</sheetData>", row))
+    tracemalloc.start()
+
+    with pytest.raises(InputError, match="holds a row, or another part, of more than 16 MB") as refused:
+        list(opened(path))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert refused.value.code == "encoding"
+    assert peak < 8_000_000
+
+
+def test_a_sheet_of_many_rows_is_read_however_large_it_is(save: Save) -> None:
+    path = save([["mobile", "x"], [20304050, "y"]])
+    rows = "".join(f'<row r="{n}"><c r="A{n}"><v>20304050</v></c>{" " * 400_000}</row>' for n in range(3, 53))
+    changed(
+        path, "xl/worksheets/sheet1.xml", lambda text: text.replace("</sheetData>", f"{rows}</sheetData>")
+    )
+
+    assert len(cells_of(path)) == 51
 
 
 def test_a_size_that_the_sheet_lies_about_loses_nothing(save: Save) -> None:
