@@ -11,10 +11,13 @@ from typing import Any
 from sqlalchemy import Engine, select, update
 
 from producer.preview import Order, Preview
+from producer.reminders.comparing import Comparison, compare
+from producer.reminders.outlook import plan_of
 from producer.reminders.reading import Read, Wish, read
-from producer.reminders.run import Comparison, Run
+from producer.reminders.run import Run, campaign_of
 from producer.reminders.sheet import Sheet
 from producer.schedule.column import open_time_column
+from producer.schedule.plan import Plan
 from producer.schedule.timing import ALWAYS, Timing
 from worker.ledger.engine import reading, writing
 from worker.ledger.models import BATCHES, CAMPAIGNS, MESSAGES, REMINDERS
@@ -76,6 +79,7 @@ class Book:
     text: str = TEXT
     sender: str = "ACME"
     series: str = SERIES
+    stopped: frozenset[str] = frozenset()  # numbers that want none
     changes: Mapping[str, object] = field(default_factory=dict)  # of the provider
 
     def wish(self, content: str) -> Wish:
@@ -98,12 +102,29 @@ class Book:
             validity_ms=self.validity_ms,
             late=Late.SKIP,
         )
-        order = Order(path=path, template=self.text, account=account, sender=self.sender, name="appointments")
+        order = Order(
+            path=path,
+            template=self.text,
+            account=account,
+            sender=self.sender,
+            name="appointments",
+            stopped=self.stopped.intersection if self.stopped else None,
+        )
         return Wish(order=order, timing=timing, series=self.series, key="id", befores_ms=self.befores_ms)
 
     def at(self, now_ms: int) -> "Book":
         """Return the book at another time."""
         return replace(self, now_ms=now_ms)
+
+    def compare(
+        self, content: str, *, keeps_removed: bool = False
+    ) -> tuple[Comparison, Plan, dict[str, int]]:
+        """Say what a run over a file would do: the comparison, when it leaves, and the verdicts."""
+        with closing(Sheet()) as sheet:
+            wish = self.wish(content)
+            campaign = campaign_of(wish, read(wish, sheet))
+            compared = compare(self.engine, campaign, sheet, keeps_removed=keeps_removed)
+            return compared, plan_of(wish, sheet), sheet.verdicts()
 
     def run(
         self,

@@ -121,12 +121,14 @@ class Lists:
         is_asked: whether somebody named that file: it must be written then.
         duplicates: None: nowhere.
         may_replace: whether a list takes the place of what is there.
+        advice: what a person is to do with the list, of ``{them}``.
     """
 
     problems: ProblemsFile | None = None
     is_asked: bool = False
     duplicates: Path | None = None
     may_replace: bool = False
+    advice: str = "correct {them} there, and give that file"
 
     @classmethod
     def of(cls, settings: Settings, given: Mapping[str, Any], *, is_beside: bool) -> Lists:
@@ -165,7 +167,7 @@ class Lists:
         if self.problems is None:
             yield None
             return
-        writing = _Writing(self.problems, is_asked=self.is_asked)
+        writing = _Writing(self.problems, is_asked=self.is_asked, advice=self.advice)
         try:
             yield writing.add
             writing.keep()
@@ -195,8 +197,9 @@ def _beside(source: Path) -> ProblemsFile:
 class _Writing:
     """A list of refused rows; one that nobody asked for may fail, and says so."""
 
-    def __init__(self, file: ProblemsFile, *, is_asked: bool) -> None:
+    def __init__(self, file: ProblemsFile, *, is_asked: bool, advice: str) -> None:
         self._file = file
+        self._advice = advice
         self._is_asked = is_asked
         self._is_failed = False
 
@@ -219,7 +222,7 @@ class _Writing:
         if target is not None:
             n = self._file.n
             rows, them = ("1 refused row is", "it") if n == 1 else (f"{n} refused rows are", "them")
-            click.echo(f"{rows} listed in {target}: correct {them} there, and give that file", err=True)
+            click.echo(f"{rows} listed in {target}: {self._advice.format(them=them)}", err=True)
 
     def _fail(self, error: OSError) -> None:
         self._is_failed = True

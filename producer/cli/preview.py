@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
-from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -26,14 +23,11 @@ from producer.cli.output import (
     echo_table,
 )
 from producer.cli.places import force_option
+from producer.cli.rows_file import rows_into
 from producer.cli.when import opening_rows, when_line, when_sentences
-from producer.preview import KEPT_PROBLEMS, OnMessage, Preview
-from producer.rows import message_rows
-from producer.wording import Characters
-from worker.errors import ConfigError
+from producer.preview import KEPT_PROBLEMS, Preview
 from worker.settings import load_settings
 from worker.text.counting import counted
-from worker.text.segments import Encoding
 
 
 @click.command(
@@ -54,26 +48,12 @@ def preview(*, rows: Path | None, as_json: bool, **given: Any) -> None:  # noqa:
     settings = load_settings()
     lists = Lists.of(settings, {**given, "rows": rows}, is_beside=False)
     order = look_up(settings, make_order(settings, given), is_needed=False)
-    rows_to = partial(_rows_to, characters=order.characters, may_replace=lists.may_replace)
-    with rows_to(rows) if rows else nullcontext() as on_message:
+    with rows_into(rows, order.characters, may_replace=lists.may_replace) as on_message:
         found = read_order(order, on_message=on_message, lists=lists)
     if as_json:
         echo_json({**_as_json(found), "optouts_looked_up": order.looked_at is not None})
         return
     _echo(found)
-
-
-@contextmanager
-def _rows_to(target: Path, *, characters: Characters, may_replace: bool) -> Iterator[OnMessage]:
-    """Open the file of --rows."""
-    udh_bits, is_ucs2 = characters.udh_bits, characters.encoding is Encoding.UCS_2
-    try:
-        with message_rows(target, udh_bits=udh_bits, is_ucs2=is_ucs2, may_replace=may_replace) as rows:
-            yield rows.add
-    except BrokenPipeError:  # whoever reads it has seen enough
-        raise
-    except OSError as error:
-        raise ConfigError(f"--rows {target}: {error.strerror}; name another file") from None
 
 
 def _as_json(found: Preview) -> dict[str, object]:
@@ -122,6 +102,11 @@ def _echo(found: Preview) -> None:
     if rows := list(opening_rows(found.plan)):
         click.echo()
         echo_table(["from", "to about", "messages"], rows)
+    echo_samples(found)
+
+
+def echo_samples(found: Preview) -> None:
+    """Print the first text of each language, and the dearest one."""
     for sample in found.samples:
         language = f", {sample.language}" if sample.language else ""
         parts = counted(sample.parts, "part")

@@ -89,3 +89,35 @@ def time_options(command: F) -> F:
     ):
         command = option(command)
     return command
+
+
+def run_options(command: F) -> F:
+    """Add what is done about what the file does not have, and what is only shown."""
+    for option in reversed(
+        (
+            click.option(
+                "--preview", "is_preview", is_flag=True, help="Say what it would do, and change nothing."
+            ),
+            click.option(
+                "--rows",
+                type=click.Path(path_type=Path, dir_okay=False),
+                help="With --preview: write every new message to a CSV, or to JSON lines (.jsonl).",
+            ),
+            click.option(
+                "--remove/--keep-removed",
+                "removes",
+                default=True,
+                help="Cancel what is queued and not in the file any more (default), or leave it.",
+            ),
+            click.option(
+                "--remove-many",
+                is_flag=True,
+                help="Cancel also more than a fifth of what is queued, unasked.",
+            ),
+            click.option(
+                "--again", is_flag=True, help="Begin a series although another has the same queued."
+            ),
+        )
+    ):
+        command = option(command)
+    return command

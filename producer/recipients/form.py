@@ -90,6 +90,7 @@ class Found:
         quote: None for a workbook, or where cells are never in quotes.
         sheet: the name of the sheet that is read; None for CSV.
         is_compressed: whether gzip was unpacked.
+        is_problems: whether it is a list of refused rows that Bulksend wrote.
         n_doubtful: lines with characters beyond ASCII, where the encoding is guessed.
         doubtful: a word of them as it was read; one that other encodings read otherwise, where there is any.
         otherwise: the same word in the encoding that is confused with it most.
@@ -102,6 +103,7 @@ class Found:
     quote: str | None = None
     sheet: str | None = None
     is_compressed: bool = False
+    is_problems: bool = False
     n_doubtful: int = 0
     doubtful: str | None = None
     otherwise: str | None = None

@@ -102,16 +102,29 @@ def file_beside(source: Path, *, folder: Path | None = None) -> ProblemsFile:
         source: the recipient file.
         folder: where they are to lie; None: beside it.
     """
-    stem = source.name.removesuffix(".gz")
-    stem = stem[: -len(Path(stem).suffix)] if Path(stem).suffix else stem
-    head, mark, count = stem.rpartition(_MARK)
-    stem = head if mark and (not count or count[1:].isdecimal()) else stem
+    stem = _list_of(source) or _stem(source)
     within = source.parent if folder is None else folder
     before, target = [], within / f"{stem}{_MARK}.csv"
     while target.exists():
         before.append(target)
         target = within / f"{stem}{_MARK}.{len(before) + 1}.csv"
     return ProblemsFile(target=target, before=tuple(before))
+
+
+def is_list(source: Path) -> bool:
+    """Say whether a file has the name of a list of refused rows."""
+    return _list_of(source) is not None
+
+
+def _list_of(source: Path) -> str | None:
+    """Return of what a file is the list of refused rows, by its name; None: of nothing."""
+    head, mark, count = _stem(source).rpartition(_MARK)
+    return head if head and mark and (not count or count[1:].isdecimal()) else None
+
+
+def _stem(source: Path) -> str:
+    name = source.name.removesuffix(".gz")
+    return name[: -len(Path(name).suffix)] if Path(name).suffix else name
 
 
 class Dropped(Protocol):

@@ -75,6 +75,7 @@ def open_table(path: Path, form: Form, *, region: str | None, on_bytes: OnBytes 
     if first is None:
         raise InputError(f"{source.name} is empty", code="file_empty")
     headers = _headers(first, name=source.name)
+    found.is_problems = f"{OURS}problem" in headers
     kept = [position for position, header in enumerate(headers) if not header.startswith(OURS)]
     if len(kept) == len(headers):
         return Table(headers, records, found, kept)

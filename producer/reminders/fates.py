@@ -13,7 +13,8 @@ from worker.ledger import reminded
 from worker.ledger.engine import reading
 from worker.ledger.reminded import MOVED, REMOVED, Open
 
-_NOTHING_NEW = frozenset({*Skip, Verdict.SAME, Verdict.SUPPRESSED})
+_NOTHING_NEW = frozenset({*Skip, Verdict.SAME, Verdict.CANCELLED, Verdict.MISDIRECTED, Verdict.SUPPRESSED})
+_MOVES = frozenset({Verdict.MOVE, Verdict.RENUMBER})
 
 
 @dataclass(frozen=True)
@@ -34,18 +35,32 @@ class Fate:
 
     @property
     def moves(self) -> Planned | None:
-        """What it is to tell of, where that is another time."""
+        """What it is to be, where that is of another time, or to another number."""
         planned = self.planned
-        wanted = (Verdict.MOVE, self.reminder.message_id)
-        return planned if planned and (planned.verdict, planned.moves) == wanted else None
+        is_ours = planned is not None and planned.moves == self.reminder.message_id
+        return planned if planned and is_ours and planned.verdict in _MOVES else None
+
+    @property
+    def gives_way(self) -> bool:
+        """Whether a new message is to go to another number in its place, if it is still queued."""
+        planned = self.planned
+        is_ours = planned is not None and planned.moves == self.reminder.message_id
+        return bool(planned and is_ours and planned.verdict == Verdict.REWRITTEN and self.reminder.is_queued)
 
     @property
     def code(self) -> str | None:
         """Why it is to be cancelled, now or when it comes back; None: it stays, or moves."""
         if self.planned is None:
             return None if self.is_unclear or self.keeps_removed else REMOVED
-        is_same = self.planned.version == self.reminder.version
+        is_same = self.planned.version == self.reminder.version and not self._is_muted
         return None if is_same or self.moves else MOVED
+
+    @property
+    def _is_muted(self) -> bool:
+        """Whether it is queued for a number that its row does not name any more, and that one wants none."""
+        planned, reminder = self.planned, self.reminder
+        is_silent = planned is not None and planned.verdict == Verdict.SUPPRESSED
+        return bool(planned and is_silent and reminder.is_queued and planned.msisdn != reminder.msisdn)
 
     @property
     def restores(self) -> bool:
@@ -56,7 +71,7 @@ class Fate:
     def changes(self) -> bool:
         """Whether it does not stay as it is."""
         is_called_back = not self.reminder.is_queued and self.reminder.withdrawn == self.code
-        return bool(self.restores or self.moves or (self.code and not is_called_back))
+        return bool(self.restores or self.moves or self.gives_way or (self.code and not is_called_back))
 
     @property
     def is_gone(self) -> bool:

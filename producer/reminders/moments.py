@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from worker.timing.windows import Windows
 
@@ -26,6 +26,7 @@ class Moment:
         due_at: when it may leave at the earliest; 0 where it is left out.
         leave_by: the first instant at which it may not, at present: its window closes, or it has expired.
         expires_at: the first instant from which on it never leaves, the appointment at the latest.
+        is_moved: a window has moved it.
         skip: why it is left out; None: it is not.
     """
 
@@ -33,6 +34,7 @@ class Moment:
     due_at: int = 0
     leave_by: int = 0
     expires_at: int = 0
+    is_moved: bool = False
     skip: Skip | None = None
 
 
@@ -82,14 +84,10 @@ def _moment(
         due_at=opening.opens_at,
         leave_by=min(closes_at, appointment_ms),
         expires_at=appointment_ms,
+        is_moved=opening.opens_at != appointment_ms - before_ms,
     )
 
 
 def _shortened(moment: Moment, ends_at: int) -> Moment:
     expires_at = min(moment.expires_at, ends_at)
-    return Moment(
-        before_ms=moment.before_ms,
-        due_at=moment.due_at,
-        leave_by=min(moment.leave_by, expires_at),
-        expires_at=expires_at,
-    )
+    return replace(moment, leave_by=min(moment.leave_by, expires_at), expires_at=expires_at)

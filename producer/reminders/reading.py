@@ -5,22 +5,23 @@ from __future__ import annotations
 import hashlib
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
-from producer.preview import KEPT_PROBLEMS, Composer, Order, Preview
+from producer.preview import Composer, Order, Preview
 from producer.recipients import Problem, Recipients, Row, open_recipients, variable_name
+from producer.recipients.problems import is_list
+from producer.reminders.appointments import Appointment, appointment_of
 from producer.reminders.moments import Moment, moments_of
 from producer.reminders.sheet import Sheet, Standing, Verdict
 from producer.schedule.column import TimeColumn
-from producer.schedule.timing import ASK_ZONE, FARTHEST_MS, RECIPIENT, Timing
+from producer.schedule.timing import Timing
 from producer.texts import Texts
 from worker.errors import ConfigError, InputError
 from worker.ledger.drafts import NewMessage
-from worker.timing.local import instant_of
-from worker.timing.words import Instant, duration_words
-from worker.timing.zones import zones_of
+from worker.ledger.reminded import Slot
+from worker.timing.words import duration_words
 
 OnRefused = Callable[[Problem, list[str]], None]
 _LOOKED_UP = 500  # rows
@@ -39,6 +40,7 @@ class Wish:
         series: which reminders the file continues.
         key: the header of the column with what names an appointment for good.
         befores_ms: how long before the appointments.
+        is_named: the series was named, rather than taken from the file.
     """
 
     order: Order
@@ -46,6 +48,7 @@ class Wish:
     series: str
     key: str
     befores_ms: tuple[int, ...]
+    is_named: bool = True
 
     @property
     def column(self) -> TimeColumn:
@@ -92,11 +95,12 @@ def read(
         wish: what is asked for.
         sheet: takes the reminders.
         on_bytes: called with the size of each piece that was read, for progress.
-        on_problem: called with each refused row and the names of the columns, but not for rows of an
-            appointment that has two times: only the whole file tells which these are.
+        on_problem: called with each refused row and the names of the columns; in the end with those of an
+            appointment that has two times, since only the whole file tells which these are.
 
     Raises:
-        InputError: the file or the template cannot be used at all.
+        InputError: the file or the template cannot be used at all; ``problems_list``: it is a list of refused
+            rows, and nobody has named a series.
         ConfigError: the account cannot carry the sender or an option.
     """
     order = wish.order
@@ -104,14 +108,8 @@ def read(
         sender=order.sender, options=order.options, udh_bits=order.characters.udh_bits
     )
     template = Texts(order)
-    recipients = open_recipients(
-        order.path,
-        column=order.column,
-        region=order.country or order.account.provider.country,
-        countries=order.countries,
-        form=order.form,
-        on_bytes=on_bytes,
-    )
+    recipients = _opened(order, on_bytes=on_bytes)
+    _require_series(wish, recipients)
     recipients.require(template.variables - ({BEFORE} - recipients.variables))
     if template.column:
         recipients.require(frozenset({template.column}), who="--language-column")
@@ -120,6 +118,29 @@ def read(
     composer = Composer(order, template, trial)
     reader = _Reader(wish, composer, sheet, is_same=BEFORE not in template.variables)
     return reader.read(recipients, on_problem=on_problem)
+
+
+def _opened(order: Order, *, on_bytes: Callable[[int], None] | None = None) -> Recipients:
+    return open_recipients(
+        order.path,
+        column=order.column,
+        region=order.country or order.account.provider.country,
+        countries=order.countries,
+        form=order.form,
+        on_bytes=on_bytes,
+    )
+
+
+def _require_series(wish: Wish, recipients: Recipients) -> None:
+    """Refuse a list of refused rows as the whole of a series: their reminders would be begun twice."""
+    if wish.is_named or not (is_list(wish.order.path) or recipients.found.is_problems):
+        return
+    raise InputError(
+        f"{wish.order.path.name} is a list of refused rows: correct them in the file that they are of, and "
+        "give that again (what is there already stays as it is); to add these alone, name the series with "
+        "--series, and give --keep-removed",
+        code="problems_list",
+    )
 
 
 class _Reader:
@@ -146,6 +167,7 @@ class _Reader:
                 self._refuse(row, key)
             else:
                 self._take(row, key)
+        self._refuse_twice()
         found.text = self._composer.text
         self._composer.conclude(found)
         self._count()
@@ -175,51 +197,29 @@ class _Reader:
             self._refuse(Problem.of(error, line=row.line, cells=row.cells), key)
             return
         try:
-            appointment_ms, zones = self._appointment(row)
-            planned = self._planned(row, appointment_ms, zones)
+            found = appointment_of(row, self._wish.timing, self._wish.column)
+            planned = self._planned(row, found)
         except InputError as error:
             self._refuse(Problem.of(error, line=row.line, cells=row.cells), key)
             return
         if row.repairs:
             self._result.found.note_repairs(row)
-        standing, line = self._sheet.take(key, line=row.line, version=appointment_ms)
-        if standing is None:
-            is_stopped = row.msisdn in self._stopped
-            for moment, message in planned:
-                skip = moment.skip or (Verdict.SUPPRESSED if is_stopped else None)
-                self._sheet.plan(key, moment.before_ms, None if skip else message, skip=skip)
-        elif standing is Standing.TWICE:
-            self._note_twice(sorted({line, row.line}))
+        if not self._sheet.take(key, line=row.line, version=found.at_ms, odd=found.odd):
+            return
+        is_stopped = row.msisdn in self._stopped
+        for moment, message in planned:
+            skip = moment.skip or (Verdict.SUPPRESSED if is_stopped else None)
+            slot = Slot(key=key, before_ms=moment.before_ms)
+            kept = None if skip else message
+            self._sheet.plan(slot, row.msisdn, kept, skip=skip, is_moved=moment.is_moved)
 
-    def _appointment(self, row: Row) -> tuple[int, tuple[str, ...]]:
-        """Return when the appointment of a row is, and the zones of its recipient as far as they matter."""
-        timing = self._wish.timing
-        when = self._wish.column.when(row.values)
-        is_wall = not isinstance(when, Instant)
-        needs = timing.has_windows or (is_wall and timing.zone == RECIPIENT)
-        zones = zones_of(row.msisdn) if needs else ()
-        if needs and not zones:
-            raise InputError("nobody knows in which time zone the recipient is", code="zone_unknown")
-        if isinstance(when, Instant):
-            at_ms = when.epoch_ms
-        elif timing.zone is None:
-            raise ConfigError(f"An appointment has no offset: {ASK_ZONE}")
-        else:  # the first instant at which it may be: no reminder comes after it
-            at_ms = min(instant_of(when.local, zone)[0] for zone in timing.clocks(zones))
-        if at_ms > timing.now_ms + FARTHEST_MS:
-            header = self._wish.column.header
-            raise InputError("its time is years ahead", code="time_too_far", column=header)
-        return at_ms, zones
-
-    def _planned(
-        self, row: Row, appointment_ms: int, zones: tuple[str, ...]
-    ) -> list[tuple[Moment, NewMessage | None]]:
+    def _planned(self, row: Row, appointment: Appointment) -> list[tuple[Moment, NewMessage | None]]:
         """Compose a row for each of its moments; what cannot be sent for one is refused for all."""
         timing = self._wish.timing
         moments = moments_of(
-            appointment_ms,
+            appointment.at_ms,
             self._wish.befores_ms,
-            zones=zones,
+            zones=appointment.zones,
             windows=self._windows,
             now_ms=timing.now_ms,
             validity_ms=timing.validity_ms,
@@ -232,7 +232,7 @@ class _Reader:
             message = None
             if moment.skip is None:
                 bare = self._composer.message(row, composed[0 if self._is_same else n])
-                message = _timed(bare, moment, zones)
+                message = _timed(bare, moment, appointment.zones)
             messages.append((moment, message))
         return messages
 
@@ -241,25 +241,27 @@ class _Reader:
             return row
         return row._replace(more={BEFORE: self._words[moment.before_ms]})
 
-    def _note_twice(self, lines: Sequence[int]) -> None:
-        """Show the rows of an appointment that has two times; they are counted in the end."""
-        for line in lines:
-            error = InputError(
-                "the key comes with two appointments: nobody knows which is meant",
-                code="key_twice",
-                column=self._wish.key,
-            )
-            if len(self._result.found.problems) < KEPT_PROBLEMS:
-                self._result.found.problems.append(Problem.of(error, line=line))
+    def _refuse_twice(self) -> None:
+        """Refuse the rows of an appointment that has two times; their cells are read once more."""
+        lines = self._sheet.lines_twice()
+        wanted = next(lines, None)
+        if wanted is None:
+            return
+        error = InputError(
+            "the key comes with two appointments: nobody knows which is meant",
+            code="key_twice",
+            column=self._wish.key,
+        )
+        for row in _opened(self._wish.order):
+            if row.line == wanted:
+                self._result.found.refuse(Problem.of(error, line=row.line, cells=row.cells))
+                wanted = next(lines, None)
 
     def _count(self) -> None:
         rows, result = self._sheet.rows(), self._result
         result.keys, n_good = rows.get(Standing.GOOD, (0, 0))
         result.duplicates = n_good - result.keys
         result.refused = result.found.reasons.copy()
-        _, n_twice = rows.get(Standing.TWICE, (0, 0))
-        if n_twice:
-            result.refused["key_twice"] = n_twice
 
 
 def _timed(message: NewMessage, moment: Moment, zones: tuple[str, ...]) -> NewMessage:

@@ -8,43 +8,34 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 
 from sqlalchemy import Engine
 
 from producer.campaigns import clear
 from producer.preview import Preview
+from producer.reminders.comparing import Comparison, OnRows, compare
 from producer.reminders.cutting import BATCHES_AT_ONCE, chunks, transactions
 from producer.reminders.fates import Fate, fates_of
+from producer.reminders.outlook import figures_of
 from producer.reminders.reading import Read, Wish
-from producer.reminders.sheet import Sheet, Verdict
-from producer.reminders.verdicts import verdict_on
+from producer.reminders.sheet import WRITTEN, Sheet, Verdict
 from worker.errors import LedgerError
-from worker.ledger import campaigns, moving, orders, reminded, reminding
+from worker.ledger import campaigns, moving, orders, reminding
 from worker.ledger.drafts import NewCampaign, SourceCounts
-from worker.ledger.engine import reading, writing
+from worker.ledger.engine import writing
 from worker.ledger.moving import ROWS_AT_ONCE, Changed
 from worker.ledger.reminded import REMOVED
 from worker.ledger.reminding import Draft
 
 _RENEWED_EVERY_S = 5.0
-_WRITTEN = (Verdict.NEW, Verdict.AGAIN, Verdict.AFTER)
-
-OnRows = Callable[[int], None]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Comparison:
-    """What a run would do to the reminders of its series that are queued.
-
-    Attributes:
-        n_open: how many there are.
-        n_gone: of them, how many would be cancelled, with nothing in their place.
-    """
-
-    n_open: int
-    n_gone: int
+_DONE: Mapping[tuple[str | None, bool], Verdict] = {
+    # what was to be changed, and whether that was done in its place
+    (Verdict.MOVE, True): Verdict.MOVED,
+    (Verdict.MOVE, False): Verdict.AGAIN,
+    (Verdict.RENUMBER, True): Verdict.RENUMBERED,
+    (Verdict.RENUMBER, False): Verdict.REWRITTEN,
+}
 
 
 class Run:
@@ -64,7 +55,7 @@ class Run:
         self._changing: list[int] = []  # batches
         self.n_cancelled = self.n_removed = 0  # with nothing in their place; of these, not in the file
         with writing(engine) as connection:
-            self._importer, left = reminding.begin(connection, _campaign(wish, read))
+            self._importer, left = reminding.begin(connection, campaign_of(wish, read))
         self._renewed_at = time.monotonic()
         self.discarded = left
         for campaign_id in left:
@@ -84,71 +75,31 @@ class Run:
             self._importer = campaigns.renew(connection, self._importer)
         self._renewed_at = time.monotonic()
 
-    # --- compare
-
     def compare(self, *, keeps_removed: bool, on_rows: OnRows | None = None) -> Comparison:
-        """Judge every reminder that the file asks for, and look at every one that is queued; changes nothing.
+        """Judge what the file asks for, and look at what is queued; changes nothing.
 
         Args:
             keeps_removed: what is queued and not in the file stays.
             on_rows: told how many of the file were judged.
         """
-        self._keeps_removed = keeps_removed
-        self._judge(on_rows)
-        n_open = n_gone = 0
-        for batch_ids in chunks(self._open_batches(), BATCHES_AT_ONCE):
-            found = self._fates(batch_ids)
-            n_open += sum(each.reminder.is_queued for each in found)
-            for each in found:
-                n_gone += each.is_gone
-            changing = {each.reminder.batch_id for each in found if each.changes}
-            self._changing += sorted(changing)
-            self._renew()
-        return Comparison(n_open=n_open, n_gone=n_gone)
-
-    def _judge(self, on_rows: OnRows | None) -> None:
-        after = 0
-        while found := self._sheet.undecided(after=after, limit=ROWS_AT_ONCE):
-            slots = [each.slot for each in found]
-            with reading(self._engine) as connection:
-                known = reminded.known(connection, self._importer, slots, series=self._wish.series)
-            verdicts = ((each.id, *verdict_on(each.version, known.get(each.slot, ()))) for each in found)
-            self._sheet.judge(verdicts)
-            after = found[-1].id
-            if on_rows:
-                on_rows(len(found))
-            self._renew()
-
-    def _open_batches(self) -> list[int]:
-        with reading(self._engine) as connection:
-            return reminded.open_batches(connection, self._wish.series)
+        self._keeps_removed = keeps_removed or self._read.n_keyless > 0
+        compared = compare(
+            self._engine,
+            campaign_of(self._wish, self._read),
+            self._sheet,
+            keeps_removed=self._keeps_removed,
+            on_rows=on_rows,
+            on_pause=self._renew,
+        )
+        self._changing = compared.changing
+        return compared
 
     def _fates(self, batch_ids: Sequence[int]) -> list[Fate]:
-        keeps_removed = self._keeps_removed or self._read.n_keyless > 0
-        return fates_of(self._engine, self._sheet, batch_ids, keeps_removed=keeps_removed)
+        return fates_of(self._engine, self._sheet, batch_ids, keeps_removed=self._keeps_removed)
 
     def figures(self) -> Preview:
         """Say what the new messages come to, in the figures of a preview."""
-        read, sums = self._read, self._sheet.sums()
-        n_sends = len(self._wish.befores_ms)
-        figures = Preview(
-            rows=read.found.rows,
-            messages=sums.messages,
-            duplicates=read.duplicates * n_sends,
-            refused=read.refused.total() * n_sends,
-            parts=sums.parts,
-            unpriced=sums.unpriced,
-            reasons=read.refused,
-            problems=read.found.problems,
-            fallback=read.found.fallback,
-            no_fallback=read.found.no_fallback,
-            unpriced_fallback=sums.unpriced_fallback if read.found.fallback else 0,
-            text=read.found.text,
-        )
-        figures.cost.micros.update(sums.cost)
-        if read.found.fallback:
-            figures.cost_fallback.micros.update(sums.cost_fallback)
-        return figures
+        return figures_of(self._wish, self._read, self._sheet)
 
     # --- catch up
 
@@ -182,6 +133,7 @@ class Run:
             each.reminder.message_id: self._sheet.draft(each.moves, text=text) for each in fates if each.moves
         }
         withdrawals = {each.reminder.message_id: each.code for each in fates if each.code or each.restores}
+        replaced = [each.reminder.message_id for each in fates if each.gives_way]
         concerned = {each.reminder.campaign_id for each in fates} - told
         with writing(self._engine) as connection:
             self._importer, done = moving.change(
@@ -190,6 +142,7 @@ class Run:
                 series=self._wish.series,
                 moves=moves,
                 withdrawals=withdrawals,
+                replaced=replaced,
             )
             for campaign_id in sorted(concerned):
                 orders.note(
@@ -209,8 +162,10 @@ class Run:
             if each.restores and each.planned and number not in done.restored:  # it came back just before
                 self._sheet.judge([(each.planned.id, Verdict.NEW, None)])
             if each.moves and number in done.moved | done.withdrawn:
-                verdict = Verdict.MOVED if number in done.moved else Verdict.AGAIN
+                verdict = _DONE[each.moves.verdict, number in done.moved]
                 self._sheet.judge([(each.moves.id, verdict, None)])
+            if each.gives_way and each.planned and number in done.withdrawn:
+                self._sheet.judge([(each.planned.id, Verdict.REWRITTEN, None)])
             if each.is_gone and number in done.withdrawn:
                 self.n_cancelled += 1
                 self.n_removed += each.code == REMOVED
@@ -232,18 +187,13 @@ class Run:
     def skips(self) -> dict[str, int]:
         """Return why reminders have no new message, and how many each."""
         verdicts = self._sheet.verdicts()
-        return {verdict: n for verdict, n in sorted(verdicts.items()) if verdict not in _WRITTEN}
-
-    def n_of(self, *verdicts: Verdict) -> int:
-        """Return how many reminders have one of these verdicts."""
-        found = self._sheet.verdicts()
-        return sum(found.get(verdict, 0) for verdict in verdicts)
+        return {verdict: n for verdict, n in sorted(verdicts.items()) if verdict not in WRITTEN}
 
     def end(self, *, author: str) -> int | None:
         """Release what is new, and return its campaign; None, and no campaign, where nothing is."""
         counts = self.counts()
         with writing(self._engine) as connection:
-            if self.n_of(*_WRITTEN):
+            if any(verdict in WRITTEN for verdict in self._sheet.verdicts()):
                 campaigns.release(connection, self._importer, counts)
                 series = self._wish.series
                 orders.note(
@@ -268,7 +218,8 @@ class Run:
         return is_ours
 
 
-def _campaign(wish: Wish, read: Read) -> NewCampaign:
+def campaign_of(wish: Wish, read: Read) -> NewCampaign:
+    """Make the campaign of what is new."""
     order, timing = wish.order, wish.timing
     return NewCampaign(
         name=order.name,

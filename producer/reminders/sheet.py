@@ -11,7 +11,7 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from producer.reminders.moments import Skip
 from worker.ledger.drafts import NewMessage
@@ -25,10 +25,11 @@ PRAGMA synchronous = OFF;
 PRAGMA temp_store = FILE;
 PRAGMA cache_size = -{_CACHE_KB};
 CREATE TABLE keys (
-    key TEXT PRIMARY KEY, line INTEGER, version INTEGER, standing TEXT, n INTEGER
+    key TEXT PRIMARY KEY, line INTEGER, version INTEGER, standing TEXT, n INTEGER, odd TEXT
 ) WITHOUT ROWID;
+CREATE TABLE repeats (key TEXT, line INTEGER);
 CREATE TABLE planned (
-    id INTEGER PRIMARY KEY, key TEXT, before_ms INTEGER, due_at INTEGER,
+    id INTEGER PRIMARY KEY, key TEXT, before_ms INTEGER, msisdn TEXT, due_at INTEGER, is_moved INTEGER,
     verdict TEXT, moves INTEGER, message TEXT
 );
 CREATE UNIQUE INDEX planned_by_slot ON planned (key, before_ms);
@@ -53,10 +54,27 @@ class Verdict(enum.StrEnum):
     MOVED = "moved"  # it does
     AGAIN = "again"  # its queued message is withdrawn, and a new one tells of another time
     AFTER = "moved_after_sending"  # it had left when the appointment was moved: a new one
+    RENUMBER = "renumber"  # its queued message is to go to another number
+    RENUMBERED = "renumbered"  # it does
+    REWRITTEN = "rewritten"  # its queued message is withdrawn, and a new one goes to another number
+    MISDIRECTED = "misdirected"  # it left for another number, or came to nothing there
+    CANCELLED = "cancelled_before"  # a person has cancelled its message
     SUPPRESSED = "suppressed"  # its recipient wants none
 
 
-_TO_WRITE = f"verdict IN ('{Verdict.NEW}', '{Verdict.AGAIN}', '{Verdict.AFTER}')"
+WRITTEN = (Verdict.NEW, Verdict.AGAIN, Verdict.AFTER, Verdict.REWRITTEN)
+"""What has a new message."""
+
+CHANGED = (Verdict.MOVE, Verdict.MOVED, Verdict.RENUMBER, Verdict.RENUMBERED)
+"""What has its message changed."""
+
+
+def among(verdicts: Iterable[str]) -> str:
+    """Say, as SQL, that a verdict is one of several."""
+    return "verdict IN ({})".format(", ".join(f"'{each}'" for each in verdicts))
+
+
+_TO_WRITE = among(WRITTEN)
 
 
 class Planned(NamedTuple):
@@ -65,8 +83,9 @@ class Planned(NamedTuple):
     id: int
     slot: Slot
     version: int
+    msisdn: str
     verdict: str | None
-    moves: int | None  # the message that is to tell of another time
+    moves: int | None  # the message that is to tell of another time, go to another number, or give way
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,42 +116,56 @@ class Sheet:
     def note_refused(self, key: str, *, line: int) -> None:
         """Remember that a key is in the file, though its row cannot be used."""
         self._database.execute(
-            "INSERT INTO keys VALUES (?, ?, NULL, ?, 0) ON CONFLICT DO NOTHING", (key, line, Standing.REFUSED)
+            "INSERT INTO keys VALUES (?, ?, NULL, ?, 0, NULL) ON CONFLICT DO NOTHING",
+            (key, line, Standing.REFUSED),
         )
 
-    def take(self, key: str, *, line: int, version: int) -> tuple[Standing | None, int]:
-        """Take the row of a key; return how the key stood before, None where it was new, and its line.
+    def take(self, key: str, *, line: int, version: int, odd: str | None = None) -> bool:
+        """Take the row of a key; return whether it is the first good one.
 
         A key that came with another version stands ``TWICE`` from then on, and what was planned for it is
-        gone.
+        gone. ``odd`` is what is odd about its time.
         """
-        found = self._database.execute(
-            "SELECT standing, line, version FROM keys WHERE key = ?", (key,)
-        ).fetchone()
+        found = self._database.execute("SELECT standing, version FROM keys WHERE key = ?", (key,)).fetchone()
         if found is None or found[0] == Standing.REFUSED:
             self._database.execute(
-                "INSERT OR REPLACE INTO keys VALUES (?, ?, ?, ?, 1)", (key, line, version, Standing.GOOD)
+                "INSERT OR REPLACE INTO keys VALUES (?, ?, ?, ?, 1, ?)",
+                (key, line, version, Standing.GOOD, odd),
             )
-            return None, line
-        standing = Standing(found[0])
-        if standing is Standing.GOOD and found[2] != version:
+            return True
+        if found[0] == Standing.GOOD and found[1] != version:
             self._database.execute("DELETE FROM planned WHERE key = ?", (key,))
             self._database.execute("UPDATE keys SET standing = ? WHERE key = ?", (Standing.TWICE, key))
         self._database.execute("UPDATE keys SET n = n + 1 WHERE key = ?", (key,))
-        if found[2] == version and standing is Standing.GOOD:
-            return Standing.GOOD, found[1]
-        return Standing.TWICE, found[1] if standing is Standing.GOOD else line
+        self._database.execute("INSERT INTO repeats VALUES (?, ?)", (key, line))
+        return False
 
     def plan(
-        self, key: str, before_ms: int, message: NewMessage | None, *, skip: Skip | Verdict | None
+        self,
+        slot: Slot,
+        msisdn: str,
+        message: NewMessage | None,
+        *,
+        skip: Skip | Verdict | None,
+        is_moved: bool = False,
     ) -> None:
-        """Plan a reminder of a key, or remember why it is left out."""
+        """Plan a reminder of a key, or remember why it is left out; ``is_moved``: a window has moved it."""
         written = None if message is None else json.dumps(vars(message))
         due_at = None if message is None else message.due_at
         self._database.execute(
-            "INSERT INTO planned (key, before_ms, due_at, verdict, message) VALUES (?, ?, ?, ?, ?)",
-            (key, before_ms, due_at, skip, written),
+            "INSERT INTO planned (key, before_ms, msisdn, due_at, is_moved, verdict, message) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (slot.key, slot.before_ms, msisdn, due_at, is_moved, skip, written),
         )
+
+    def lines_twice(self) -> Iterator[int]:
+        """Yield the lines of the good rows whose key stands ``TWICE``, in their order."""
+        query = (
+            "SELECT line FROM keys WHERE standing = ? UNION ALL "
+            "SELECT repeats.line FROM repeats JOIN keys USING (key) WHERE standing = ? ORDER BY line"
+        )
+        for (line,) in self._database.execute(query, (Standing.TWICE, Standing.TWICE)):
+            yield line
 
     # --- asked and judged while the ledger is compared
 
@@ -141,25 +174,28 @@ class Sheet:
         return self._planned("verdict IS NULL AND planned.id > ? ORDER BY planned.id LIMIT ?", after, limit)
 
     def _planned(self, condition: str, *values: object) -> list[Planned]:
-        columns = "planned.id, key, before_ms, version, verdict, moves"
+        columns = "planned.id, key, before_ms, version, msisdn, verdict, moves"
         query = f"SELECT {columns} FROM planned JOIN keys USING (key) WHERE {condition}"  # noqa: S608 - constants
         return [
-            Planned(number, Slot(key=key, before_ms=before_ms), version, verdict, moves)
-            for number, key, before_ms, version, verdict, moves in self._database.execute(query, values)
+            Planned(number, Slot(key=key, before_ms=before_ms), *others)
+            for number, key, before_ms, *others in self._database.execute(query, values)
         ]
 
     def judge(self, verdicts: Iterable[tuple[int, Verdict, int | None]]) -> None:
-        """Keep the verdict on reminders, each with the message that is to be moved, if one is."""
+        """Keep the verdict on reminders, each with the message that is to be changed, if one is."""
         self._database.executemany(
             "UPDATE planned SET verdict = ?, moves = ? WHERE id = ?",
             [(verdict, moves, number) for number, verdict, moves in verdicts],
         )
 
     def give_up_moves(self) -> None:
-        """Say of what could not be moved any more that it had left."""
-        self._database.execute(
-            "UPDATE planned SET verdict = ?, moves = NULL WHERE verdict = ?", (Verdict.AFTER, Verdict.MOVE)
-        )
+        """Say of what could not be changed any more that it had left."""
+        for old in (Verdict.MOVE, Verdict.RENUMBER, Verdict.REWRITTEN):
+            new = Verdict.AFTER if old is Verdict.MOVE else Verdict.MISDIRECTED
+            self._database.execute(
+                "UPDATE planned SET verdict = ?, moves = NULL WHERE verdict = ? AND moves IS NOT NULL",
+                (new, old),
+            )
 
     def at(self, slots: Sequence[Slot]) -> dict[Slot, Planned]:
         """Return what the file says of some reminders; it does not ask for those that are absent."""
@@ -198,6 +234,10 @@ class Sheet:
             yield Draft(slot=Slot(key=key, before_ms=before_ms), version=version, message=message)
 
     # --- sums
+
+    def asked(self, query: str, *values: object) -> Iterator[Any]:
+        """Yield what a query on the two tables finds."""
+        return self._database.execute(query, values)
 
     def rows(self) -> dict[Standing, tuple[int, int]]:
         """Return how many keys of each standing there are, and in how many good rows they came."""

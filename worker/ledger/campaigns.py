@@ -44,9 +44,22 @@ class Importer:
 def create(connection: Connection, campaign: NewCampaign) -> Importer:
     """Begin a campaign in state importing."""
     values = {
+        **columns_of(campaign),
+        "state": CampaignState.IMPORTING,
+        "notice_at": now_ms() if campaign.wants_notice else None,
+        "created_at": now_ms(),
+        "importing_until": now_ms() + IMPORT_LEASE_MS,
+    }
+    created = insert(CAMPAIGNS).values(values).returning(CAMPAIGNS.c.id, CAMPAIGNS.c.importing_until)
+    number, until = connection.execute(created).one()
+    return Importer(campaign_id=number, until=until)
+
+
+def columns_of(campaign: NewCampaign) -> dict[str, Any]:
+    """Give what is frozen of a campaign as its row has it."""
+    return {
         "name": campaign.name,
         "fingerprint": campaign.fingerprint,
-        "state": CampaignState.IMPORTING,
         "provider": campaign.provider,
         "sender": campaign.sender,
         "template": campaign.template,
@@ -64,13 +77,7 @@ def create(connection: Connection, campaign: NewCampaign) -> Importer:
         "udh_bits": campaign.udh_bits,
         "purpose": campaign.purpose,
         "headers": written(campaign.headers),
-        "notice_at": now_ms() if campaign.wants_notice else None,
-        "created_at": now_ms(),
-        "importing_until": now_ms() + IMPORT_LEASE_MS,
     }
-    created = insert(CAMPAIGNS).values(values).returning(CAMPAIGNS.c.id, CAMPAIGNS.c.importing_until)
-    number, until = connection.execute(created).one()
-    return Importer(campaign_id=number, until=until)
 
 
 def add_batch(connection: Connection, importer: Importer, messages: Sequence[NewMessage]) -> Importer:

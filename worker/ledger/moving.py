@@ -30,22 +30,23 @@ ROWS_AT_ONCE = 500
 
 @dataclass(frozen=True, kw_only=True)
 class Changed:
-    """What was done: messages that tell of another time now, are cancelled, or may come back again."""
+    """What was done: messages that are as their drafts now, are cancelled, or may come back again."""
 
     moved: frozenset[int]
     withdrawn: frozenset[int]
     restored: frozenset[int]
 
 
-def change(
+def change(  # noqa: PLR0913 - what is to be done, each kind by its name
     connection: Connection,
     importer: Importer,
     *,
     series: str,
     moves: Mapping[int, Draft],
     withdrawals: Mapping[int, str | None],
+    replaced: Collection[int] = (),
 ) -> tuple[Importer, Changed]:
-    """Move some queued reminders to the time of their drafts, and withdraw others, at most 500 in all.
+    """Move some queued reminders to time and number of their drafts, and withdraw others, at most 500 in all.
 
     One that is due already may be in a worker's hand, with its text: it is withdrawn too, which every mark
     obeys. What was to move and is not queued any more stays as it is.
@@ -57,6 +58,8 @@ def change(
         moves: message to what it is to be.
         withdrawals: message to the code that says why it is cancelled, now or when it comes back; None: it
             was called back so, and is wanted again.
+        replaced: messages that are withdrawn where they are queued, for others in their place; anywhere else
+            they are left alone.
 
     Returns:
         the importer's longer lease, and what was done.
@@ -66,10 +69,10 @@ def change(
     """
     control_lock(connection, shared=False)
     renewed = campaigns.renew(connection, importer)
-    ids = sorted({*moves, *withdrawals})
+    ids = sorted({*moves, *withdrawals, *replaced})
     lock_batches_of(connection, ids)
     codes = {number: code for number, code in withdrawals.items() if code is not None}
-    found = _queued(connection, [*moves, *codes])
+    found = _queued(connection, [*moves, *codes, *replaced])
     now = now_of(connection)
     movable = [row for row in found if row["id"] in moves and row["due_at"] > now]
     can_move = {row["id"]: moves[row["id"]] for row in movable}

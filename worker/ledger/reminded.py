@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
 
-from worker.ledger.campaigns import Importer
+from worker.ledger.campaigns import columns_of
+from worker.ledger.drafts import NewCampaign
 from worker.ledger.engine import now_ms
 from worker.ledger.given import execute_given
 from worker.ledger.models import BATCHES, CAMPAIGNS, MESSAGES, REMINDERS
@@ -20,7 +22,6 @@ MOVED = "moved"
 """The code of a message that was withdrawn because its appointment was moved."""
 
 _M = MessageState
-_OURS = CAMPAIGNS.alias("ours")
 _GOES_ON = (CampaignState.RUNNING, CampaignState.PAUSED)
 MAY_COME_BACK = (_M.SUBMITTING, _M.UNKNOWN, _M.FAILED, _M.REJECTED)
 """Where a message is that may be queued again: refused for now, settled, or retried by a person."""
@@ -40,11 +41,12 @@ class Slot:
 class Known:
     """A message that reminds, or was to remind, of an appointment at a time: its version, epoch ms.
 
-    ``can_move`` says that it is queued, and that nothing but its row has to change for it to tell of another
-    time.
+    ``msisdn`` is a digest where the number was removed; ``can_move`` says that it is queued, and that nothing
+    but its row has to change for it to tell of another time, or go to another number.
     """
 
     message_id: int
+    msisdn: str
     version: int
     state: MessageState
     code: str | None
@@ -64,6 +66,7 @@ class Open:
     """
 
     message_id: int
+    msisdn: str
     batch_id: int
     campaign_id: int
     slot: Slot
@@ -72,12 +75,10 @@ class Open:
     withdrawn: str | None = None
 
 
-def known(
-    connection: Connection, importer: Importer, slots: Sequence[Slot], *, series: str
-) -> dict[Slot, list[Known]]:
+def known(connection: Connection, campaign: NewCampaign, slots: Sequence[Slot]) -> dict[Slot, list[Known]]:
     """Return every message that there is for some reminders, at most 500 at once, whatever became of it.
 
-    The importer is of the campaign whose way they are to leave by.
+    The campaign is the one whose way they are to leave by.
     """
     found = execute_given(
         connection,
@@ -85,42 +86,43 @@ def known(
         "reminders.message_id AS message_id FROM given JOIN reminders ON reminders.series = given.named "
         "AND reminders.key = given.digest AND reminders.before_ms = given.offset_ms",
         columns={"named": "text", "digest": "text", "offset_ms": "bigint"},
-        rows=[(series, slot.key, slot.before_ms) for slot in slots],
+        rows=[(campaign.series, slot.key, slot.before_ms) for slot in slots],
     ).all()
-    messages = _messages(connection, importer, [row.message_id for row in found])
+    messages = _messages(connection, campaign, [row.message_id for row in found])
     by_slot: dict[Slot, list[Known]] = {}
     for row in found:
-        state, code, can_move = messages[row.message_id]
-        each = Known(
-            message_id=row.message_id, version=row.version, state=state, code=code, can_move=can_move
-        )
+        each = Known(message_id=row.message_id, version=row.version, **messages[row.message_id])
         by_slot.setdefault(Slot(key=row.key, before_ms=row.before_ms), []).append(each)
     return by_slot
 
 
-def _messages(
-    connection: Connection, importer: Importer, ids: Sequence[int]
-) -> dict[int, tuple[MessageState, str | None, bool]]:
+def _messages(connection: Connection, campaign: NewCampaign, ids: Sequence[int]) -> dict[int, dict[str, Any]]:
+    can_move = _can_move(columns_of(campaign)).label("can_move")
     query = (
-        select(MESSAGES.c.id, MESSAGES.c.state, MESSAGES.c.code, _can_move().label("can_move"))
+        select(MESSAGES.c.id, MESSAGES.c.msisdn, MESSAGES.c.state, MESSAGES.c.code, can_move)
         .join(BATCHES, BATCHES.c.id == MESSAGES.c.batch_id)
         .join(CAMPAIGNS, CAMPAIGNS.c.id == MESSAGES.c.campaign_id)
-        .join(_OURS, _OURS.c.id == importer.campaign_id)
         .where(MESSAGES.c.id.in_(ids))
     )
     return {
-        row.id: (MessageState(row.state), row.code, bool(row.can_move)) for row in connection.execute(query)
+        row.id: {
+            "msisdn": row.msisdn,
+            "state": MessageState(row.state),
+            "code": row.code,
+            "can_move": bool(row.can_move),
+        }
+        for row in connection.execute(query)
     }
 
 
-def _can_move() -> ColumnElement[bool]:
+def _can_move(ours: Mapping[str, Any]) -> ColumnElement[bool]:
     """Say, as SQL, that a message is queued, and leaves by the same way as those of our campaign.
 
     The one text of a campaign that has one cannot be another for a single row.
     """
-    same = [CAMPAIGNS.c[name] == _OURS.c[name] for name in ("provider", "sender", "options", "lane", "late")]
+    same = [CAMPAIGNS.c[name] == ours[name] for name in ("provider", "sender", "options", "lane", "late")]
     same += [
-        func.coalesce(CAMPAIGNS.c[name], "") == func.coalesce(_OURS.c[name], "")
+        func.coalesce(CAMPAIGNS.c[name], "") == (ours[name] or "")
         for name in ("fallback", "windows", "headers")
     ]
     return and_(
@@ -148,7 +150,7 @@ def open_reminders(connection: Connection, batch_ids: Sequence[int]) -> list[Ope
     """Return the reminders of some batches that may leave yet, by id: what is over by now does not."""
     query = (
         select(
-            *(MESSAGES.c.id, MESSAGES.c.batch_id, MESSAGES.c.campaign_id),
+            *(MESSAGES.c.id, MESSAGES.c.msisdn, MESSAGES.c.batch_id, MESSAGES.c.campaign_id),
             *(MESSAGES.c.state, MESSAGES.c.withdrawn),
             *(REMINDERS.c.key, REMINDERS.c.before_ms, REMINDERS.c.version),
         )
@@ -159,6 +161,7 @@ def open_reminders(connection: Connection, batch_ids: Sequence[int]) -> list[Ope
     return [
         Open(
             message_id=row.id,
+            msisdn=row.msisdn,
             batch_id=row.batch_id,
             campaign_id=row.campaign_id,
             slot=Slot(key=row.key, before_ms=row.before_ms),
@@ -168,3 +171,59 @@ def open_reminders(connection: Connection, batch_ids: Sequence[int]) -> list[Ope
         )
         for row in connection.execute(query.order_by(MESSAGES.c.id))
     ]
+
+
+# --- beside the series
+
+
+class Occasion(NamedTuple):
+    """A reminder as the one who gets it sees it: to which number, of which appointment, how long before."""
+
+    msisdn: str
+    version: int
+    before_ms: int
+
+
+def has_begun(connection: Connection, series: str) -> bool:
+    """Say whether reminders of a series were ever released."""
+    hidden = (CampaignState.IMPORTING, CampaignState.DISCARDED)
+    ours = CAMPAIGNS.c.series == series, CAMPAIGNS.c.state.not_in(hidden)
+    return connection.execute(select(CAMPAIGNS.c.id).where(*ours).limit(1)).first() is not None
+
+
+def has_others(connection: Connection, series: str) -> bool:
+    """Say whether there is another series of which something may leave yet."""
+    others = CAMPAIGNS.c.series != series, CAMPAIGNS.c.state.in_(_GOES_ON)
+    return connection.execute(select(CAMPAIGNS.c.id).where(*others).limit(1)).first() is not None
+
+
+def elsewhere(connection: Connection, occasions: Sequence[Occasion], *, series: str) -> dict[Occasion, str]:
+    """Return those of some occasions, at most 500, that another series has queued, and which series."""
+    found = execute_given(
+        connection,
+        "SELECT given.number AS msisdn, given.instant AS version, given.offset_ms AS before_ms, "
+        "min(reminders.series) AS series FROM given JOIN messages ON messages.msisdn = given.number "
+        "JOIN reminders ON reminders.message_id = messages.id AND reminders.version = given.instant "
+        "AND reminders.before_ms = given.offset_ms JOIN campaigns ON campaigns.id = messages.campaign_id "
+        "WHERE messages.state = 'queued' AND campaigns.state IN ('running', 'paused') "
+        "AND reminders.series <> given.named GROUP BY given.number, given.instant, given.offset_ms",
+        columns={"named": "text", "number": "text", "instant": "bigint", "offset_ms": "bigint"},
+        rows=[(series, *each) for each in occasions],
+    )
+    return {Occasion(row.msisdn, row.version, row.before_ms): row.series for row in found}
+
+
+def reminded_of(
+    connection: Connection, appointments: Sequence[tuple[str, int]], *, series: str
+) -> set[tuple[str, int]]:
+    """Return those of some keys with their versions, at most 500, of which a reminder has left or may yet."""
+    found = execute_given(
+        connection,
+        "SELECT DISTINCT reminders.key, reminders.version FROM given JOIN reminders "
+        "ON reminders.series = given.named AND reminders.key = given.digest "
+        "AND reminders.version = given.instant JOIN messages ON messages.id = reminders.message_id "
+        "WHERE messages.state NOT IN ('cancelled', 'suppressed')",
+        columns={"named": "text", "digest": "text", "instant": "bigint"},
+        rows=[(series, *each) for each in appointments],
+    )
+    return {(row.key, row.version) for row in found}

@@ -23,14 +23,17 @@ Reminder = tuple[int, int, int]  # key, hours before, hour of the appointment
 KEYS = range(4)
 HOURS = range(0, 60, 6)
 BEFORES = (24, 12, 2)
+OTHER = 100
+"""What the other number of a key is higher by."""
 
 
 @dataclass(frozen=True)
 class File:
-    """One run: appointments by key, keys whose number is wrong, offsets, and when it is killed, if at all."""
+    """One run: appointments by key, keys whose number is wrong or another, offsets, and when it is killed."""
 
     appointments: dict[int, int]
     bad: frozenset[int]
+    other: frozenset[int]
     befores: tuple[int, ...]
     keeps_removed: bool
     killed_at: int | None
@@ -53,6 +56,7 @@ files = st.builds(
     File,
     appointments=st.dictionaries(st.sampled_from(KEYS), st.sampled_from(HOURS), min_size=1),
     bad=st.frozensets(st.sampled_from(KEYS), max_size=1),
+    other=st.frozensets(st.sampled_from(KEYS), max_size=2),
     befores=st.sampled_from([(24, 2), (24, 12, 2), (12,), (2,)]),
     keeps_removed=st.sampled_from([False, False, False, True]),
     killed_at=st.one_of(st.none(), st.none(), st.integers(0, 4)),
@@ -73,10 +77,11 @@ steps = st.lists(st.one_of(files, files, passes, st.just(Bounce())), min_size=1,
 
 @dataclass
 class Model:
-    """What is queued, and what has left, been given up or is on its way."""
+    """What is queued, and what has left, been given up or is on its way; and which go to the other number."""
 
     now: int = 0
     queued: set[Reminder] = field(default_factory=set)
+    elsewhere: set[Reminder] = field(default_factory=set)
     gone: set[Reminder] = field(default_factory=set)
     flying: set[Reminder] = field(default_factory=set)  # of these
     called_back: set[Reminder] = field(default_factory=set)  # of these
@@ -94,6 +99,8 @@ class Model:
             if at - before > self.now and (key, before, at) not in self.gone
         }
         self.queued = kept | wanted
+        self.elsewhere = {each for each in self.elsewhere - wanted if each in self.queued | self.flying}
+        self.elsewhere |= {each for each in wanted if each[0] in file.other}
         for each in self.flying:
             key, before, at = each
             if key in good and before in file.befores and good[key] == at:
@@ -151,7 +158,7 @@ class World:
     def read(self, file: File, now: int) -> None:
         """Run over a file: once, or until it is killed and then once more."""
         rows = [
-            (str(key), LONG_AHEAD_MS + at * HOUR_MS, "none" if key in file.bad else number(key))
+            (str(key), LONG_AHEAD_MS + at * HOUR_MS, "none" if key in file.bad else _number(key, file))
             for key, at in file.appointments.items()
         ]
         book = replace(self.book(now), befores_ms=tuple(before * HOUR_MS for before in file.befores))
@@ -161,21 +168,25 @@ class World:
             book.forget_importer()
         book.run(csv_of(rows), keeps_removed=file.keeps_removed)
 
-    def queued(self, now: int) -> dict[int, Reminder]:
-        """Return what may still leave, by message; its text must be that of its version."""
-        found = {}
-        for row in self.book(now).messages(MessageState.QUEUED):
-            if row["leave_by"] > LONG_AHEAD_MS - 100 * HOUR_MS:  # it is not closed
-                found[row["id"]] = _reminder(row)
-        return found
+    def queued(self, now: int) -> list[tuple[Reminder, bool]]:
+        """Return what may still leave, and whether it goes to the other number of its key."""
+        return [
+            (_reminder(row), int(row["msisdn"]) - int(number(0)) >= OTHER)
+            for row in self.book(now).messages(MessageState.QUEUED)
+            if row["leave_by"] > LONG_AHEAD_MS - 100 * HOUR_MS  # it is not closed
+        ]
 
     def book(self, now: int) -> Book:
         """Return the ledger's series at a time."""
         return Book(engine=self.engine, folder=self.folder, now_ms=LONG_AHEAD_MS + now * HOUR_MS)
 
 
+def _number(key: int, file: File) -> str:
+    return number(key + OTHER if key in file.other else key)
+
+
 def _reminder(row: dict[str, Any]) -> Reminder:
-    key = int(row["msisdn"]) - int(number(0))
+    key = (int(row["msisdn"]) - int(number(0))) % OTHER
     version = (row["version"] - LONG_AHEAD_MS) // HOUR_MS
     before = row["before_ms"] // HOUR_MS
     due = (row["due_at"] - LONG_AHEAD_MS) // HOUR_MS
@@ -203,8 +214,8 @@ def test_every_appointment_of_the_last_file_has_its_reminders_once(
         try:
             for step in steps:
                 _take(world, model, step)
-                found = world.queued(model.now)
-                assert sorted(found.values()) == sorted(model.queued)
+                expected = [(each, each in model.elsewhere) for each in model.queued]
+                assert sorted(world.queued(model.now)) == sorted(expected)
         finally:
             world.engine.dispose()
         assert len(world.departed) == len(set(world.departed))

@@ -1,0 +1,160 @@
+"""What a file of appointments would do to its series: judged against the ledger, of which nothing changes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import Engine
+
+from producer.reminders.cutting import BATCHES_AT_ONCE, chunks
+from producer.reminders.fates import fates_of
+from producer.reminders.outlook import Missed, missed_of
+from producer.reminders.sheet import Planned, Sheet, Verdict
+from producer.reminders.verdicts import verdict_on
+from worker.ledger import reminded
+from worker.ledger.drafts import NewCampaign
+from worker.ledger.engine import reading
+from worker.ledger.moving import ROWS_AT_ONCE
+from worker.ledger.reminded import REMOVED, Occasion
+
+_KEPT = 100
+
+OnRows = Callable[[int], None]
+
+
+@dataclass(kw_only=True)
+class Comparison:
+    """What a run would do to its series.
+
+    Attributes:
+        n_open: reminders of it that are queued.
+        gone: how many of them would be cancelled, with nothing in their place, by how long before;
+            ``n_removed`` of these because the file does not have their appointment.
+        changing: batches with reminders that do not stay as they are.
+        doubled: new reminders that go to the same number, of the same appointment and so long before it, as
+            one that another series has queued: by that series.
+        has_begun: something of the series was released before.
+        n_missed: appointments of which nobody is reminded, and was not; ``missed`` has the first of them.
+    """
+
+    n_open: int = 0
+    gone: Counter[int] = field(default_factory=Counter)
+    n_removed: int = 0
+    changing: list[int] = field(default_factory=list)
+    doubled: Counter[str] = field(default_factory=Counter)
+    has_begun: bool = False
+    n_missed: int = 0
+    missed: list[Missed] = field(default_factory=list)
+
+    @property
+    def n_gone(self) -> int:
+        """How many would be cancelled, with nothing in their place."""
+        return self.gone.total()
+
+
+def compare(  # noqa: PLR0913 - what decides it, and whom it tells
+    engine: Engine | None,
+    campaign: NewCampaign,
+    sheet: Sheet,
+    *,
+    keeps_removed: bool,
+    on_rows: OnRows | None = None,
+    on_pause: Callable[[], None] = lambda: None,
+) -> Comparison:
+    """Judge every reminder that a file asks for, and look at every one that is queued.
+
+    Args:
+        engine: of the ledger; None: there is none, so that everything is new.
+        campaign: the one of what is new.
+        sheet: what the file asks for; keeps the verdicts.
+        keeps_removed: what is queued and not in the file stays.
+        on_rows: told how many of the file were judged.
+        on_pause: called between two looks.
+    """
+    return _Comparer(engine, campaign, sheet, on_rows=on_rows, on_pause=on_pause).run(keeps_removed)
+
+
+class _Comparer:
+    def __init__(
+        self,
+        engine: Engine | None,
+        campaign: NewCampaign,
+        sheet: Sheet,
+        *,
+        on_rows: OnRows | None,
+        on_pause: Callable[[], None],
+    ) -> None:
+        self._engine = engine
+        self._campaign = campaign
+        self._series = str(campaign.series)
+        self._sheet = sheet
+        self._on_rows = on_rows
+        self._on_pause = on_pause
+        self._has_others = False
+        self._found = Comparison()
+
+    def run(self, keeps_removed: bool) -> Comparison:  # noqa: FBT001 - a name would say no more
+        if self._engine is not None:
+            with reading(self._engine) as connection:
+                self._found.has_begun = reminded.has_begun(connection, self._series)
+                self._has_others = reminded.has_others(connection, self._series)
+        self._judge()
+        if self._engine is not None:
+            self._look_at_open(self._engine, keeps_removed=keeps_removed)
+        for missed in chunks(missed_of(self._sheet), ROWS_AT_ONCE):
+            self._note_missed(missed)
+        return self._found
+
+    def _judge(self) -> None:
+        after = 0
+        while planned := self._sheet.undecided(after=after, limit=ROWS_AT_ONCE):
+            self._judge_some(planned)
+            after = planned[-1].id
+            if self._on_rows:
+                self._on_rows(len(planned))
+            self._on_pause()
+
+    def _judge_some(self, planned: Sequence[Planned]) -> None:
+        if self._engine is None:
+            self._sheet.judge((each.id, Verdict.NEW, None) for each in planned)
+            return
+        with reading(self._engine) as connection:
+            known = reminded.known(connection, self._campaign, [each.slot for each in planned])
+            verdicts = [
+                (each, *verdict_on(each.version, each.msisdn, known.get(each.slot, ()))) for each in planned
+            ]
+            if self._has_others:
+                new = [_occasion(each) for each, verdict, _ in verdicts if verdict is Verdict.NEW]
+                doubled = reminded.elsewhere(connection, new, series=self._series)
+                self._found.doubled.update(doubled[each] for each in new if each in doubled)
+        self._sheet.judge((each.id, verdict, moves) for each, verdict, moves in verdicts)
+
+    def _look_at_open(self, engine: Engine, *, keeps_removed: bool) -> None:
+        with reading(engine) as connection:
+            open_batches = reminded.open_batches(connection, self._series)
+        found = self._found
+        for batch_ids in chunks(open_batches, BATCHES_AT_ONCE):
+            fates = fates_of(engine, self._sheet, batch_ids, keeps_removed=keeps_removed)
+            found.n_open += sum(each.reminder.is_queued for each in fates)
+            found.gone.update(each.reminder.slot.before_ms for each in fates if each.is_gone)
+            found.n_removed += sum(each.is_gone and each.code == REMOVED for each in fates)
+            found.changing += sorted({each.reminder.batch_id for each in fates if each.changes})
+            self._on_pause()
+
+    def _note_missed(self, missed: Sequence[Missed]) -> None:
+        """Count those of some appointments with no reminder to come of which there was none before."""
+        before: set[tuple[str, int]] = set()
+        if self._engine is not None:
+            with reading(self._engine) as connection:
+                appointments = [(each.key, each.version) for each in missed]
+                before = reminded.reminded_of(connection, appointments, series=self._series)
+        ours = [each for each in missed if (each.key, each.version) not in before]
+        self._found.n_missed += len(ours)
+        self._found.missed += ours[: _KEPT - len(self._found.missed)]
+        self._on_pause()
+
+
+def _occasion(planned: Planned) -> Occasion:
+    return Occasion(planned.msisdn, planned.version, planned.slot.before_ms)

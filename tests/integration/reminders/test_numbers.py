@@ -1,0 +1,122 @@
+"""A row that names another number than its reminder that is there already."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from tests.appointments import HOUR_MS, LONG_AHEAD_MS, Book, csv_of, number
+from worker.ledger.engine import writing
+from worker.states import MessageState
+
+AT = LONG_AHEAD_MS + 7 * 24 * HOUR_MS
+ANN, ANN_ELSEWHERE = ("1", AT, number(1)), ("1", AT, "+447400123456")
+BO = ("2", AT, number(2))
+GONE = sorted(set(MessageState) - {MessageState.QUEUED, MessageState.CANCELLED, MessageState.SUPPRESSED})
+
+
+@pytest.fixture
+def book(engine: Engine, tmp_path: Path) -> Book:
+    return Book(engine=engine, folder=tmp_path, changes={"price": {"DK": "0.35 DKK", "GB": "0.04 GBP"}})
+
+
+def numbers(book: Book) -> list[str]:
+    return sorted(row["msisdn"] for row in book.messages(MessageState.QUEUED))
+
+
+def test_a_queued_reminder_goes_to_the_number_that_the_file_has_now(book: Book) -> None:
+    book.run(csv_of([ANN, BO]))
+
+    outcome = book.run(csv_of([ANN_ELSEWHERE, BO]))
+
+    assert (outcome.campaign_id, outcome.skips) == (None, {"renumbered": 2, "unchanged": 2})
+    assert numbers(book) == [ANN_ELSEWHERE[2]] * 2 + [BO[2]] * 2
+    assert len(book.messages()) == 4
+
+
+def test_its_country_and_price_are_those_of_the_new_number(book: Book) -> None:
+    book.run(csv_of([ANN]))
+    book.run(csv_of([ANN_ELSEWHERE]))
+
+    rows = book.messages(MessageState.QUEUED)
+
+    assert {(row["region"], row["price_micros"], row["currency"]) for row in rows} == {("GB", 40_000, "GBP")}
+    assert [row["due_at"] for row in rows] == [AT - 24 * HOUR_MS, AT - 2 * HOUR_MS]
+
+
+def test_it_goes_back_to_the_first_number_when_the_file_does(book: Book) -> None:
+    for row in (ANN, ANN_ELSEWHERE, ANN):
+        book.run(csv_of([row]))
+
+    assert numbers(book) == [ANN[2]] * 2
+
+
+def test_where_the_campaign_has_one_text_it_is_withdrawn_and_written_anew(book: Book) -> None:
+    plain = replace(book, text="See you")
+    plain.run(csv_of([ANN, BO]))
+
+    outcome = plain.run(csv_of([ANN_ELSEWHERE, BO]))
+
+    assert (outcome.figures.messages, outcome.skips) == (2, {"unchanged": 2})
+    assert numbers(book) == [ANN_ELSEWHERE[2]] * 2 + [BO[2]] * 2
+    assert book.counts() == {"queued": 4, "cancelled": 2}
+    assert plain.run(csv_of([ANN_ELSEWHERE, BO])).skips == {"unchanged": 4}
+
+
+@pytest.mark.parametrize("state", GONE)
+def test_what_has_left_or_come_to_nothing_is_not_sent_to_the_new_number(
+    book: Book, state: MessageState
+) -> None:
+    book.run(csv_of([ANN]))
+    book.set_states([row["id"] for row in book.messages()], state)
+
+    outcome = book.run(csv_of([ANN_ELSEWHERE]))
+
+    assert (outcome.campaign_id, outcome.skips) == (None, {"misdirected": 2})
+    assert {row["withdrawn"] for row in book.messages()} == {None}
+
+
+@pytest.mark.parametrize("text", ["See you", "{{ name }}: see you"])
+def test_what_leaves_while_the_files_are_compared_stays_as_it_is(book: Book, text: str) -> None:
+    book = replace(book, text=text)
+    book.run(csv_of([ANN, BO]))
+    ids = [row["id"] for row in book.messages()]
+
+    outcome = book.run(
+        csv_of([ANN_ELSEWHERE, BO]), before_apply=lambda: book.set_states(ids, MessageState.SUBMITTING)
+    )
+
+    assert (outcome.campaign_id, outcome.skips) == (None, {"misdirected": 2, "unchanged": 2})
+    assert {row["withdrawn"] for row in book.messages()} == {None}
+    assert len(book.messages()) == 4
+
+
+def test_what_is_due_already_is_withdrawn_and_written_anew_as_a_worker_may_have_it_in_hand(
+    book: Book,
+) -> None:
+    book.run(csv_of([ANN]))
+    with writing(book.engine) as connection:
+        connection.exec_driver_sql("UPDATE messages SET due_at = 0")
+
+    outcome = book.run(csv_of([ANN_ELSEWHERE]))
+
+    assert (outcome.figures.messages, numbers(book)) == (2, [ANN_ELSEWHERE[2]] * 2)
+    assert book.counts() == {"queued": 2, "cancelled": 2}
+
+
+def test_where_the_new_number_wants_none_nothing_goes_to_the_old_one(book: Book) -> None:
+    book.run(csv_of([ANN, BO]))
+
+    outcome = replace(book, stopped=frozenset({ANN_ELSEWHERE[2]})).run(csv_of([ANN_ELSEWHERE, BO]))
+
+    assert (outcome.n_cancelled, outcome.compared.n_gone) == (2, 2)
+    assert numbers(book) == [BO[2]] * 2
+
+
+def test_a_moved_appointment_takes_the_new_number_along(book: Book) -> None:
+    book.run(csv_of([ANN]))
+
+    outcome = book.run(csv_of([("1", AT + HOUR_MS, ANN_ELSEWHERE[2])]))
+
+    assert (outcome.skips, numbers(book)) == ({"moved": 2}, [ANN_ELSEWHERE[2]] * 2)
