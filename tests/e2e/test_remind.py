@@ -70,6 +70,7 @@ def test_each_reminder_leaves_once_and_at_its_time_as_the_files_say_it(
         *(2, 1, 1, 1),
         {"moved": 1, "past": 2, "unchanged": 15},
     ]
+    assert [told[name] for name in ("new", "rewritten", "unchanged")] == [1, 0, 15]
     assert (repeated["campaign_id"], repeated["messages"], repeated["cancelled"]) == (None, 0, 0)
     texts = [(row["text"], row["time"]) for row in gateway.accepted()]
     assert sorted(text for text, _ in texts) == sorted(
