@@ -163,9 +163,8 @@ def echo_told(told: Told, *, is_preview: bool = False) -> None:
     done = {**kinds(told.verdicts), "cancelled": told.n_cancelled}
     words = ", ".join(f"{_WORDS.get(name, name)}: {n}" for name, n in done.items() if n) or "nothing to do"
     head = f"Reminders of the series {told.wish.series}"
-    click.echo(
-        f"Nothing was changed. {head} would be: {words}" if is_preview else f"{head}: {words}", err=True
-    )
+    head = f"Nothing was changed. {head} would be" if is_preview else head
+    click.echo(f"{head}: {words}", err=True)
     _echo_skips(told)
     figures = told.figures
     if told.campaign_id is not None:

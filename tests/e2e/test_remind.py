@@ -107,7 +107,7 @@ def many(lone_place: Place) -> Place:
 
 def kill_when(place: Place, has_begun: Callable[[Place], bool], *words: str) -> None:
     """Begin a run, and kill it in the middle."""
-    with place.started(*ORDER, *words) as run:
+    with place.started(*ORDER, "--yes", *words) as run:
         assert within(DEADLINE_S, lambda: has_begun(place), every_s=0.001)
         os.kill(run.process.pid, signal.SIGKILL)
         run.wait()
@@ -152,7 +152,7 @@ def test_a_run_that_is_killed_has_released_nothing_and_the_next_doubles_nothing(
     shown = warm.run(many, "campaign", "show", "1", "--json").json
     resumed = warm.run(many, "campaign", "resume", "1")
 
-    again = warm.run(many, *ORDER, "--json")
+    again = warm.run(many, *ORDER, "--yes", "--json")
 
     assert (released, shown["state"]) == ({}, "importing")
     assert "the same `bulksend remind` puts it away" in shown["reason"]
@@ -163,13 +163,13 @@ def test_a_run_that_is_killed_has_released_nothing_and_the_next_doubles_nothing(
 
 
 def test_a_run_that_is_killed_while_it_moves_is_finished_by_the_next(many: Place, warm: Warm) -> None:
-    warm.run(many, *ORDER)
+    warm.run(many, *ORDER, "--yes")
     at = due_in(8 * 86_400)
     write(many, {str(key): at for key in range(N)})
     kill_when(many, has_moved)
     half = versions(many)
 
-    again = warm.run(many, *ORDER, "--json")
+    again = warm.run(many, *ORDER, "--yes", "--json")
 
     assert sum(half.values()) == N
     assert again.code == 0
