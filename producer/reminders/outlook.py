@@ -12,6 +12,7 @@ from producer.reminders.moments import Skip
 from producer.reminders.reading import Read, Wish
 from producer.reminders.sheet import CHANGED, WRITTEN, Sheet, Verdict, among
 from producer.schedule.forecast import forecast
+from producer.schedule.packing import Packing
 from producer.schedule.plan import Odd, Plan
 from producer.schedule.timetable import Group
 from worker.timing.local import Oddity
@@ -84,6 +85,7 @@ def plan_of(wish: Wish, sheet: Sheet) -> Plan:
         several=several,
         oddities=_oddities(sheet),
         forecast=ahead,
+        is_latest=Packing.of(wish.order.account) is not None,  # what shares a request is known when it leaves
     )
 
 
