@@ -190,7 +190,6 @@ BAD = {
     ),
     "resume of an unknown campaign": Bad(code=1, words=["campaign", "resume", "77"], says="campaign list"),
     "retry of an unknown campaign": Bad(code=1, words=["campaign", "retry", "77"], says="campaign list"),
-    "discard without a yes": Bad(code=1, words=["campaign", "discard", "1"], says="--yes"),
     "huge negative id of a retry": Bad(
         code=1, words=["campaign", "retry", "--", f"-{HUGE}"], says="campaign list"
     ),

@@ -161,9 +161,11 @@ def test_a_file_that_is_gone_is_said_so(interrupted: Place, warm: Warm) -> None:
 def test_a_discarded_import_is_gone_and_may_be_sent_again(interrupted: Place, warm: Warm) -> None:
     place = interrupted
 
+    unasked = warm.run(place, "campaign", "discard", "1")
     discarded = warm.run(place, "campaign", "discard", "1", "--yes")
     again = warm.run(place, *ORDER)
 
+    assert (unasked.code, "--yes" in unasked.err) == (1, True)
     assert (discarded.code, again.code) == (0, 0)
     assert (place.report(1).state, place.report(1).messages) == ("discarded", 0)
     assert (place.report(2).state, place.report(2).messages) == ("running", N)
