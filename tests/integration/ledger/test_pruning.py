@@ -40,13 +40,14 @@ OLD_MS = 90 * DAY_MS
 def personal(n: int) -> list[NewMessage]:
     """Make messages whose texts and rows tell whom they are to."""
     return [
-        replace(each, text=f"Dear Ada{i:05}", msisdn=f"+4520{i:06}", cells=f'["Ada{i:05}","20{i:06}"]')
+        replace(each, text=f"Dear Ada{i:05}", msisdn=f"+4520{i:06}", cells=f'["Ada{i:05}","4520{i:06}"]')
         for i, each in enumerate(some_messages(1) * n)
     ]
 
 
 def secrets_of(n: int) -> list[str]:
-    return [word for i in range(n) for word in (f"Ada{i:05}", f"20{i:06}")]
+    """Return what must be gone; fewer digits could stand in one of as many digests by chance."""
+    return [word for i in range(n) for word in (f"Ada{i:05}", f"4520{i:06}")]
 
 
 def send_some(engine: Engine, n: int = 4, *, name: str = "spring") -> int:
