@@ -72,7 +72,7 @@ def import_(  # noqa: PLR0913 - one argument per option
         with lists.filled() as refused, Meter("Reading", total=size, unit="bytes") as meter:
             region = country or only_country(settings)
             recipients = open_recipients(
-                path, column=column, region=region, form=form, on_bytes=meter.advance
+                path, column=column, region=region, form=form, pads=True, on_bytes=meter.advance
             )
             if refused:
                 found.on_problem = lambda problem: refused(problem, recipients.headers)

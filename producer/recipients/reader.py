@@ -156,6 +156,7 @@ def open_recipients(  # noqa: PLR0913 - how a file is read, one name for each
     kinds: frozenset[str] = frozenset(),
     countries: Countries | None = None,
     form: Form = AS_FOUND,
+    pads: bool = False,
     on_bytes: OnBytes | None = None,
 ) -> Recipients:
     """Open a file and read the line with its columns.
@@ -167,6 +168,8 @@ def open_recipients(  # noqa: PLR0913 - how a file is read, one name for each
         kinds: of what the gateway keeps itself and can be sent to: groups, contacts.
         countries: where numbers may be; None: anywhere.
         form: what a person says of how the file is written.
+        pads: whether a row that lacks cells at its end is taken, for a list where a number that is not taken
+            does harm.
         on_bytes: called with the size of each piece that was read, for progress.
 
     Raises:
@@ -175,7 +178,7 @@ def open_recipients(  # noqa: PLR0913 - how a file is read, one name for each
             ``no_number_column``, or ``unreadable_row`` for the first line.
     """
     known_region = None if region is None else msisdn.check_region(region)
-    table = open_table(path, form, region=known_region, on_bytes=on_bytes)
+    table = open_table(path, form, region=known_region, pads=pads, on_bytes=on_bytes)
     row = next(table.records, None)
     if row is None:
         raise InputError(f"{path.name} names its columns and has no rows", code="file_empty")

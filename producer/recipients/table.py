@@ -32,26 +32,31 @@ class Table(NamedTuple):
         records: their cells.
         found: how the file is written.
         places: where these columns stand in the file, counted from 0.
+        pads: what a row lacks at its end is empty, whoever else's cells it has.
     """
 
     headers: list[str]
     records: Iterator[Record | Problem]
     found: Found
     places: list[int]
+    pads: bool = False
 
     @property
     def is_placed(self) -> bool:
-        """Whether each cell has its place, so that one that is missing is an empty one."""
-        return self.found.format == "xlsx"
+        """Whether each cell has its place, or is taken to have it, so that one that is missing is empty."""
+        return self.pads or self.found.format == "xlsx"
 
 
-def open_table(path: Path, form: Form, *, region: str | None, on_bytes: OnBytes | None = None) -> Table:
+def open_table(
+    path: Path, form: Form, *, region: str | None, pads: bool = False, on_bytes: OnBytes | None = None
+) -> Table:
     """Open a file and read its columns; those that Bulksend itself added are left out.
 
     Args:
         path: of a CSV file, packed or not, or a workbook.
         form: what a person says of it.
         region: ISO code of the country it probably comes from.
+        pads: what a row of it lacks at its end is empty.
         on_bytes: called with the size of each piece that was read.
 
     Raises:
@@ -78,10 +83,10 @@ def open_table(path: Path, form: Form, *, region: str | None, on_bytes: OnBytes 
     found.is_problems = f"{OURS}problem" in headers
     kept = [position for position, header in enumerate(headers) if not header.startswith(OURS)]
     if len(kept) == len(headers):
-        return Table(headers, records, found, kept)
+        return Table(headers, records, found, kept, pads)
     if not kept:
         raise InputError(f"{source.name} has no columns but those of Bulksend", code="no_number_column")
-    table = Table([headers[position] for position in kept], records, found, kept)
+    table = Table([headers[position] for position in kept], records, found, kept, pads)
     return table._replace(records=_without_ours(table, n_headers=len(headers)))
 
 
