@@ -97,12 +97,20 @@ def test_standard_input_is_read_and_leaves_nothing_behind(lone_place: Place) -> 
     assert not [name for name in lone_place.files() if "stdin" in name]
 
 
+HEEDS_SIGNALS = """
+import os, signal, sys
+for number in (signal.SIGTERM, signal.SIGHUP):  # which nohup has its programs ignore
+    signal.signal(number, signal.SIG_DFL)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGHUP])
 def test_standard_input_leaves_nothing_behind_where_a_signal_ends_it(
     lone_place: Place, end: signal.Signals
 ) -> None:
     with subprocess.Popen(
-        [*COMMAND, "preview", "-", *ORDER],
+        [COMMAND[0], "-c", HEEDS_SIGNALS, *COMMAND, "preview", "-", *ORDER],
         cwd=lone_place.folder,
         env=lone_place.environment,
         stdin=subprocess.PIPE,

@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import select, update
@@ -76,7 +77,7 @@ def test_without_waiting_it_is_left_to_the_worker_at_once(lone_place: Place, war
     assert shown["state"] == "running"
     assert [part["messages"] for part in shown["scheduled"]] == [3]
     assert "it is scheduled" in listed.out
-    starts_at = datetime.fromisoformat(shown["starts_at"])
+    starts_at = datetime.fromisoformat(shown["starts_at"]).astimezone(ZoneInfo("Europe/Copenhagen"))
     assert re.search(rf"  {starts_at:%Y-%m-%d} \d\d:\d\d [+-]\d\d:\d\d  it is scheduled", listed.out)
 
 
