@@ -237,7 +237,7 @@ def test_a_refused_row_is_shown_and_stops_the_run(small: Place, warm: Warm) -> N
     done = warm.run(small, *ORDER, "--accept-good-rows", "--json")
 
     assert refused.code == 1
-    assert "1 of 11 rows are refused (number_not_a_number: 1)" in refused.err
+    assert "1 of 11 rows is refused (number_not_a_number: 1)" in refused.err
     assert (done.code, done.json["refused"], done.json["skips"]) == (0, 1, {"unchanged": 10})
 
 

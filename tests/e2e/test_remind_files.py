@@ -45,7 +45,7 @@ def test_refused_rows_are_corrected_in_the_file_itself_and_begun_once(visits: Pl
     done = warm.run(visits, *ORDER, "--json")
 
     assert (
-        f"1 refused row is listed in {LIST}: correct them in visits.csv itself and give that again: "
+        f"1 refused row is listed in {LIST}: correct it in visits.csv itself and give that again: "
         "what is there already stays as it is"
     ) in refused.err
     assert (done.json["new"], done.json["unchanged"], visits.counts(2)) == (1, 4, {"queued": 1})
