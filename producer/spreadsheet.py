@@ -15,6 +15,7 @@ _SEPARATORS: Final = ";\t\r\n"  # the comma is ours: a cell that holds it is in 
 _WIDE: Final = (
     "\N{FULLWIDTH EQUALS SIGN}\N{FULLWIDTH PLUS SIGN}\N{FULLWIDTH HYPHEN-MINUS}\N{FULLWIDTH COMMERCIAL AT}"
 )
+_TYPED: Final = frozenset(f"=+-@\t\r\n{_WIDE}")
 _SIGNS: Final = f"=+\\-@{_WIDE}"
 
 _GOES_ON: Final = f"(?=[ '\"]*[{_SIGNS}])"
@@ -40,3 +41,12 @@ def as_written(cell: str) -> str:
     ('+4520304050', 'a;=1+1', "'s-Gravenhage")
     """
     return _marked.sub("", cell) if _MARK in cell else cell
+
+
+def as_typed(cell: str) -> str:
+    """Take away the apostrophe that people put in front of a sign; what is within a cell is theirs.
+
+    >>> as_typed("'+4520304050"), as_typed("a;'-20%")
+    ('+4520304050', "a;'-20%")
+    """
+    return cell[1:] if cell[:1] == _MARK and cell[1:2] in _TYPED else cell

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import chain, combinations
+from itertools import chain, combinations, product
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -16,7 +16,7 @@ from producer.cli.places import is_same, require_place
 from producer.preview import Preview
 from producer.recipients import Form, Problem
 from producer.recipients.problems import ProblemsFile, file_beside, write_dropped
-from worker.errors import ConfigError
+from worker.errors import ConfigError, InputError
 from worker.providers import Account
 from worker.settings import Settings
 from worker.text.msisdn import REPAIRS, Countries
@@ -148,7 +148,8 @@ class Lists:
         written, duplicates = given["problems"], given.get("duplicates")
         outputs = {"--problems": written, "--duplicates": duplicates, "--rows": given.get("rows")}
         named = [(option, Path(each)) for option, each in outputs.items() if each not in {None, _NONE}]
-        for (option, path), (what, other) in combinations([*named, ("the recipients", source)], 2):
+        read = [("the recipients", source), *(("the text", path) for path in _texts(given))]
+        for (option, path), (what, other) in [*combinations(named, 2), *product(named, read)]:
             if is_same(path, other):
                 raise ConfigError(f"{option} would write over {what}: name another file")
         for option, path in named:
@@ -186,6 +187,12 @@ class Lists:
             ) from None
 
 
+def _texts(given: Mapping[str, Any]) -> Iterator[Path]:
+    if given.get("text_file"):
+        yield Path(given["text_file"])
+    yield from (Path(each.partition("=")[2]) for each in given.get("files_in", ()))
+
+
 def _beside(source: Path) -> ProblemsFile:
     """Return the list beside a file; here, where that comes from a pipe: it is gone in a moment."""
     if not is_piped(source):
@@ -216,6 +223,11 @@ class _Writing:
             return
         try:
             target = self._file.keep()
+        except InputError as error:
+            if self._is_asked:
+                raise
+            click.echo(f"The refused rows are not listed: {error}", err=True)
+            return
         except OSError as error:
             self._fail(error)
             return

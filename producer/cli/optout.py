@@ -92,8 +92,12 @@ def add(*, source: str, at: str | None, as_json: bool, **given: Any) -> None:  #
 
 
 def _since(written: str | None) -> int | None:
+    if written is None:
+        return None
+    if not written.strip():
+        raise ConfigError("--at: write a time, or leave it out")
     try:
-        return read_time(written or "", now_ms=now())
+        return read_time(written, now_ms=now())
     except InputError as error:
         raise ConfigError(f"--at: {error}") from None
 

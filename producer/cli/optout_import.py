@@ -57,8 +57,8 @@ def import_(  # noqa: PLR0913 - one argument per option
     listed, the others are noted: exit code 3 then. One that has ended by a later opt-in does not come back.
     """
     settings = load_settings()
-    form, path = make_form(given), as_file(file)
     lists = Lists.of(settings, {**given, "file": file}, is_beside=True)
+    form, path = make_form(given), as_file(file)
     engine = ready_ledger(settings)
     found = stoplist.Imported()
     work = stoplist.Import(

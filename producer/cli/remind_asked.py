@@ -74,7 +74,7 @@ def _require_single(wish: Wish, compared: Comparison, *, again: bool) -> None:
     words = doubled(wish, compared)
     if not words:
         return
-    if compared.has_begun or again:
+    if again:
         click.echo(words, err=True)
         return
     series = compared.doubled.most_common(1)[0][0]

@@ -82,15 +82,17 @@ def _at_once(plan: Plan, ends: str | None) -> str | None:
 
 def when_sentences(plan: Plan) -> Iterator[str]:
     """Say what a person should know of the times: what they were moved for, and what was odd."""
-    forecast = plan.forecast
+    forecast, most = plan.forecast, "At most " if plan.is_latest else ""
     if plan.moved:
         yield f"{_n(plan.moved)} moved by {_movers(plan)}."
     if plan.gives_up is not None:
         yield _validity_words(*plan.gives_up, zone=plan.shown_in)
     if forecast.overflow:
-        yield f"{_n(forecast.overflow)} too many for their opening at this rate: they wait for the next."
+        words = "too many for their opening at this rate: they wait for the next."
+        yield f"{most}{_n(forecast.overflow)} {words}"
     if forecast.expiring:
-        yield f"{_n(forecast.expiring)} likely to be given up: at this rate their validity ends before."
+        words = "likely to be given up: at this rate their validity ends before."
+        yield f"{most}{_n(forecast.expiring)} {words}"
     if plan.zone == RECIPIENT and plan.starts_at is not None:
         yield "The time is that of each recipient's own clock, by the number."
     if plan.several:

@@ -64,7 +64,7 @@ _NUMBER_NAMES: Final = """
 """  # noqa: RUF001 - these letters are meant
 _NUMBER_KEYS: Final = frozenset(map(_key, _NUMBER_NAMES.split(",")))
 
-#: Names that are of other numbers as well: one of them holds the recipients where no other column does.
+#: Names that are of other numbers as well, such as those of customers: a list of numbers means telephones.
 _OTHER_NAMES: Final = "number, nummer, numero, número, numéro, numer, номер, नंबर, 番号, 号码, 번호"
 _OTHER_KEYS: Final = frozenset(map(_key, _OTHER_NAMES.split(",")))
 
@@ -73,17 +73,18 @@ _MAX_LISTED: Final = 20
 _MAX_SHOWN: Final = 30
 
 
-def find_number_column(headers: list[str], *, wanted: str | None) -> int:
+def find_number_column(headers: list[str], *, wanted: str | None, is_list: bool = False) -> int:
     """Return the position of the column of numbers.
 
     Args:
         headers: the cells of the first line.
         wanted: a header, exactly or as its variable name, or None to look for a usual name.
+        is_list: it is a list of numbers, so that one that is called just that is one of telephones.
 
     Raises:
         InputError: ``no_number_column``, naming the columns found.
     """
-    found = _candidates(headers, wanted=wanted)
+    found = _candidates(headers, wanted=wanted, is_list=is_list)
     if len(found) == 1:
         return found[0]
     raise _no_number_column(headers, wanted=wanted, found=found)
@@ -127,11 +128,12 @@ def list_columns(headers: Iterable[str]) -> str:
     return ", ".join(map(repr, names[:_MAX_LISTED])) + more
 
 
-def _candidates(headers: list[str], *, wanted: str | None) -> list[int]:
+def _candidates(headers: list[str], *, wanted: str | None, is_list: bool) -> list[int]:
     if wanted is None:
         keys = [_key(header) for header in headers]
         found = [position for position, key in enumerate(keys) if key in _NUMBER_KEYS]
-        return found or [position for position, key in enumerate(keys) if key in _OTHER_KEYS]
+        others = _OTHER_KEYS if is_list else {"numero"}  # as Italians call it
+        return found or [place for place, key in enumerate(keys) if key in others]
     exact = [position for position, header in enumerate(headers) if header == wanted.strip()]
     name = variable_name(wanted)
     return exact or [

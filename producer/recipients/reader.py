@@ -14,7 +14,7 @@ from producer.recipients.rows import Problem, Row
 from producer.recipients.shifted import Swallowing, wrong_width
 from producer.recipients.sources import OnBytes
 from producer.recipients.table import Table, open_table
-from producer.spreadsheet import as_written
+from producer.spreadsheet import as_typed, as_written
 from worker.errors import InputError
 from worker.text import msisdn, targets
 from worker.text.msisdn import Countries
@@ -47,8 +47,9 @@ class Recipients:
     def __init__(self, table: Table, *, column: str | None, numbers: _Numbers) -> None:
         self._records = table.records
         self._is_placed = table.is_placed
+        self._as_written = as_written if table.has_ours else as_typed
         self._numbers = numbers
-        self._number_position = find_number_column(table.headers, wanted=column)
+        self._number_position = find_number_column(table.headers, wanted=column, is_list=table.pads)
         self._swallowing = Swallowing(
             place=table.places[self._number_position],
             delimiter=table.found.delimiter or "",
@@ -111,7 +112,7 @@ class Recipients:
         line, written, lines = record
         cells = tuple([cell.strip() for cell in written])
         if "'" in "".join(cells):
-            cells = tuple(map(as_written, cells))
+            cells = tuple(map(self._as_written, cells))
         if lines or len(cells) != len(self.headers):
             if problem := self._shifted(line, cells, lines):
                 self._last = ()

@@ -33,6 +33,7 @@ class Table(NamedTuple):
         found: how the file is written.
         places: where these columns stand in the file, counted from 0.
         pads: what a row lacks at its end is empty, whoever else's cells it has.
+        has_ours: Bulksend wrote it: there are columns of its own, and marks in cells.
     """
 
     headers: list[str]
@@ -40,6 +41,7 @@ class Table(NamedTuple):
     found: Found
     places: list[int]
     pads: bool = False
+    has_ours: bool = False
 
     @property
     def is_placed(self) -> bool:
@@ -86,7 +88,7 @@ def open_table(
         return Table(headers, records, found, kept, pads)
     if not kept:
         raise InputError(f"{source.name} has no columns but those of Bulksend", code="no_number_column")
-    table = Table([headers[position] for position in kept], records, found, kept, pads)
+    table = Table([headers[position] for position in kept], records, found, kept, pads, has_ours=True)
     return table._replace(records=_without_ours(table, n_headers=len(headers)))
 
 

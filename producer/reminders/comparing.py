@@ -35,7 +35,6 @@ class Comparison:
         changing: batches with reminders that do not stay as they are.
         doubled: new reminders that go to the same number, of the same appointment and so long before it, as
             one that another series has queued: by that series.
-        has_begun: something of the series was released before.
         n_missed: appointments of which nobody is reminded, and was not; ``missed`` has the first of them.
     """
 
@@ -44,7 +43,6 @@ class Comparison:
     n_removed: int = 0
     changing: list[int] = field(default_factory=list)
     doubled: Counter[str] = field(default_factory=Counter)
-    has_begun: bool = False
     n_missed: int = 0
     missed: list[Missed] = field(default_factory=list)
 
@@ -98,7 +96,6 @@ class _Comparer:
     def run(self, keeps_removed: bool) -> Comparison:  # noqa: FBT001 - a name would say no more
         if self._engine is not None:
             with reading(self._engine) as connection:
-                self._found.has_begun = reminded.has_begun(connection, self._series)
                 self._has_others = reminded.has_others(connection, self._series)
         self._judge()
         if self._engine is not None:

@@ -30,7 +30,7 @@ def verdict_on(version: int, msisdn: str, known: Sequence[Known]) -> tuple[Verdi
     if movable:
         return Verdict.MOVE, movable[-1]
     states = {each.state for each in standing}
-    if standing and standing[-1].state is MessageState.SUPPRESSED:
+    if standing and (standing[-1].state, standing[-1].msisdn) == (MessageState.SUPPRESSED, msisdn):
         return Verdict.SUPPRESSED, None
     if MessageState.QUEUED in states:
         return Verdict.AGAIN, None

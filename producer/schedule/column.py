@@ -20,6 +20,7 @@ from worker.errors import ConfigError, InputError
 from worker.timing.dates import YEAR_FIRST, YEAR_LAST, AmbiguousError, hour_of, is_month_first
 from worker.timing.words import Instant, Wall, When
 
+_MONTHS = 12
 _CLOCK: Final = (
     r"(\d{1,2}):(\d\d)(?::(\d\d)(?:[.,]\d+)?)?(?: ?([ap])\.?m\.?)?(?: ?(?:(z)|([+-]\d\d):?(\d\d)))?"
 )
@@ -128,10 +129,11 @@ def found_reader(values: Iterable[str], *, header: str) -> Read:
         match = _YEAR_LAST.fullmatch(_folded(written))
         if match is None or match[2] == ".":
             continue
-        is_first = is_month_first(int(match[1]), match[2], int(match[3]))
+        one, other = int(match[1]), int(match[3])
+        is_first = is_month_first(one, match[2], other)
         n_open += is_first is None
         n_month_first += is_first is True
-        n_day_first += is_first is False and match[1] != match[3]
+        n_day_first += is_first is False and one > _MONTHS >= other  # two that are equal tell nothing
     if n_day_first and n_month_first:
         raise _undecided(header, "some times are written with the day first and some with the month first")
     if n_open and not (n_day_first or n_month_first):

@@ -19,6 +19,8 @@ from worker.settings import Provider, Rate, rates_of
 from worker.states import CampaignState, MessageState
 
 _LATELY_MS = 60_000
+_FINE = 100
+"""Units are counted in hundredths: the figures of a rate are whole, and those of a pace are not."""
 _BEHIND_MS = 5_000
 """What waits so long beyond its time does not keep up: then the pace tells more than the rate does."""
 
@@ -31,9 +33,14 @@ def ends_at(connection: Connection, report: CampaignReport, configured: Provider
     due. Nobody can say it of a campaign that is paused or held, or that waits for others.
     """
     if report.is_done:
-        return report.leaves_at if is_kept(connection, report) else reports.ended_at(connection, report.id)
+        ended_at = reports.ended_at(connection, report.id)
+        if ended_at is None or report.leaves_at is None or not _has_given(report):
+            return ended_at
+        return max(ended_at, report.leaves_at)
     if report.state != CampaignState.RUNNING or report.n_held or report.is_provider_held:
         return None
+    if configured is not None and configured.unit == "requests":
+        return None  # how many share a request is not known before
     return _Rest(
         connection=connection,
         report=report,
@@ -46,9 +53,12 @@ def ends_at(connection: Connection, report: CampaignReport, configured: Provider
 
 def is_kept(connection: Connection, report: CampaignReport) -> bool:
     """Say whether the gateway of a campaign that is done keeps what it was given until its time."""
-    given = report.counts[MessageState.ACCEPTED] + report.counts[MessageState.UNKNOWN]
     is_ahead = report.leaves_at is not None and report.leaves_at > now_of(connection)
-    return report.is_done and is_ahead and given > 0
+    return report.is_done and is_ahead and _has_given(report)
+
+
+def _has_given(report: CampaignReport) -> bool:
+    return report.counts[MessageState.ACCEPTED] + report.counts[MessageState.UNKNOWN] > 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,23 +84,24 @@ class _Rest:
         return last and max(last, *(each.last_due_at for each in self.left))
 
     def _rates(self) -> Sequence[Rate]:
-        """Return how fast it leaves; nothing where nobody knows."""
+        """Return how fast it leaves, nothing where nobody knows; limits of more than a second hold anyway."""
+        rates = [Rate(amount=_FINE * each.amount, window_s=each.window_s) for each in rates_of(self.rate)]
+        longer = [each for each in rates if each.window_s > 1]
+        if len(longer) == len(rates) > 0:
+            return rates
         if self.left and self.left[0].due_at < self.now - _BEHIND_MS:
             since = self.now - _LATELY_MS
             lately = remaining.departed(self.connection, self.report.id, since=since)
             if lately is not None:
-                return [self._pace(lately)]
+                return [self._pace(lately), *longer]
             if self.report.until is None and self.left[0].due_at < since:
                 return []
-        return rates_of(self.rate)
+        return rates
 
     def _pace(self, lately: Departed) -> Rate:
-        """Write a pace as a rate, whose figures are whole."""
         units = lately.parts if self.is_in_parts else lately.messages
         lasted_s = max((self.now - lately.since) / 1000, 1.0)
-        if units >= lasted_s:
-            return Rate(amount=round(units / lasted_s), window_s=1)
-        return Rate(amount=1, window_s=round(lasted_s / units))
+        return Rate(amount=max(round(_FINE * units / lasted_s), 1), window_s=1)
 
     def _groups(self) -> Iterator[Group]:
         goes_on_at = self.report.until or self.now  # with its provider, where a longer limit is used up
@@ -101,5 +112,5 @@ class _Rest:
                 expires_at=each.expires_at,
                 zones=each.zones,
                 n=each.n,
-                units=each.parts if self.is_in_parts else each.n,
+                units=_FINE * (each.parts if self.is_in_parts else each.n),
             )

@@ -74,7 +74,8 @@ def change(  # noqa: PLR0913 - what is to be done, each kind by its name
     codes = {number: code for number, code in withdrawals.items() if code is not None}
     found = _queued(connection, [*moves, *codes, *replaced])
     now = now_of(connection)
-    movable = [row for row in found if row["id"] in moves and row["due_at"] > now]
+    ahead = (row for row in found if row["id"] in moves and row["due_at"] > now)
+    movable = [row for row in ahead if row["submission_id"] is None]  # no request ever carried it
     can_move = {row["id"]: moves[row["id"]] for row in movable}
     cancelled = {row["id"]: row["batch_id"] for row in found if row["id"] not in can_move}
     _move(connection, can_move, series=series)
@@ -90,7 +91,7 @@ def change(  # noqa: PLR0913 - what is to be done, each kind by its name
 
 def _queued(connection: Connection, ids: Sequence[int]) -> Sequence[RowMapping]:
     """Return those of some messages that are queued, locked, with what new batches of them need."""
-    columns = [MESSAGES.c[name] for name in ("id", "campaign_id", "batch_id", "due_at")]
+    columns = [MESSAGES.c[name] for name in ("id", "campaign_id", "batch_id", "due_at", "submission_id")]
     columns += [BATCHES.c[name] for name in ("provider", "lane", "reason")]
     query = (
         select(*columns, BATCHES.c.state.label("batch_state"))

@@ -127,6 +127,7 @@ def _can_move(ours: Mapping[str, Any]) -> ColumnElement[bool]:
     ]
     return and_(
         MESSAGES.c.state == _M.QUEUED,
+        MESSAGES.c.submission_id.is_(None),  # a request that carried it may still turn out to be accepted
         CAMPAIGNS.c.state.in_(_GOES_ON),
         BATCHES.c.provider == CAMPAIGNS.c.provider,
         CAMPAIGNS.c.text.is_(None),
@@ -182,13 +183,6 @@ class Occasion(NamedTuple):
     msisdn: str
     version: int
     before_ms: int
-
-
-def has_begun(connection: Connection, series: str) -> bool:
-    """Say whether reminders of a series were ever released."""
-    hidden = (CampaignState.IMPORTING, CampaignState.DISCARDED)
-    ours = CAMPAIGNS.c.series == series, CAMPAIGNS.c.state.not_in(hidden)
-    return connection.execute(select(CAMPAIGNS.c.id).where(*ours).limit(1)).first() is not None
 
 
 def has_others(connection: Connection, series: str) -> bool:

@@ -50,6 +50,7 @@ class Reservations:
     is_probe: bool  # the account is braked: one message, and then see
     _planned: deque[tuple[DueRow, ...]] = field(default_factory=deque)
     _has_looked: bool = False  # into the ledger, for what there is
+    _is_stale: bool = False  # what was planned has changed: there may be more
     _read_at_s: float = 0.0
     _over_at_s: float = math.inf  # when the first row of the plan cannot leave in time any more
     _next_due_at_s: float | None = None  # when a further row is due, where that is soon
@@ -57,7 +58,7 @@ class Reservations:
     @property
     def has_more(self) -> bool:
         """Whether requests wait for a departure to be reserved, or are so soon due that one may wait."""
-        return bool(self._planned) or self._next_due_at_s is not None
+        return bool(self._planned) or self._next_due_at_s is not None or self._is_stale
 
     @property
     def is_drained(self) -> bool:
@@ -130,14 +131,14 @@ class Reservations:
     def forget_plan(self) -> None:
         """Plan anew before anything more leaves; until then nobody knows that all has its departure."""
         self._set_plan(())
-        self._has_looked = False
+        self._has_looked, self._is_stale = False, True
 
     def _plan(self) -> None:
         with reading(self.desk.engine) as connection:
             rows = intent.next_due(connection, self.held, limit=BATCH_ROWS)
             self._read_at_s = elapsed_s()
             due_in_s = None if rows else self._due_in_s(connection)
-        self._has_looked = True
+        self._has_looked, self._is_stale = True, False
         self._next_due_at_s = None if due_in_s is None else elapsed_s() + due_in_s
         if parts_differ(rows, udh_bits=self.held.udh_bits):
             raise Unsendable("a text has another number of parts than was previewed")

@@ -36,14 +36,17 @@ def _use(value: nodes.Expr) -> Use:
 
 def worked_on(uses: list[Use], value: object, row: Mapping[str, object]) -> str | None:
     """Return the variable on which a filter failed with a value; None where that is not certain."""
-    possible = {
-        _variable(each, row) for each in uses if not each.is_bare or _held(each, row) in (None, value)
-    }
+    possible = {_variable(each, row) for each in uses if not each.is_bare or _may_be(_held(each, row), value)}
     return possible.pop() if len(possible) == 1 else None
 
 
 def _variable(use: Use, row: Mapping[str, object]) -> str | None:
     return use.variable if use.variable in row else None
+
+
+def _may_be(held: object, value: object) -> bool:
+    """Say whether a filter was given what a row holds; an undefined value raises where it is compared."""
+    return held is None or (isinstance(value, str) and held == value)
 
 
 def _held(use: Use, row: Mapping[str, object]) -> object:

@@ -12,7 +12,7 @@ from worker.errors import InputError
         "GSM", "Tel.",
         "Téléphone", "Te\N{COMBINING ACUTE ACCENT}le\N{COMBINING ACUTE ACCENT}phone", "Móvil", "Komórka",
         "Телефон", "手机号码", "رقم الهاتف", "मोबाइल",
-        "Number", "Phone 1 - Value", "Mobilní telefon", "telefonszám", "Mobitel", "Mobile (SMS)",
+        "Phone 1 - Value", "Mobilní telefon", "telefonszám", "Mobitel", "Mobile (SMS)",
         "Tlf. mobil", "電話", "N° portable", "Număr de telefon", "No. HP", "Số điện thoại",
         "Mobilni telefon", "핸드폰",
         "Κινητό", "Cep Telefonu", "Мобільний телефон", "Phone (mobile)",
@@ -23,10 +23,14 @@ def test_the_number_column_is_found_by_its_usual_name(header: str) -> None:
 
 
 @pytest.mark.parametrize("headers", [["Number", "Mobile"], ["Numero", "Telefono"], ["号码", "手机"]])
-def test_a_number_of_anything_is_taken_for_that_of_the_phone_only_where_no_other_is(
-    headers: list[str],
-) -> None:
+def test_a_number_of_anything_is_not_taken_where_there_is_one_of_the_phone(headers: list[str]) -> None:
     assert find_number_column(headers, wanted=None) == 1
+
+
+def test_a_number_of_anything_is_that_of_the_phone_in_a_list_of_numbers_only() -> None:
+    assert find_number_column(["Name", "Nummer"], wanted=None, is_list=True) == 1
+    with pytest.raises(InputError):
+        find_number_column(["Name", "Nummer"], wanted=None)
 
 
 @pytest.mark.parametrize(

@@ -68,6 +68,16 @@ def test_what_nobody_can_decide_asks_for_the_format(values: list[str]) -> None:
     assert (refused.value.code, refused.value.column) == ("time_format", "at")
 
 
+@pytest.mark.parametrize("idle", ["05/05/2027 09:00", "5/05/2027 09:00", "13/13/2027 09:00"])
+def test_what_tells_nothing_of_the_order_decides_for_no_other_row(idle: str) -> None:
+    with pytest.raises(InputError):
+        found_reader([idle, "03/04/2027 09:00"], header="at")
+
+    found = found_reader([idle, "04/13/2027 09:00"], header="at")("03/04/2027 09:00")
+    assert isinstance(found, Wall)
+    assert found.local.month == 3
+
+
 def test_a_day_that_is_the_same_either_way_decides_nothing_and_asks_nothing() -> None:
     read = found_reader(["04/04/2027 09:00"], header="at")
 
