@@ -1,6 +1,7 @@
 """Messages whose time to leave ends while their batch is worked: they end, and take nothing from others."""
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -14,6 +15,7 @@ from tests.ledgers import (
     batch,
     change_messages,
     database_now,
+    do,
     rows,
     run_campaign,
     some_messages,
@@ -21,10 +23,13 @@ from tests.ledgers import (
 )
 from tests.sandbox.running import Sandbox
 from worker.clock import instant
+from worker.ledger import optouts
 from worker.ledger.engine import reading, writing
 from worker.ledger.models import BATCHES, CAMPAIGNS, MESSAGES
+from worker.ledger.optouts import NewOptOut
 from worker.sending.desk import Desk
 from worker.sending.run import send_batch
+from worker.states import OptOutSource
 from worker.throttle.call import Ask, Grant
 from worker.throttle.limits import Limit, Limits
 from worker.throttle.throttle import Throttle
@@ -159,3 +164,17 @@ def test_what_is_closed_behind_a_worker_that_has_planned_it_reserves_nothing(
     assert 0 < throttle.n_departures < N // 2
     assert batch(engine, batch_id)["state"] == "open"
     assert_counts(engine)
+
+
+def test_those_who_opted_out_behind_a_worker_cost_the_others_no_lease(engine: Engine, slow: Desk) -> None:
+    batch_id = run_campaign(engine, 24)
+    fresh = [
+        NewOptOut(scope="all", source=OptOutSource.OPERATOR, msisdn=str(row["msisdn"]))
+        for row in rows(engine)[1::2]
+    ]
+    do(engine, optouts.add, fresh, keeps_numbers=True)
+
+    assert send_batch(slow, batch_id) == 12
+
+    assert Counter(states(engine)) == {"accepted": 12, "suppressed": 12}
+    assert (batch(engine, batch_id)["state"], batch(engine, batch_id)["fence"]) == ("done", 1)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from producer.spreadsheet import as_written, inert
+from producer.spreadsheet import as_typed, as_written, inert
 
 FORMULAS = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")  # noqa: RUF001 - these are meant
 
@@ -62,3 +62,8 @@ def test_what_another_program_takes_for_a_cell_is_inert_too(cell: str, shown: st
 
 def test_a_long_cell_of_separators_takes_no_time() -> None:
     assert inert("\t" * 1_000_000 + " " * 1_000_000) == "'" + "\t" * 1_000_000 + " " * 1_000_000
+
+
+@pytest.mark.parametrize("cell", ["Tilbud\n'-20%", "Rock;'-Roll", "'s-Gravenhage", "it's"])
+def test_an_apostrophe_within_a_text_of_a_person_stays(cell: str) -> None:
+    assert as_typed(cell) == cell

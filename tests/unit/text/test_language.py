@@ -205,6 +205,14 @@ def test_what_texts_need_works(source: str, text: str) -> None:
     assert Template(source).render(values) == text
 
 
+@pytest.mark.parametrize("broken", ['name.foo | shorten("a")', "name.first | shorten"])
+def test_a_filter_that_fails_on_what_is_not_there_is_an_error_of_the_row(broken: str) -> None:
+    template = Template("{{ name | shorten(10) }} {{ " + broken + " }}")
+
+    with pytest.raises(InputError):
+        template.render({"name": "Ann"})
+
+
 def test_dates_and_numbers_are_written_in_the_language_of_the_template() -> None:
     template = Template("{{ day | date }}: {{ amount | number(2) }}", locale="da")
 
