@@ -80,7 +80,7 @@ def reschedule(  # noqa: PLR0913 - one argument per option
         code = settle_down(engine, scope, order="pause", patience_s=settings.timers.order_wait, zone=shown_in)
         with Meter("Moving", total=begun.n) as meter:
             meter.advance(begun.moved)
-            moved = _move(engine, campaign_id, mover, meter)
+            moved = _move(engine, begun, mover, meter)
     except KeyboardInterrupt:
         words = f"`{finish(campaign_id)}` goes on"
         click.echo(f"Campaign {campaign_id} stays paused; {words}.", err=True)
@@ -160,18 +160,19 @@ class _Moved:
     schedule: Schedule
 
 
-def _move(engine: Engine, campaign_id: int, mover: Mover, meter: Meter) -> _Moved:
+def _move(engine: Engine, order: Begun, mover: Mover, meter: Meter) -> _Moved:
     """Move some in each transaction, so that nobody waits long for the ledger, and let the campaign go on."""
     while True:
         with writing(engine) as connection:
-            n = rescheduling.move_some(connection, campaign_id, mover.times)
+            n = rescheduling.move_some(connection, order.campaign_id, mover.times, order=order)
         if n is not None:
             meter.advance(n)
             continue
         with reading(engine) as connection:
-            found, schedule = report(connection, campaign_id), schedule_of(connection, campaign_id)
+            found = report(connection, order.campaign_id)
+            schedule = schedule_of(connection, order.campaign_id)
         with writing(engine) as connection:
-            ended = rescheduling.end(connection, campaign_id, author=author())
+            ended = rescheduling.end(connection, order.campaign_id, author=author(), order=order)
         if ended is not None:
             n_left = found.messages - found.counts[MessageState.QUEUED]
             return _Moved(ended=ended, n_left=n_left, schedule=schedule)

@@ -14,6 +14,7 @@ from worker.ledger.engine import reading
 from worker.ledger.reminded import MOVED, REMOVED, Open
 
 _NOTHING_NEW = frozenset({*Skip, Verdict.SAME, Verdict.CANCELLED, Verdict.MISDIRECTED, Verdict.SUPPRESSED})
+_SILENT = frozenset({*Skip, Verdict.SUPPRESSED})
 _MOVES = frozenset({Verdict.MOVE, Verdict.RENUMBER})
 
 
@@ -57,9 +58,12 @@ class Fate:
 
     @property
     def _is_muted(self) -> bool:
-        """Whether it is queued for a number that its row does not name any more, and that one wants none."""
+        """Whether it is queued for a number that its row names no more, and nothing is to go to that one.
+
+        It wants none, or its time is over.
+        """
         planned, reminder = self.planned, self.reminder
-        is_silent = planned is not None and planned.verdict == Verdict.SUPPRESSED
+        is_silent = planned is not None and planned.verdict in _SILENT
         return bool(planned and is_silent and reminder.is_queued and planned.msisdn != reminder.msisdn)
 
     @property

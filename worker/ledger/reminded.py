@@ -22,6 +22,7 @@ MOVED = "moved"
 """The code of a message that was withdrawn because its appointment was moved."""
 
 _M = MessageState
+_NEVER_BEGUN = (CampaignState.IMPORTING, CampaignState.DISCARDED)
 _GOES_ON = (CampaignState.RUNNING, CampaignState.PAUSED)
 MAY_COME_BACK = (_M.SUBMITTING, _M.UNKNOWN, _M.FAILED, _M.REJECTED)
 """Where a message is that may be queued again: refused for now, settled, or retried by a person."""
@@ -91,6 +92,8 @@ def known(connection: Connection, campaign: NewCampaign, slots: Sequence[Slot]) 
     messages = _messages(connection, campaign, [row.message_id for row in found])
     by_slot: dict[Slot, list[Known]] = {}
     for row in found:
+        if row.message_id not in messages:  # its import was interrupted
+            continue
         each = Known(message_id=row.message_id, version=row.version, **messages[row.message_id])
         by_slot.setdefault(Slot(key=row.key, before_ms=row.before_ms), []).append(each)
     return by_slot
@@ -102,7 +105,7 @@ def _messages(connection: Connection, campaign: NewCampaign, ids: Sequence[int])
         select(MESSAGES.c.id, MESSAGES.c.msisdn, MESSAGES.c.state, MESSAGES.c.code, can_move)
         .join(BATCHES, BATCHES.c.id == MESSAGES.c.batch_id)
         .join(CAMPAIGNS, CAMPAIGNS.c.id == MESSAGES.c.campaign_id)
-        .where(MESSAGES.c.id.in_(ids))
+        .where(MESSAGES.c.id.in_(ids), CAMPAIGNS.c.state.not_in(_NEVER_BEGUN))
     )
     return {
         row.id: {
@@ -216,7 +219,9 @@ def reminded_of(
         "SELECT DISTINCT reminders.key, reminders.version FROM given JOIN reminders "
         "ON reminders.series = given.named AND reminders.key = given.digest "
         "AND reminders.version = given.instant JOIN messages ON messages.id = reminders.message_id "
-        "WHERE messages.state NOT IN ('cancelled', 'suppressed')",
+        "JOIN campaigns ON campaigns.id = messages.campaign_id "
+        "WHERE messages.state NOT IN ('cancelled', 'suppressed') "
+        "AND campaigns.state NOT IN ('importing', 'discarded')",
         columns={"named": "text", "digest": "text", "instant": "bigint"},
         rows=[(series, *each) for each in appointments],
     )

@@ -126,16 +126,29 @@ def _require_no_repeat(connection: Connection, campaign_id: int, wish: Wish) -> 
         )
 
 
-def move_some(connection: Connection, campaign_id: int, times: Callable[[Placed], NewTimes]) -> int | None:
+def move_some(
+    connection: Connection,
+    campaign_id: int,
+    times: Callable[[Placed], NewTimes],
+    *,
+    order: Begun | None = None,
+) -> int | None:
     """Move the queued messages of a batch, or of some small ones; return how many, None when all are moved.
 
+    Args:
+        connection: of an open transaction.
+        campaign_id: of what.
+        times: by the order.
+        order: as it was begun; None: whichever there is.
+
     Raises:
-        InputError: it was resumed or cancelled meanwhile.
+        InputError: it was resumed or cancelled meanwhile, or another order has taken the place of this one.
     """
     row = _locked(connection, campaign_id)
     begun = begun_of(row)
     if begun is None:
         return None
+    _require_same(begun, order)
     if not is_under_way(row):
         what = "was resumed" if begun.is_given_up else f"is {row['state']}"
         raise InputError(
@@ -151,13 +164,27 @@ def move_some(connection: Connection, campaign_id: int, times: Callable[[Placed]
     return n
 
 
-def end(connection: Connection, campaign_id: int, *, author: str) -> Ended | None:
+def _require_same(begun: Begun, order: Begun | None) -> None:
+    if order is not None and (begun.at, begun.wish.words) != (order.at, order.wish.words):
+        raise InputError(
+            f"Campaign {begun.campaign_id} was resumed meanwhile, and `reschedule {begun.wish.words}` "
+            f"ordered: {begun.n - begun.moved} of {counted(begun.n, 'message')} are moved by that",
+            code="wrong_state",
+        )
+
+
+def end(connection: Connection, campaign_id: int, *, author: str, order: Begun | None = None) -> Ended | None:
     """Let a campaign go on whose messages are all moved, if it ran before.
 
     None when one came back from the gateway after the last look: that is to be moved too.
+
+    Raises:
+        InputError: another order has taken the place of this one.
     """
     row = _locked(connection, campaign_id)
     begun = begun_of(row)
+    if begun is not None:
+        _require_same(begun, order)
     if begun is not None and is_under_way(row) and _is_unmoved(connection, begun):
         return None
     values: dict[str, object] = {"reading": json.dumps(without_it(row), sort_keys=True)}

@@ -271,6 +271,22 @@ def test_who_was_moving_what_was_given_up_moves_no_more(given_up: Engine) -> Non
         do(given_up, rescheduling.move_some, 1, later)
 
 
+def test_who_was_moving_what_was_given_up_moves_nothing_for_another_order(engine: Engine) -> None:
+    running(engine, HOUR_MS, HOUR_MS)
+    first = begin(engine, BY)
+    do(engine, control.resume, 1, author="bo")
+    other = begin(engine, Wish(words="--by 30min", target={"by": HOUR_MS // 2}))
+
+    with pytest.raises(
+        InputError, match="`reschedule --by 30min` ordered: 2 of 2 messages are moved by that"
+    ):
+        do(engine, rescheduling.move_some, 1, later, order=first)
+    with pytest.raises(InputError, match="ordered"):
+        do(engine, rescheduling.end, 1, author="ann", order=first)
+
+    assert do(engine, rescheduling.move_some, 1, later, order=other) == 2
+
+
 def test_an_order_that_was_given_up_is_finished_when_that_is_said(given_up: Engine) -> None:
     (before,) = due(given_up)
 

@@ -176,3 +176,23 @@ def test_what_has_left_or_was_cancelled_is_no_double(book: Book, other: Book) ->
     compared, _, _ = other.compare(csv_of([ANN]))
 
     assert not compared.doubled
+
+
+def test_what_a_killed_run_has_written_is_new_in_a_preview(book: Book) -> None:
+    checks = iter(range(2))
+
+    def check() -> None:
+        if next(checks) == 1:
+            raise KilledError
+
+    with pytest.raises(KilledError):
+        book.run(csv_of([ANN, BO]), check=check)
+    book.forget_importer()
+
+    _, _, verdicts = book.compare(csv_of([ANN, BO]))
+
+    assert verdicts == {"new": 4}
+
+
+class KilledError(Exception):
+    """A run ends without a word."""

@@ -4,15 +4,18 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, update
 
 from tests.appointments import HOUR_MS, LONG_AHEAD_MS, Book, csv_of, number
+from tests.ledgers import change_messages, lease, mark, not_sent, record, release
 from worker.ledger.engine import writing
+from worker.ledger.models import BATCHES
 from worker.states import MessageState
 
 AT = LONG_AHEAD_MS + 7 * 24 * HOUR_MS
 ANN, ANN_ELSEWHERE = ("1", AT, number(1)), ("1", AT, "+447400123456")
 BO = ("2", AT, number(2))
+DUE = 1  # long ago
 GONE = sorted(set(MessageState) - {MessageState.QUEUED, MessageState.CANCELLED, MessageState.SUPPRESSED})
 
 
@@ -120,3 +123,48 @@ def test_a_moved_appointment_takes_the_new_number_along(book: Book) -> None:
     outcome = book.run(csv_of([("1", AT + HOUR_MS, ANN_ELSEWHERE[2])]))
 
     assert (outcome.skips, numbers(book)) == ({"moved": 2}, [ANN_ELSEWHERE[2]] * 2)
+
+
+def test_one_that_a_request_has_carried_keeps_its_number(book: Book, engine: Engine) -> None:
+    one = replace(book, befores_ms=(2 * HOUR_MS,))
+    one.run(csv_of([ANN]))
+    (message,) = one.messages()
+    make_due(engine, DUE)
+    held = lease(engine, message["batch_id"])
+    (marked,) = mark(engine, held)
+    record(engine, not_sent(marked))
+    release(engine, held)
+    make_due(engine, AT - 2 * HOUR_MS)
+
+    outcome = one.run(csv_of([ANN_ELSEWHERE]))
+
+    assert outcome.figures.messages == 1
+    assert {(row["msisdn"], row["state"]) for row in one.messages()} == {
+        (ANN[2], "cancelled"),
+        (ANN_ELSEWHERE[2], "queued"),
+    }
+
+
+def test_one_whose_time_is_over_goes_to_no_number_that_the_file_has_corrected(book: Book) -> None:
+    book.run(csv_of([ANN, BO]))
+    later = book.at(AT - 23 * HOUR_MS)
+
+    outcome = later.run(csv_of([ANN_ELSEWHERE, BO]))
+
+    assert outcome.n_cancelled == 1
+    assert numbers(later) == sorted([ANN_ELSEWHERE[2], BO[2], BO[2]])
+
+
+def test_who_opted_out_is_another_than_the_number_that_the_file_has_now(book: Book) -> None:
+    book.run(csv_of([ANN]))
+    book.set_states([row["id"] for row in book.messages()], MessageState.SUPPRESSED)
+
+    outcome = book.run(csv_of([("1", AT + HOUR_MS, ANN_ELSEWHERE[2])]))
+
+    assert outcome.figures.messages == 2
+
+
+def make_due(engine: Engine, at: int) -> None:
+    change_messages(engine, due_at=at)
+    with writing(engine) as connection:
+        connection.execute(update(BATCHES).values(next_due_at=at))
