@@ -93,6 +93,8 @@ def finish(campaign_id: int) -> str:
 
 def is_repeat(former: Begun, wish: Wish, *, now: int) -> bool:
     """Say whether a wish in the same words means the order that was interrupted; ``now`` in epoch ms."""
+    if former.is_given_up and wish.is_again:  # by as much once more
+        return False
     return former.wish.words == wish.words and former.at is not None and now - former.at < REPEATED_WITHIN_MS
 
 

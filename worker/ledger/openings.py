@@ -59,6 +59,7 @@ def overdue_batches(connection: Connection, *, limit: int) -> list[int]:
 
 def tidy(connection: Connection, batch_id: int) -> Overdue:
     """Decide about the overdue messages of a batch on which nobody works, unless somebody has it."""
+    control_lock(connection, shared=True)  # a pause that comes first is seen
     mine = BATCHES.c.id == batch_id, BATCHES.c.state == BatchState.OPEN
     free = select(BATCHES.c.id).where(*mine, campaign_is_running(BATCHES.c.campaign_id))
     if connection.execute(free.with_for_update(of=BATCHES, skip_locked=True)).one_or_none() is None:
@@ -70,6 +71,7 @@ def tidy(connection: Connection, batch_id: int) -> Overdue:
 
 def tidy_held(connection: Connection, held: Lease) -> Overdue:
     """Decide about the overdue messages of a batch while it is worked, unless it was lost or is to rest."""
+    control_lock(connection, shared=True)
     ours = select(BATCHES.c.id).where(*is_ours(held), campaign_is_running(BATCHES.c.campaign_id))
     if connection.execute(ours.with_for_update(of=BATCHES)).one_or_none() is None:
         return Overdue()

@@ -287,6 +287,14 @@ def test_who_was_moving_what_was_given_up_moves_nothing_for_another_order(engine
     assert do(engine, rescheduling.move_some, 1, later, order=other) == 2
 
 
+def test_by_as_much_once_more_is_not_the_rest_of_what_was_given_up(given_up: Engine) -> None:
+    once_more = Wish(words="--by 2h", target={"by": 2 * HOUR_MS}, is_again=True)
+
+    begun = begin(given_up, once_more)
+
+    assert (begun.is_finished, begun.given_up is not None, begun.moved) == (False, True, 0)
+
+
 def test_an_order_that_was_given_up_is_finished_when_that_is_said(given_up: Engine) -> None:
     (before,) = due(given_up)
 
