@@ -53,8 +53,14 @@ class Fate:
         """Why it is to be cancelled, now or when it comes back; None: it stays, or moves."""
         if self.planned is None:
             return None if self.is_unclear or self.keeps_removed else REMOVED
-        is_same = self.planned.version == self.reminder.version and not self._is_muted
-        return None if is_same or self.moves else MOVED
+        is_same = self.planned.version == self.reminder.version
+        return None if (is_same and not self._is_muted and not self._is_astray) or self.moves else MOVED
+
+    @property
+    def _is_astray(self) -> bool:
+        """Whether it is on its way to a number that its row names no more: it is not to go there again."""
+        planned, reminder = self.planned, self.reminder
+        return bool(planned and planned.verdict == Verdict.MISDIRECTED and not reminder.is_queued)
 
     @property
     def _is_muted(self) -> bool:

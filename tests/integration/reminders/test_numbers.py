@@ -10,6 +10,7 @@ from tests.appointments import HOUR_MS, LONG_AHEAD_MS, Book, csv_of, number
 from tests.ledgers import change_messages, lease, mark, not_sent, record, release
 from worker.ledger.engine import writing
 from worker.ledger.models import BATCHES
+from worker.ledger.reminded import MAY_COME_BACK
 from worker.states import MessageState
 
 AT = LONG_AHEAD_MS + 7 * 24 * HOUR_MS
@@ -77,7 +78,7 @@ def test_what_has_left_or_come_to_nothing_is_not_sent_to_the_new_number(
     outcome = book.run(csv_of([ANN_ELSEWHERE]))
 
     assert (outcome.campaign_id, outcome.skips) == (None, {"misdirected": 2})
-    assert {row["withdrawn"] for row in book.messages()} == {None}
+    assert {row["withdrawn"] for row in book.messages()} == {"moved" if state in MAY_COME_BACK else None}
 
 
 @pytest.mark.parametrize("text", ["See you", "{{ name }}: see you"])
@@ -139,6 +140,24 @@ def test_one_that_a_request_has_carried_keeps_its_number(book: Book, engine: Eng
     outcome = one.run(csv_of([ANN_ELSEWHERE]))
 
     assert outcome.figures.messages == 1
+    assert {(row["msisdn"], row["state"]) for row in one.messages()} == {
+        (ANN[2], "cancelled"),
+        (ANN_ELSEWHERE[2], "queued"),
+    }
+
+
+def test_one_that_comes_back_does_not_leave_for_the_number_that_was_corrected(book: Book) -> None:
+    one = replace(book, befores_ms=(2 * HOUR_MS,))
+    one.run(csv_of([ANN]))
+    (message,) = one.messages()
+    one.set_states([message["id"]], MessageState.SUBMITTING)
+
+    outcome = one.run(csv_of([ANN_ELSEWHERE]))
+    (message,) = one.messages()
+    one.come_back(message["id"], message["withdrawn"])
+    again = one.run(csv_of([ANN_ELSEWHERE]))
+
+    assert (dict(outcome.skips), again.figures.messages) == ({"misdirected": 1}, 1)
     assert {(row["msisdn"], row["state"]) for row in one.messages()} == {
         (ANN[2], "cancelled"),
         (ANN_ELSEWHERE[2], "queued"),
