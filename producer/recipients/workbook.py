@@ -32,6 +32,16 @@ MAX_CELL_CHARACTERS: Final = 32_767  # what Excel itself allows
 
 _TEXTS: Final = "xl/sharedstrings.xml"
 _UNREAD: Final = ("xl/media/", "xl/embeddings/", "xl/pivotcache/", "xl/model/", _TEXTS)
+_UNREADABLE: Final = (
+    zipfile.BadZipFile,  # no archive, a part that is cut, a wrong checksum
+    RuntimeError,  # a password; a version or a compression that Python does not know
+    zlib.error,  # damage within a part
+    EOFError,  # a part that ends with the file
+    ValueError,  # names and places that cannot be
+    OSError,  # places before the beginning of the file
+)
+"""What zipfile raises where an archive is none that can be read."""
+
 _PIECE_BYTES: Final = 1 << 18
 _has_row: Final = re.compile(rb"<(?:[\w.-]{1,40}:)?row[\s/>]").search
 _EXACT: Final = 10**15  # Excel keeps 15 digits
@@ -134,9 +144,7 @@ def _require_workbook(file: BinaryIO, *, name: str) -> None:
         with zipfile.ZipFile(file) as archive:
             members = {each.filename.lower(): each for each in archive.infolist()}
             is_bounded = all(_is_bounded(archive, each) for each in archive.infolist())
-    except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError, EOFError, RuntimeError, zlib.error):
-        # besides BadZipFile: a newer ZIP (NotImplementedError), names and offsets that cannot be, damage, and
-        # a password (RuntimeError)
+    except _UNREADABLE:
         members, is_bounded = None, False
     if members is None:
         raise _broken(name)

@@ -249,6 +249,44 @@ def test_a_size_that_the_sheet_lies_about_loses_nothing(save: Save) -> None:
     assert cells_of(path) == [("20304050", "Ann"), ("20304051", "Bo")]
 
 
+LOCAL, CENTRAL = b"PK\3\4", b"PK\1\2"  # what the headers of a part begin with: APPNOTE.TXT 4.3.7, 4.3.12
+
+
+def written_as(archive: bytes, *, local: int, central: int, value: int) -> bytes:
+    """Give the last part of an archive another value in both its headers."""
+    broken = bytearray(archive)
+    broken[archive.rindex(LOCAL) + local] = value
+    broken[archive.rindex(CENTRAL) + central] = value
+    return bytes(broken)
+
+
+@pytest.mark.parametrize(
+    "breaks",
+    [
+        lambda archive: written_as(archive, local=6, central=8, value=1),
+        lambda archive: written_as(archive, local=4, central=6, value=99),
+        lambda archive: written_as(archive, local=8, central=10, value=97),
+        lambda archive: archive[:1000] + b"\xff" * 50 + archive[1050:],
+        lambda archive: archive[: len(archive) // 2],
+        lambda archive: archive[:-6] + b"\xff" * 4 + archive[-2:],
+    ],
+    ids=["password", "version", "compression", "damage", "cut", "place"],
+)
+def test_an_archive_that_cannot_be_read_is_said_to_be_damaged(
+    tmp_path: Path, breaks: Callable[[bytes], bytes]
+) -> None:
+    path = tmp_path / "people.xlsx"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("xl/workbook.xml", "x")
+        archive.writestr("xl/worksheets/sheet1.xml", random.Random(3).randbytes(17 << 20).hex())  # noqa: S311
+    path.write_bytes(breaks(path.read_bytes()))
+
+    with pytest.raises(InputError, match="damaged") as refused:
+        opened(path)
+
+    assert refused.value.code == "file_broken"
+
+
 CODES = frozenset({"file_broken", "encoding", "file_empty", "no_number_column", "no_such_sheet"})
 
 
