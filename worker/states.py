@@ -96,6 +96,9 @@ _M = MessageState
 PROVEN = frozenset({_M.ACCEPTED, _M.DELIVERED, _M.UNDELIVERED, _M.EXPIRED})
 """The gateway has the message: nothing but the gateway's own word changes it any more."""
 
+MAY_HAVE_LEFT = PROVEN | {_M.SUBMITTING, _M.UNKNOWN}
+"""The gateway has the message, or nobody can say that it has not."""
+
 OPEN_STATES = frozenset({_M.QUEUED, _M.SUBMITTING})
 """A campaign with a row in one of these is not done."""
 
@@ -123,6 +126,9 @@ the time ran out, that it failed, that it arrived.
 """
 
 _C = CampaignState
+
+NEVER_RELEASED = frozenset({_C.IMPORTING, _C.DISCARDED})
+"""Nothing of such a campaign was ever to leave: its import goes on, or was given up."""
 
 CAMPAIGN_TRANSITIONS: Mapping[CampaignState, frozenset[CampaignState]] = {
     _C.IMPORTING: frozenset({_C.READY, _C.RUNNING, _C.DISCARDED}),
@@ -160,5 +166,4 @@ def is_doubled(current: MessageState, outcome: MessageState, *, is_current: bool
 
     It comes from another submission than the current one, which is out, or unknown, or accepted itself.
     """
-    may_have_it = PROVEN | {_M.SUBMITTING, _M.UNKNOWN}
-    return outcome in PROVEN and not is_current and current in may_have_it
+    return outcome in PROVEN and not is_current and current in MAY_HAVE_LEFT

@@ -183,7 +183,8 @@ def _say(campaign_id: int, moved: _Moved, mover: Mover, *, shown_in: str) -> Non
     schedule, now_on = moved.schedule, "now"
     if schedule.oldest_due_at is None and schedule.next_due_at is not None:
         now_on = local_words(schedule.next_due_at, shown_in)
-    starts = f", from {now_on} on" if moved.ended.moved else ""
+    is_said = moved.ended.moved and (moved.ended.is_running or now_on != "now")  # what is paused does not go
+    starts = f", from {now_on} on" if is_said else ""
     left = f"; {moved.n_left} had left or ended before" if moved.n_left else ""
     were = counted(moved.ended.moved, "message", verb="was")
     click.echo(f"Campaign {campaign_id}: {were} moved{starts}{left}", err=True)

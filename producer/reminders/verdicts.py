@@ -6,9 +6,7 @@ from collections.abc import Sequence
 
 from producer.reminders.sheet import Verdict
 from worker.ledger.reminded import Known
-from worker.states import PROVEN, MessageState
-
-_HAS_LEFT = PROVEN | {MessageState.SUBMITTING, MessageState.UNKNOWN}
+from worker.states import MAY_HAVE_LEFT, MessageState
 
 
 def verdict_on(version: int, msisdn: str, known: Sequence[Known]) -> tuple[Verdict, int | None]:
@@ -34,7 +32,7 @@ def verdict_on(version: int, msisdn: str, known: Sequence[Known]) -> tuple[Verdi
         return Verdict.SUPPRESSED, None
     if MessageState.QUEUED in states:
         return Verdict.AGAIN, None
-    return (Verdict.AFTER if states & _HAS_LEFT else Verdict.NEW), None
+    return (Verdict.AFTER if states & MAY_HAVE_LEFT else Verdict.NEW), None
 
 
 def _verdict_on_same(known: Known, msisdn: str) -> tuple[Verdict, int | None]:

@@ -13,7 +13,7 @@ from worker.ledger.drafts import NewCampaign
 from worker.ledger.engine import now_ms
 from worker.ledger.given import execute_given
 from worker.ledger.models import BATCHES, CAMPAIGNS, MESSAGES, REMINDERS
-from worker.states import CampaignState, MessageState
+from worker.states import NEVER_RELEASED, CampaignState, MessageState
 
 REMOVED = "removed"
 """The code of a message that was withdrawn because its appointment is not in the file any more."""
@@ -22,7 +22,6 @@ MOVED = "moved"
 """The code of a message that was withdrawn because its appointment was moved."""
 
 _M = MessageState
-_NEVER_BEGUN = (CampaignState.IMPORTING, CampaignState.DISCARDED)
 _GOES_ON = (CampaignState.RUNNING, CampaignState.PAUSED)
 MAY_COME_BACK = (_M.SUBMITTING, _M.UNKNOWN, _M.FAILED, _M.REJECTED)
 """Where a message is that may be queued again: refused for now, settled, or retried by a person."""
@@ -105,7 +104,7 @@ def _messages(connection: Connection, campaign: NewCampaign, ids: Sequence[int])
         select(MESSAGES.c.id, MESSAGES.c.msisdn, MESSAGES.c.state, MESSAGES.c.code, can_move)
         .join(BATCHES, BATCHES.c.id == MESSAGES.c.batch_id)
         .join(CAMPAIGNS, CAMPAIGNS.c.id == MESSAGES.c.campaign_id)
-        .where(MESSAGES.c.id.in_(ids), CAMPAIGNS.c.state.not_in(_NEVER_BEGUN))
+        .where(MESSAGES.c.id.in_(ids), CAMPAIGNS.c.state.not_in(sorted(NEVER_RELEASED)))
     )
     return {
         row.id: {
@@ -221,7 +220,7 @@ def reminded_of(
         "AND reminders.version = given.instant JOIN messages ON messages.id = reminders.message_id "
         "JOIN campaigns ON campaigns.id = messages.campaign_id "
         "WHERE messages.state NOT IN ('cancelled', 'suppressed') "
-        "AND campaigns.state NOT IN ('importing', 'discarded')",
+        "AND campaigns.state NOT IN ('importing', 'discarded')",  # NEVER_RELEASED
         columns={"named": "text", "digest": "text", "instant": "bigint"},
         rows=[(series, *each) for each in appointments],
     )

@@ -15,14 +15,13 @@ from worker.ledger.engine import now_ms, now_once
 from worker.ledger.letting import is_let_in
 from worker.ledger.models import BATCHES, CAMPAIGNS, LARGEST_ID, MESSAGES, SUBMISSIONS
 from worker.ledger.scopes import CONFIRMATION
-from worker.states import OPEN_STATES, PROVEN, BatchState, CampaignState, Lane, MessageState
+from worker.states import MAY_HAVE_LEFT, OPEN_STATES, PROVEN, BatchState, CampaignState, Lane, MessageState
 from worker.text.pricing import Totals
 
 DONE = "done"
 """The state of a campaign of which nothing is left: derived, hence none that is stored."""
 
 _MAY_END = (CampaignState.RUNNING, CampaignState.PAUSED)
-_SENT = PROVEN | {MessageState.SUBMITTING, MessageState.UNKNOWN}
 _NOT_DONE = (BatchState.OPEN, BatchState.LEASED, BatchState.HELD)
 
 
@@ -238,7 +237,7 @@ def sums(connection: Connection, campaign_id: int) -> tuple[tuple[int, Totals], 
         MESSAGES.c.campaign_id == campaign_id, MESSAGES.c.batch_id.not_in(added)
     )
     rows = [tuple(row) for row in connection.execute(query.group_by(*columns))]
-    return _summed(rows, frozenset(MessageState)), _summed(rows, _SENT)
+    return _summed(rows, frozenset(MessageState)), _summed(rows, MAY_HAVE_LEFT)
 
 
 def _summed(rows: Sequence[tuple[Any, ...]], states: Collection[str]) -> tuple[int, Totals]:

@@ -12,9 +12,7 @@ from sqlalchemy import Connection, Engine, RowMapping, case, func, select
 from worker.ledger.batches import campaign_is_running
 from worker.ledger.engine import now_once, reading
 from worker.ledger.models import BATCHES, CAMPAIGNS, MESSAGES, SUBMISSIONS
-from worker.states import BatchState, CampaignState, Lane, MessageState, SubmissionOutcome
-
-_NOT_RELEASED = frozenset({CampaignState.IMPORTING, CampaignState.DISCARDED})
+from worker.states import NEVER_RELEASED, BatchState, CampaignState, Lane, MessageState, SubmissionOutcome
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +60,7 @@ class CampaignTally:
     def is_conserved(self) -> bool:
         """Whether every row of the file is accounted for; nothing is claimed before the release."""
         accounted = self.messages + self.duplicates + self.refused + self.skipped
-        return self.state in _NOT_RELEASED or self.rows == accounted
+        return self.state in NEVER_RELEASED or self.rows == accounted
 
 
 @contextmanager
