@@ -36,7 +36,7 @@ class Composer:
 
     def __init__(self, order: Order, texts: Texts, trial: Trial) -> None:
         self._order = order
-        self._texts = texts
+        self._texts, self._one = texts, texts.one
         self._trial = trial
         most, allowed = order.account.capabilities.max_parts, order.characters.max_parts
         self._rules = Rules(
@@ -56,6 +56,7 @@ class Composer:
         self._stopped: Collection[str] = ()
         self._reached: Collection[tuple[str, str]] = ()
         self._packing = Packing.of(order.account)
+        self._looks_up = bool(order.there or order.stopped or order.reached)
         self._planner = None if order.schedule is None else Planner(order.schedule, order.account)
 
     def compose(
@@ -73,7 +74,7 @@ class Composer:
             doubles=self._seen,
             on_problem=on_problem,
         )
-        for row in self._looked_up(recipients):
+        for row in self._looked_up(recipients) if self._looks_up else recipients:
             found.rows += 1
             if isinstance(row, Problem):
                 found.refuse(row)
@@ -113,8 +114,10 @@ class Composer:
         if row.msisdn in self._there:
             self._seen.note_elsewhere(line=row.line)
             found.duplicates += 1
-        elif not self._seen.is_new(row.msisdn, line=row.line):
+        elif not self._seen.is_new(row.msisdn, row.line):
             found.duplicates += 1
+        elif not self._looks_up:
+            return False
         elif row.msisdn in self._stopped:  # that somebody opts out makes no other order of it
             self._digests.add_content(row.msisdn, composed.text, start)
             found.leave_out(OPTED_OUT, line=row.line)
@@ -134,7 +137,7 @@ class Composer:
         return self._judged(row)[0]
 
     def _judged(self, row: Row) -> tuple[Composed, Kind]:
-        composed = self._constant or compose(self._texts.template(row), row.values, self._rules)
+        composed = self._constant or compose(self._one or self._texts.template(row), row.values, self._rules)
         kind = self._tally.kind(row, composed)
         if kind.objection:
             raise InputError(kind.objection, code="above_rate")
@@ -145,9 +148,6 @@ class Composer:
     def _looked_up(self, recipients: Iterable[Row | Problem]) -> Iterator[Row | Problem]:
         """Go through the rows, having looked which of the next ones have it already, or want none."""
         order, rows = self._order, iter(recipients)
-        if not (order.there or order.stopped or order.reached):
-            yield from rows
-            return
         while chunk := list(islice(rows, _LOOKED_UP)):
             numbers = [row.msisdn for row in chunk if isinstance(row, Row)]
             self._there = order.there(numbers) if order.there else ()
@@ -157,7 +157,9 @@ class Composer:
 
     def _require_carried(self, recipient: str, composed: Composed) -> None:
         """Refuse what the gateway would: a request is built on trial."""
-        if sentence := self._trial.objection(recipient, text=composed.text, encoding=composed.encoding):
+        text, encoding, _, _, _, is_plain = composed
+        sentence = self._trial.objection(recipient, text=text, encoding=encoding, is_known_plain=is_plain)
+        if sentence is not None:
             raise InputError(sentence, code="not_carried")
 
     def conclude(self, found: Preview) -> None:

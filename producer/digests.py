@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from array import array
 
 from producer.findings import Preview
 from producer.order import Order
@@ -30,14 +31,18 @@ class Digests:
         self._content = hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode())
         self._kept = hashlib.sha256()
         self._words: list[str] = []
-        self._numbers: list[tuple[object, ...]] = []
+        self._places = array("Q")  # the line and the kind of each message: quicker than anything with names
+        self._others: list[object] = []
 
     def add(self, row: Row, text: str, kind: Kind, start: Start | None) -> None:
         """Take in a message."""
         self.add_content(row.msisdn, text, start)
-        self._numbers.append((row.line, kind.number, row.cells if self._keeps_columns else ()))
+        self._places.append(row.line)
+        self._places.append(kind.number)
+        if self._keeps_columns:
+            self._others.append(row.cells)
         if start is not None:
-            self._numbers.append((start.at_ms, start.zones))
+            self._others.append((start.at_ms, start.zones))
 
     def add_content(self, msisdn: str, text: str, start: Start | None) -> None:
         """Take in what is sent, or would be if its recipient had not opted out."""
@@ -49,9 +54,11 @@ class Digests:
 
     def _digest(self) -> None:
         self._content.update("\0".join([*self._words, ""]).encode())
-        self._kept.update(repr(self._numbers).encode())
+        self._kept.update(self._places.tobytes())
+        self._kept.update(repr(self._others).encode())
         self._words.clear()
-        self._numbers.clear()
+        self._places = array("Q")
+        self._others.clear()
 
     def conclude(self, found: Preview, tally: Tally) -> None:
         """Write both digests into what was found."""

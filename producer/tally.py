@@ -15,6 +15,7 @@ from worker.text.pricing import Price, Totals
 from worker.text.segments import Encoding, costly, least_parts
 
 _Key = tuple[str, int, int, bool]
+_UCS_2 = Encoding.UCS_2  # quicker to look up, for every row
 
 
 @dataclass(kw_only=True, slots=True)
@@ -62,7 +63,7 @@ class Tally:
 
     def kind(self, row: Row, composed: Composed) -> Kind:
         """Return what a message is alike to; it is not counted yet."""
-        is_ucs2 = composed.encoding is Encoding.UCS_2  # quicker to look up than the encoding itself
+        is_ucs2 = composed.encoding is _UCS_2  # quicker to look up than the encoding itself
         key = row.region, row.calling_code, composed.n_parts, is_ucs2
         found = self._kinds.get(key)
         return self._new(key, composed.encoding) if found is None else found

@@ -17,6 +17,7 @@ class Texts:
     Attributes:
         variables: what they ask for, the column of languages included: each has to be a column.
         column: the variable with the language; None: there is one text.
+        one: the template of that text.
         constant: the one template, where no row changes it.
     """
 
@@ -27,8 +28,8 @@ class Texts:
         several = order.languages.texts if order.languages else {"": order.template}
         self._templates = {language: self._compiled(language, source) for language, source in several.items()}
         self.column = variable_name(order.languages.column) if order.languages else None
-        self._one = None if self.column else self._templates[""]
-        self.constant = self._one if self._one and self._one.is_constant else None
+        self.one = None if self.column else self._templates[""]
+        self.constant = self.one if self.one and self.one.is_constant else None
         self.variables = frozenset().union(*(each.variables for each in self._templates.values()))
 
     def _compiled(self, language: str, source: str) -> Template:
@@ -61,4 +62,4 @@ class Texts:
 
     def template(self, row: Row) -> Template:
         """Return the template for a row; raises as ``language``."""
-        return self._one or self._templates[self.language(row)]
+        return self.one or self._templates[self.language(row)]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from worker.errors import ConfigError
 from worker.gateways.base import Submission
+from worker.text.plain import is_plain
 from worker.text.segments import Encoding
 from worker.text.targets import kind_of
 
@@ -26,10 +26,7 @@ _BUILT = frozenset(
     | {"timestamp", "schedule", "scheduled_to", "scheduled_delivery_time", "scheduled_delivery_timezone"}
 )
 
-
-# Of texts in these characters, a gateway that takes one takes all that are no longer.
-_PLAIN = "0-9A-Za-z .,:;!?()'/+ÄÅÆÉÖØÜßäåæéöøü-"
-_is_plain = re.compile(f"[{_PLAIN}]*").fullmatch
+_UCS_2 = Encoding.UCS_2  # quicker to look up, for every row
 
 
 @dataclass(kw_only=True)
@@ -73,16 +70,21 @@ class Trial:
         adapter.build(shared)
         return cls(adapter=adapter, shared=shared)
 
-    def objection(self, recipient: str, *, text: str, encoding: Encoding) -> str | None:
-        """Say in a sentence why a message cannot be carried; None when it can."""
-        if kind_of(recipient):
+    def objection(
+        self, recipient: str, *, text: str, encoding: Encoding, is_known_plain: bool = False
+    ) -> str | None:
+        """Say in a sentence why a message cannot be carried; None when it can.
+
+        Of plain texts, a gateway that takes one takes all that are no longer.
+        """
+        if ":" in recipient and kind_of(recipient):
             return self._tried(recipient, text=text, encoding=encoding)
-        if len(text) <= self._carried[encoding is Encoding.UCS_2] and _is_plain(text):
+        if len(text) <= self._carried[encoding is _UCS_2] and (is_known_plain or is_plain(text)):
             return None
         if text != self._text:  # gateways do not mind which number it is
             self._text, self._objection = text, self._tried(_NUMBER, text=text, encoding=encoding)
-            if self._objection is None and _is_plain(text):
-                self._carried[encoding is Encoding.UCS_2] = len(text)
+            if self._objection is None and is_plain(text):
+                self._carried[encoding is _UCS_2] = len(text)
         return self._objection
 
     def _tried(self, recipient: str, *, text: str, encoding: Encoding) -> str | None:

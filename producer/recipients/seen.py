@@ -35,7 +35,7 @@ class Seen:
         self._again, self._again_lines = array("q"), array("Q")
         self._targets: dict[str, int] = {}
 
-    def is_new(self, msisdn: str, *, line: int) -> bool:
+    def is_new(self, msisdn: str, line: int) -> bool:
         """Say whether a number (E.164 with plus), or a group, comes for the first time, and remember it."""
         number = (
             int(msisdn) if msisdn[0] == "+" else self._targets.setdefault(msisdn, -1 - len(self._targets))

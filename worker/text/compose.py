@@ -3,18 +3,17 @@
 import re
 from bisect import bisect_left
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from worker.errors import InputError
+from worker.text.plain import is_plain
 from worker.text.replacing import Replacement, replaced
-from worker.text.segments import Encoding, is_short, measure
+from worker.text.segments import SINGLE, Encoding, is_short, measure
 from worker.text.template import Template
 
 
-@dataclass(kw_only=True, slots=True)  # not frozen: one is made of each row, and that would take longer
-class Composed:
-    """A text ready to be kept; nobody changes it.
+class Composed(NamedTuple):  # one is made of each row: a dataclass would take twice as long
+    """A text ready to be kept; printing it does not show it.
 
     Attributes:
         text: as it will be sent.
@@ -22,14 +21,24 @@ class Composed:
         units: septets or 16 bit units of the whole text.
         n_parts: what is billed.
         replacements: the signs that were replaced by plainer ones, where this was asked for.
+        is_plain: known to hold nothing that a gateway minds; false: not looked at.
     """
 
-    text: str = field(repr=False)
+    text: str
     encoding: Encoding
     units: int
     n_parts: int
-    replacements: tuple[Replacement, ...] = field(default=(), repr=False)
+    replacements: tuple[Replacement, ...] = ()
+    is_plain: bool = False
 
+    def __repr__(self) -> str:
+        """Say what it costs, and nothing of what it says."""
+        return f"Composed(encoding={self.encoding.value!r}, units={self.units}, n_parts={self.n_parts})"
+
+
+_GSM_7, _UCS_2 = Encoding.GSM_7, Encoding.UCS_2  # quicker to look up, for every row
+_SHORT = SINGLE[_GSM_7]
+_new = tuple.__new__  # half the time of calling the class
 
 #: Line feed, carriage return and form feed are the only control characters of the GSM alphabet.
 _unsendable: Final = re.compile("[\x00-\x09\x0b\x0e-\x1f\x7f-\x9f\ud800-\udfff]").search
@@ -83,18 +92,20 @@ def _composed(text: str, rules: Rules) -> Composed:
     if not text or text.isspace():
         raise InputError("the text is empty", code="text_empty")
     _, udh_bits, encoding, is_smart = rules
-    if encoding is not Encoding.UCS_2 and is_short(text):  # at once: there is nothing to replace or to refuse
-        return Composed(text=text, encoding=Encoding.GSM_7, units=len(text), n_parts=1)
+    if encoding is not _UCS_2 and len(text) <= _SHORT:
+        plain = is_plain(text)
+        if plain or is_short(text):  # at once: there is nothing to replace or to refuse
+            return _new(Composed, (text, _GSM_7, len(text), 1, (), plain))
     replacements: tuple[Replacement, ...] = ()
-    if is_smart and encoding is not Encoding.UCS_2:
+    if is_smart and encoding is not _UCS_2:
         text, replacements = replaced(text)
     used, units, n_parts = measure(text, encoding=encoding, udh_bits=udh_bits)
-    if used is Encoding.UCS_2 and (found := _unsendable(text)):
+    if used is _UCS_2 and (found := _unsendable(text)):
         raise InputError(
             f"the text holds U+{ord(found[0]):04X}, a control character that no handset can show",
             code="text_control_character",
         )
-    return Composed(text=text, encoding=used, units=units, n_parts=n_parts, replacements=replacements)
+    return Composed(text, used, units, n_parts, replacements)
 
 
 def _fitted(template: Template, values: Mapping[str, str], rules: Rules, *, characters: int) -> Composed:

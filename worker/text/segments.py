@@ -63,6 +63,7 @@ CONCATENATED: Final = {
 _SHORT: Final = SINGLE[Encoding.GSM_7]
 
 _EURO: Final = "\N{EURO SIGN}"  # the one character of the extension that is not ASCII
+_OTHER_EXTENDED: Final = "^"
 _FEW: Final = 32
 
 _ASCII_BASIC: Final = "".join(char for char in sorted(gsm7.BASIC) if char.isascii()).encode()
@@ -161,7 +162,7 @@ def _encoded(text: str, wanted: Encoding | None) -> tuple[Encoding, int]:
     """Return the encoding, and how many characters take two units."""
     if wanted is Encoding.UCS_2:
         return Encoding.UCS_2, _n_astral(text)
-    if _is_basic(text):
+    if text.isascii() and _is_basic(text):
         return Encoding.GSM_7, 0
     foreign = _not_gsm7(text, 0, _FEW)
     if not foreign:
@@ -177,11 +178,11 @@ def _encoded(text: str, wanted: Encoding | None) -> tuple[Encoding, int]:
 
 def _n_extended(text: str) -> int | None:
     """Count the characters of the extension; None where it takes the slower expression to tell."""
-    latin, n_euros = text.encode("latin-1", "ignore"), text.count(_EURO)
+    latin = text.replace(_EURO, _OTHER_EXTENDED).encode("latin-1", "ignore")
     extended = latin.translate(None, _LATIN_BASIC)
-    if len(latin) + n_euros != len(text) or extended.translate(None, _LATIN_EXTENSION):
+    if len(latin) != len(text) or extended.translate(None, _LATIN_EXTENSION):
         return None
-    return n_euros + len(extended)
+    return len(extended)
 
 
 def _n_astral(text: str) -> int:
