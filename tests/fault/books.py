@@ -71,6 +71,13 @@ def unclear_requests(engine: Engine) -> list[int]:
         return list(connection.scalars(query))
 
 
+def open_references(engine: Engine) -> list[str]:
+    """Return the references of the requests without an outcome."""
+    query = select(SUBMISSIONS.c.reference).where(SUBMISSIONS.c.outcome == SubmissionOutcome.OPEN)
+    with reading(engine) as connection:
+        return list(connection.execute(query).scalars())
+
+
 def open_requests(engine: Engine) -> int:
     """Count the requests without an outcome whose process lives: of the others the sweep takes care."""
     query = (

@@ -3,6 +3,7 @@
 import signal
 import sqlite3
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -35,6 +36,14 @@ def postgres_arena(postgres_arena: Arena) -> Arena:
 def is_in_flight(arena: Arena) -> bool:
     """Wait until answers have come and requests are under way."""
     return arena.sees(1) and arena.waits_for(lambda: books.marked(arena.place.engine).requests > 0)
+
+
+def all_are_kept(arena: Arena) -> bool:
+    """Say whether the outcome of every request is on disk: each process gives its wait up in its own time."""
+    ledger = Path(str(arena.place.engine.url.database))
+    files = ledger.with_name(f"{ledger.name}-run").glob("outcomes-*")
+    kept = "".join(file.read_text(encoding="utf-8") for file in files)
+    return all(reference in kept for reference in books.open_references(arena.place.engine))
 
 
 @pytest.mark.postgres
@@ -119,7 +128,7 @@ def test_a_worker_is_killed_while_its_outcomes_wait_for_sqlite(sqlite_arena: Are
         connection.execute("BEGIN IMMEDIATE")
         assert arena.is_answered()
         assert worker.says(WAITING)  # after the time for which SQLite itself waits
-        arena.let_pass(2)
+        assert arena.waits_for(lambda: all_are_kept(arena))
         arena.kill(arena.processes(worker), costs=False)
         connection.execute("ROLLBACK")
     arena.start()
