@@ -31,7 +31,7 @@ _HINTS_PER_CHILD = 4
 _HANDED_OVER_AT_ONCE = 5  # batches
 _SKIPS_FOR_S = 0.5  # in one round
 _TIDIED_AT_ONCE = 5  # batches
-_READY_MS = 250  # in which a worker gets ready for its first batch
+_READY_MS = 500  # in which a worker gets ready for its first batch: each of its processes, all at once
 _TAKEN_S = 2.0  # a worker that took a hint has leased its batch by then
 
 

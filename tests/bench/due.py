@@ -25,7 +25,7 @@ AHEAD_S = 12.0
 
 P99_MS = 1000
 USED = 0.9  # of the limit, in each whole second of a backlog
-USED_AT_FIRST = 0.5  # in its first: it takes a moment until the first departure
+USED_AT_FIRST = 0.75  # in its first: it takes a moment until the first departure
 _AWAY_S = 2.0  # a dispatcher that was killed
 _FIRST_NUMBER = 20_000_000
 

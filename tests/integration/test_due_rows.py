@@ -1,9 +1,11 @@
 """Rows that are due one after the other within one batch, and hints that come before their time."""
 
+import socket
 import threading
 import time
 from dataclasses import replace
 
+import psutil
 import pytest
 from sqlalchemy import Engine
 
@@ -38,6 +40,12 @@ def late_ms(engine: Engine, sandbox: Sandbox) -> list[int]:
     """Return how late each message came to the gateway; negative is early."""
     due = {row["msisdn"]: int(str(row["due_at"])) for row in rows(engine)}
     return [int(1000 * each["time"]) - due[each["msisdn"]] for each in sandbox.accepted()]
+
+
+def n_open(port: int) -> int:
+    """Count the connections of this process to a port."""
+    found = psutil.Process().net_connections(kind="tcp4")
+    return sum(each.status == psutil.CONN_ESTABLISHED and each.raddr[1:] == (port,) for each in found)
 
 
 def test_rows_of_one_batch_leave_when_each_is_due(
@@ -113,6 +121,25 @@ def test_a_hint_that_comes_early_is_waited_for(engine: Engine, sandbox: Sandbox,
     assert wait_until_due(desk, batch_id)
     assert send_batch(desk, batch_id) == 1
     assert late_ms(engine, sandbox)[0] >= 0
+
+
+def test_connections_are_open_when_it_is_due(engine: Engine, sandbox: Sandbox, make_desk: MakeDesk) -> None:
+    desk, n_before = make_desk(width=4), n_open(sandbox.port)
+    batch_id = spread_batch(engine, 1500)
+
+    assert wait_until_due(desk, batch_id)
+    assert n_open(sandbox.port) == n_before + 4
+    assert sandbox.stats()["sends"] == 0
+
+
+def test_a_gateway_that_is_away_before_it_is_due_may_be_back_by_then(
+    engine: Engine, make_desk: MakeDesk
+) -> None:
+    batch_id = spread_batch(engine, 400)
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = int(closed.getsockname()[1])
+
+    assert wait_until_due(make_desk(port=port), batch_id)
 
 
 def test_a_hint_that_comes_far_too_early_is_published_again(engine: Engine, make_desk: MakeDesk) -> None:

@@ -5,6 +5,10 @@ How long it is still early is the database's word, and waited for on a clock tha
 
 from __future__ import annotations
 
+from contextlib import suppress
+
+from worker.clock import elapsed_s
+from worker.errors import NotSent
 from worker.ledger import batches, hints
 from worker.ledger.engine import reading, writing
 from worker.sending.desk import Desk
@@ -27,5 +31,13 @@ def wait_until_due(desk: Desk, batch_id: int) -> bool:
             hints.forget_published(connection, [batch_id])
         return False
     if left_s > 0:
-        within(left_s + _MORE_S, desk.should_stop, every_s=min(_WAKE_S, left_s))
+        due_at_s = elapsed_s() + left_s + _MORE_S
+        _get_ready(desk)
+        within(due_at_s - elapsed_s(), desk.should_stop, every_s=min(_WAKE_S, left_s))
     return not desk.should_stop()
+
+
+def _get_ready(desk: Desk) -> None:
+    """Open the connections for what leaves first; a gateway that is away may be back when it is due."""
+    with suppress(NotSent):
+        desk.gateway.open(n=desk.pace.within_reach(desk.limits), pool=desk.pool)

@@ -19,6 +19,8 @@ _REACH_S = 0.22  # a departure is at most so far away: the mark's 250 ms without
 _FIRST_LEAD_S = 0.02
 _FIRST_LATENCY_S = 1.0  # until it is known, as if long: nothing is marked that no connection may be free for
 _LONGEST_LEAD_S = 0.12
+ASKED_AT_ONCE = 256
+"""Most requests for which departures are asked for at once."""
 _WRITE_S = 0.01  # before the mark is too old, to write in
 
 
@@ -71,6 +73,12 @@ class Pace:
     def depth(self) -> int:
         """How many requests are marked for each connection: a second one where it is free in time for it."""
         return 2 if self.latency.value_s < self.reach_s / 2 else 1
+
+    def within_reach(self, limits: Limits) -> int:
+        """Return the most requests that can need a connection of their own within one reach."""
+        interval_us = limits.interval_us
+        n_requests = 1 + _us(self.reach_s) // interval_us if interval_us else ASKED_AT_ONCE
+        return min(n_requests, limits.connections)
 
     def reserve(self, limits: Limits, costs: Sequence[int], *, n_out: int, is_urgent: bool) -> Grant:
         """Reserve departures for the first of these requests, and connections to carry them.

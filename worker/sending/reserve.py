@@ -18,12 +18,12 @@ from worker.ledger.drafts import BATCH_ROWS
 from worker.ledger.engine import LedgerUnavailableError, reading, writing
 from worker.ledger.values import DueRow
 from worker.sending.desk import Desk
+from worker.sending.pace import ASKED_AT_ONCE
 from worker.sending.plan import group_rows, parts_differ, units_of
 from worker.sending.tempo import Tempo
 from worker.sending.write import LOCKED_S
 from worker.throttle.call import Grant
 
-_ASKED_AT_ONCE = 256  # requests
 _HANDFUL_S = 0.05  # in which rows that are due one by one come together: a mark is a commit
 
 
@@ -164,7 +164,7 @@ class Reservations:
         return max(due_in_ms / 1000, _HANDFUL_S)
 
     def _reserve(self, *, n_out: int) -> Reserved | None:
-        n_asked = min(len(self._planned), self._most() - n_out, _ASKED_AT_ONCE)
+        n_asked = min(len(self._planned), self._most() - n_out, ASKED_AT_ONCE)
         costs = [units_of(self._planned[n], self.desk.unit) for n in range(n_asked)]
         if any(map(self.tempo.never_fits, costs)):  # a rate that was set after the preview
             raise Unsendable("the provider's rate is too low for a message of so many parts ever to leave")
@@ -182,14 +182,10 @@ class Reservations:
 
         As many as can be needed within one reach, beside those that are in use.
         """
-        n = min(n_asked, self._within_reach(), self.desk.limits.connections - n_out)
+        within_reach = self.desk.pace.within_reach(self.tempo.limits)
+        n = min(n_asked, within_reach, self.desk.limits.connections - n_out)
         if n > 0:
             self.desk.gateway.open(n=n, pool=self.desk.pool)
-
-    def _within_reach(self) -> int:
-        interval_us = self.tempo.limits.interval_us
-        reach_us = int(self.desk.pace.reach_s * 1_000_000)
-        return 1 + reach_us // interval_us if interval_us else _ASKED_AT_ONCE
 
 
 def _in_time(requests: Iterable[tuple[DueRow, ...]], *, age_ms: float) -> Iterator[tuple[DueRow, ...]]:
