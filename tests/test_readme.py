@@ -1,4 +1,4 @@
-"""The README is true: its commands are run, its targets and options exist."""
+"""The README and what it leads to are true: commands are run; targets, options and links exist."""
 
 import os
 import re
@@ -17,10 +17,11 @@ import pytest
 from producer.cli import cli
 
 ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-EXECUTED = re.findall(r"<!-- executed by the tests -->\s*```sh\n(.*?)```", README, flags=re.DOTALL)
-SHELL = re.findall(r"```(?:sh|console|shell|bash)\n(.*?)```", README, flags=re.DOTALL)
-INDENTED = re.findall(r"^ {4}(\S.*)$", README, flags=re.MULTILINE)
+DOCUMENTS = ("README.md", "producer/README.md", "worker/README.md")
+TEXT = "\n".join((ROOT / name).read_text(encoding="utf-8") for name in DOCUMENTS)
+EXECUTED = re.findall(r"<!-- executed by the tests -->\s*```sh\n(.*?)```", TEXT, flags=re.DOTALL)
+SHELL = re.findall(r"```(?:sh|console|shell|bash)\n(.*?)```", TEXT, flags=re.DOTALL)
+INDENTED = re.findall(r"^ {4}(\S.*)$", TEXT, flags=re.MULTILINE)
 DEADLINE_S = 100
 
 
@@ -34,12 +35,33 @@ def lines() -> list[str]:
 def targets() -> list[str]:
     """Give every target of make that the README names, in a block or between backticks."""
     named = re.findall(r"^\s*(?:\$ )?make ([a-z-]+)\b", "\n".join([*SHELL, *INDENTED]), flags=re.MULTILINE)
-    return sorted({*named, *re.findall(r"`make ([a-z-]+)", README)})
+    return sorted({*named, *re.findall(r"`make ([a-z-]+)", TEXT)})
+
+
+def links() -> list[tuple[str, str]]:
+    """Give every document with each of its links that leads to a file or a place of ours."""
+    found = ((each, re.findall(r"\]\(([^)\s]+)\)", (ROOT / each).read_text("utf-8"))) for each in DOCUMENTS)
+    return [(each, link) for each, all_of_it in found for link in all_of_it if "://" not in link]
+
+
+def anchors(document: Path) -> set[str]:
+    """Give the names of the headings of a document, as those who show it make them."""
+    heads = re.findall(r"^#+ (.+)$", document.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", head.lower()).replace(" ", "-") for head in heads}
 
 
 def test_there_are_commands_to_execute() -> None:
     assert EXECUTED
     assert {"demo", "test"} <= set(targets())
+
+
+@pytest.mark.parametrize(("document", "link"), links(), ids=str)
+def test_a_link_of_the_readme_leads_somewhere(document: str, link: str) -> None:
+    name, _, place = link.partition("#")
+    target = (ROOT / document).parent / name if name else ROOT / document
+
+    assert target.exists()
+    assert not place or place in anchors(target)
 
 
 @pytest.mark.parametrize("block", EXECUTED, ids=lambda block: block.splitlines()[0])
