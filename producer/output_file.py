@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TextIO
+from typing import Final, TextIO
 
 from worker.errors import ConfigError, InputError
+
+_OPEN: Final = {"-": 1, "/dev/stdout": 1, "/dev/stderr": 2}
+_STANDARD: Final = {1: "__stdout__", 2: "__stderr__"}
+_open_number: Final = re.compile(r"/(?:dev|proc/self)/fd/(\d{1,9})").fullmatch
 
 
 @contextmanager
@@ -39,7 +45,7 @@ def appearing(path: Path, *, may_replace: bool) -> Iterator[Path]:
 
 @contextmanager
 def appearing_text(path: Path, *, may_replace: bool, encoding: str = "utf-8") -> Iterator[TextIO]:
-    """Give such a file to write texts to; a pipe or a device stays what it is, and is written to.
+    """Give such a file to write texts to; a pipe, a device or what is open already is written to.
 
     A link stays one: what it leads to is written. Line ends are written as they are given.
 
@@ -48,7 +54,7 @@ def appearing_text(path: Path, *, may_replace: bool, encoding: str = "utf-8") ->
         OSError: it cannot be written to.
     """
     if is_stream(path):
-        with path.open("w", encoding=encoding, newline="") as file:
+        with open_stream(path, encoding=encoding) as file:
             yield file
         return
     with (
@@ -59,8 +65,47 @@ def appearing_text(path: Path, *, may_replace: bool, encoding: str = "utf-8") ->
 
 
 def is_stream(path: Path) -> bool:
-    """Say whether there is a pipe or a device of that name: nothing may take its place."""
-    return path.exists() and not path.is_file() and not path.is_dir()
+    """Say whether that is the name of a pipe, a device or what is open: nothing may take its place.
+
+    What a shell has opened, as in ``--rows /dev/stdout > out.csv``, is that file, and not one to be replaced.
+    """
+    return open_number(path) is not None or (path.exists() and not path.is_file() and not path.is_dir())
+
+
+def open_number(path: Path) -> int | None:
+    """Return the descriptor that a name such as ``-`` or ``/dev/stdout`` stands for; None: it is a file's."""
+    found = _open_number(str(path))
+    return int(found[1]) if found else _OPEN.get(str(path))
+
+
+def is_open(number: int) -> bool:
+    """Say whether a descriptor was given to us; what was closed may be one of ours by now."""
+    if number in _STANDARD and getattr(sys, _STANDARD[number]) is None:
+        return False
+    try:
+        os.fstat(number)
+    except OSError:
+        return False
+    return True
+
+
+def is_standard_output(path: Path) -> bool:
+    """Say whether what is written to that name comes out where a command prints."""
+    return open_number(path) == 1
+
+
+def open_stream(path: Path, *, encoding: str = "utf-8") -> TextIO:
+    """Open a stream to write texts to; what is open goes on where it is, as after ``>>``.
+
+    Raises:
+        OSError: it cannot be written to.
+    """
+    number = open_number(path)
+    if number is None:
+        return path.open("w", encoding=encoding, newline="")
+    if number == 1:
+        sys.stdout.flush()
+    return os.fdopen(os.dup(number), "w", encoding=encoding, newline="")
 
 
 def require_named(what: str, path: Path) -> None:

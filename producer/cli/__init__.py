@@ -51,6 +51,10 @@ _COMMANDS = {  # name -> where it is and what it does; imported when it is used:
 }
 
 
+class _SeenEnoughError(Exception):
+    """Who reads our output wants no more; of a broken pipe Click would make exit code 1."""
+
+
 class _LazyGroup(click.Group):
     """A group that imports a command when it is called, not when it is listed."""
 
@@ -63,6 +67,12 @@ class _LazyGroup(click.Group):
         module, _, name = _COMMANDS[cmd_name][0].partition(":")
         command: click.Command = getattr(importlib.import_module(module), name)
         return command
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            raise _SeenEnoughError from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         with formatter.section("Commands"):
@@ -100,7 +110,7 @@ def main() -> None:
     except (KeyboardInterrupt, click.Abort):
         click.echo("Interrupted.", err=True)
         code = EXIT_INTERRUPTED
-    except BrokenPipeError:  # the reader of our output has seen enough
+    except _SeenEnoughError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
     except (OSError, sqlite3.Error) as error:  # such as a full disk; what a ledger says is a LedgerError

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
-from io import TextIOWrapper
 from pathlib import Path
-from typing import TextIO
 
 import click
 from sqlalchemy import Engine
@@ -18,7 +13,7 @@ from producer.cli.opening import ready_ledger
 from producer.cli.output import Meter, echo_json
 from producer.cli.places import require_place
 from producer.export import Format, Wanted
-from producer.output_file import appearing_text
+from producer.output_file import appearing_text, is_standard_output
 from producer.reports import iso
 from worker.ledger import exporting, reports
 from worker.ledger.engine import reading
@@ -28,15 +23,13 @@ from worker.settings import Settings, load_settings
 from worker.states import MessageState
 from worker.text.counting import counted
 
-_STANDARD_OUTPUT = Path("-")
-
 
 @click.command(
     epilog="\b\nExamples:\n  bulksend campaign export 3 > out.csv"
     "\n  bulksend campaign export 3 --failed --to again.csv"
 )
 @click.argument("campaign_id", metavar="ID", type=int)
-@click.option("--to", type=click.Path(path_type=Path), default=_STANDARD_OUTPUT, help="File; default: -")
+@click.option("--to", type=click.Path(path_type=Path), default=Path("-"), help="File; default: -")
 @click.option(
     "--format",
     "written_as",
@@ -75,18 +68,17 @@ def export(  # noqa: PLR0913 - one argument per option
     """
     if failed and states:
         raise click.UsageError("Give --failed or --state, not both")
-    if as_json and to == _STANDARD_OUTPUT:
+    if as_json and is_standard_output(to):
         raise click.UsageError("--json tells of a file: give --to FILE; --format jsonl writes rows as JSON")
     settings = load_settings()
-    if to != _STANDARD_OUTPUT:
-        require_place(settings, "--to", to, force=force)
+    require_place(settings, "--to", to, force=force)
     engine = ready_ledger(settings)
     choice = Choice(campaign_id=campaign_id, states=[MessageState(each) for each in states or MessageState])
     if failed:
         choice = use_case.failed(campaign_id)
     found, total = _look(engine, choice, is_again=failed)
     wanted = _wanted(settings, choice, _format(to, written_as), is_again=failed)
-    with _opened(to, force=force) as file, Meter("Exporting", total=total) as meter:
+    with appearing_text(to, may_replace=force) as file, Meter("Exporting", total=total) as meter:
         written = use_case.export(engine, found, wanted, file, on_rows=meter.advance)
     _tell(found, written, to, as_json=as_json)
 
@@ -126,21 +118,6 @@ def _wanted(settings: Settings, choice: Choice, form: Format, *, is_again: bool)
     )
 
 
-@contextmanager
-def _opened(to: Path, *, force: bool) -> Iterator[TextIO]:
-    """Open standard output, a device as it is, or a file that is there whole or not at all."""
-    if to == _STANDARD_OUTPUT:
-        out = TextIOWrapper(sys.stdout.buffer, encoding="utf-8", newline="", write_through=False)
-        try:
-            yield out
-            out.flush()
-        finally:
-            out.detach()
-    else:
-        with appearing_text(to, may_replace=force) as file:
-            yield file
-
-
 def _tell(found: Exported, written: Counter[str], to: Path, *, as_json: bool) -> None:
     n_rows = written.total()
     if as_json:
@@ -148,6 +125,6 @@ def _tell(found: Exported, written: Counter[str], to: Path, *, as_json: bool) ->
         echo_json({**facts, "pruned_at": iso(found.pruned_at)})
         return
     rows = (
-        counted(n_rows, "row") if to == _STANDARD_OUTPUT else f"{counted(n_rows, 'row', verb='is')} in {to}"
+        counted(n_rows, "row") if is_standard_output(to) else f"{counted(n_rows, 'row', verb='is')} in {to}"
     )
     click.echo(f"Campaign {found.id}: {rows}", err=True)

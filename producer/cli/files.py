@@ -12,7 +12,8 @@ from typing import Any, Final, TypeVar
 import click
 
 from producer.cli.piped import SPOOLED, STANDARD_INPUT, is_piped
-from producer.cli.places import is_same, require_place
+from producer.cli.places import is_same, leave_room, require_place
+from producer.output_file import is_standard_output
 from producer.preview import Preview
 from producer.recipients import Form, Problem
 from producer.recipients.problems import ProblemsFile, file_beside, write_dropped
@@ -62,14 +63,17 @@ def country_options(command: F) -> F:
 
 def problems_option(*, default: str) -> Callable[[F], F]:
     """Add where refused rows are listed; ``default`` says where they are if nothing is said."""
-    words = f"List every refused row, to be corrected and sent again; default is {default}."
+    words = (
+        f"List every refused row, to be corrected and sent again; - is standard output. Default: {default}."
+    )
     return click.option("--problems", metavar="FILE", help=words)
 
 
 duplicates_option: Final = click.option(
     "--duplicates",
     metavar="FILE",
-    help="List every row that is left out, and why: double (of which line), opted out, reached lately.",
+    help="List every row that is left out, and why: double (of which line), opted out, reached lately;"
+    " - is standard output.",
 )
 
 good_rows_option: Final = click.option(
@@ -141,19 +145,21 @@ class Lists:
 
         Raises:
             ConfigError: a list would be written over the recipients, the ledger, the settings or another
-                list, or to standard output.
+                list.
             InputError: a list is there already, and is not to be replaced.
         """
         source, force = Path(given["file"]), given["force"]
         written, duplicates = given["problems"], given.get("duplicates")
         outputs = {"--problems": written, "--duplicates": duplicates, "--rows": given.get("rows")}
         named = [(option, Path(each)) for option, each in outputs.items() if each not in {None, _NONE}]
-        read = [("the recipients", source), *(("the text", path) for path in _texts(given))]
+        texts = [("the text", path) for path in _texts(given)]
+        read = [each for each in [("the recipients", source), *texts] if str(each[1]) != STANDARD_INPUT]
         for (option, path), (what, other) in [*combinations(named, 2), *product(named, read)]:
             if is_same(path, other):
                 raise ConfigError(f"{option} would write over {what}: name another file")
         for option, path in named:
             require_place(settings, option, path, force=force)
+        leave_room(path for _, path in named)
         dropped = None if duplicates is None else Path(duplicates)
         if written == _NONE or (written is None and not is_beside):
             return cls(duplicates=dropped, may_replace=force)
@@ -181,6 +187,8 @@ class Lists:
             return
         try:
             write_dropped(found.dropped, self.duplicates, may_replace=self.may_replace)
+        except BrokenPipeError:  # whoever reads it has seen enough
+            raise
         except OSError as error:
             raise ConfigError(
                 f"--duplicates {self.duplicates}: {error.strerror}; name another file"
@@ -234,9 +242,12 @@ class _Writing:
         if target is not None:
             n = self._file.n
             rows, them = ("1 refused row is", "it") if n == 1 else (f"{n} refused rows are", "them")
-            click.echo(f"{rows} listed in {target}: {self._advice.format(them=them)}", err=True)
+            place = "standard output" if is_standard_output(target) else target
+            click.echo(f"{rows} listed in {place}: {self._advice.format(them=them)}", err=True)
 
     def _fail(self, error: OSError) -> None:
+        if isinstance(error, BrokenPipeError):  # whoever reads it has seen enough
+            raise error
         self._is_failed = True
         words = f"{self._file.target}: {error.strerror}"
         if self._is_asked:

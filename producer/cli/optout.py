@@ -14,7 +14,6 @@ from producer.cli import EXIT_INPUT
 from producer.cli.opening import ready_ledger
 from producer.cli.optout_import import import_
 from producer.cli.optout_options import (
-    STDIN,
     number_options,
     read_given,
     read_numbers,
@@ -188,7 +187,7 @@ def list_(*, csv_file: str | None, limit: int | None, force: bool, as_json: bool
     if csv_file and as_json:
         raise click.UsageError("give --json or --csv, not both")
     settings = load_settings()
-    if csv_file and csv_file != STDIN:
+    if csv_file:
         require_place(settings, "--csv", Path(csv_file), force=force)
     engine = ready_ledger(settings)
     if csv_file:
@@ -232,11 +231,11 @@ def forget(*, yes: bool) -> None:
 
 
 def _to_csv(place: str, rows: Iterable[dict[str, str | None]], *, may_replace: bool) -> int:
-    if place == STDIN:
-        return stoplist.write_csv(sys.stdout, rows)
     try:
         with appearing_text(Path(place), may_replace=may_replace) as file:
             return stoplist.write_csv(file, rows)
+    except BrokenPipeError:  # whoever reads it has seen enough
+        raise
     except OSError as error:
         raise ConfigError(f"--csv {place}: {error.strerror}; name another file") from None
 

@@ -39,7 +39,8 @@ from worker.text.counting import counted
 @click.option(
     "--rows",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Write every message, and what made it dearer, to a CSV or, as .jsonl, to JSON lines.",
+    help="Write every message, and what made it dearer, to a CSV or, as .jsonl, to JSON lines;"
+    " - is standard output.",
 )
 @force_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")

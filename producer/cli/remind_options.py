@@ -101,7 +101,8 @@ def run_options(command: F) -> F:
             click.option(
                 "--rows",
                 type=click.Path(path_type=Path, dir_okay=False),
-                help="With --preview: write every new message to a CSV, or to JSON lines (.jsonl).",
+                help="With --preview: write every new message to a CSV, or to JSON lines (.jsonl);"
+                " - is standard output.",
             ),
             click.option(
                 "--remove/--keep-removed",

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Protocol, TextIO
 
-from producer.output_file import appearing_text, is_stream, require_free
+from producer.output_file import appearing_text, is_stream, open_stream, require_free
 from producer.recipients.rows import Problem
 from producer.recipients.seen import Double
 from producer.recipients.table import OURS
@@ -57,7 +57,7 @@ class ProblemsFile:
 
     def _begin(self, headers: list[str]) -> None:
         if is_stream(self.target):
-            self._file = self.target.open("w", encoding="utf-8-sig", newline="")
+            self._file = open_stream(self.target, encoding="utf-8-sig")
         else:
             place = self.target.resolve()
             handle, name = tempfile.mkstemp(prefix=f".{place.name}.", dir=place.parent)  # mode 600

@@ -167,9 +167,10 @@ BAD = {
     "rows into a missing folder": Bad(code=2, words=previews("not/here.csv"), says="--rows not/here.csv"),
     "rows onto a full disk": Bad(code=2, words=previews("/dev/full"), says="No space left"),
     "rows over the recipients": Bad(code=2, words=previews("members.csv"), says="--rows"),
-    "rows to standard output": Bad(code=2, words=previews("-"), says="--rows -: this is not written to"),
-    "problems to standard output": Bad(code=2, words=sends(problems="-"), says="--problems -"),
-    "duplicates to standard output": Bad(code=2, words=sends(duplicates="-"), says="--duplicates -"),
+    "two lists on standard output": Bad(
+        code=2, words=sends(problems="-", duplicates="/dev/stdout"), says="would write over --duplicates"
+    ),
+    "rows to what is not open": Bad(code=2, words=previews("/dev/fd/987"), says="it was closed"),
     "backup to standard output": Bad(code=2, words=["ledger", "backup", "-"], says="ledger backup -"),
     "name is not UTF-8": Bad(code=2, words=sends(name=NOT_UTF_8), says="--name"),
     "sender is not UTF-8": Bad(code=2, words=sends(sender=NOT_UTF_8), says="sender"),
