@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
+from producer.recipients.archive import load, no_workbook
 from producer.recipients.form import Found
 from producer.recipients.records import Record
 from producer.recipients.rows import Problem
@@ -26,12 +27,8 @@ if TYPE_CHECKING:
     from openpyxl import Workbook
 
 MAX_ROWS: Final = 1_048_576  # of a sheet, ECMA-376-1, 18.3.1.73
-MAX_TEXT_BYTES: Final = 1 << 28  # of all texts of a workbook together
-MAX_ROW_BYTES: Final = 1 << 24  # of a row of a sheet, or of any other part of a workbook
 MAX_CELL_CHARACTERS: Final = 32_767  # what Excel itself allows
 
-_TEXTS: Final = "xl/sharedstrings.xml"
-_UNREAD: Final = ("xl/media/", "xl/embeddings/", "xl/pivotcache/", "xl/model/", _TEXTS)
 _UNREADABLE: Final = (
     zipfile.BadZipFile,  # no archive, a part that is cut, a wrong checksum
     RuntimeError,  # a password; a version or a compression that Python does not know
@@ -42,8 +39,6 @@ _UNREADABLE: Final = (
 )
 """What zipfile raises where an archive is none that can be read."""
 
-_PIECE_BYTES: Final = 1 << 18
-_has_row: Final = re.compile(rb"<(?:[\w.-]{1,40}:)?row[\s/>]").search
 _EXACT: Final = 10**15  # Excel keeps 15 digits
 _zeros: Final = re.compile(r"0+").fullmatch
 _has_clock: Final = re.compile(r"[hs]", re.IGNORECASE).search
@@ -67,9 +62,7 @@ def read_workbook(
         _require_workbook(file, name=source.name)
         counted: Any = _Counted(file, on_bytes) if on_bytes else file
         with _explained(source.name):
-            from openpyxl import load_workbook  # noqa: PLC0415 - slow to import, and seldom needed
-
-            book = load_workbook(counted, read_only=True, data_only=True, keep_links=False)
+            book = load(counted, file, name=source.name)
         chosen = _sheet(book, sheet, name=source.name)
         found.sheet = chosen.title
         rows = _rows(chosen)
@@ -142,40 +135,16 @@ def _require_workbook(file: BinaryIO, *, name: str) -> None:
     """Look into the archive before anything of it is unpacked."""
     try:
         with zipfile.ZipFile(file) as archive:
-            members = {each.filename.lower(): each for each in archive.infolist()}
-            is_bounded = all(_is_bounded(archive, each) for each in archive.infolist())
+            members = {each.lower() for each in archive.namelist()}
     except _UNREADABLE:
-        members, is_bounded = None, False
+        members = None
     if members is None:
         raise _broken(name)
     file.seek(0)
     if "xl/workbook.bin" in members:
-        raise _no_workbook(name, "is a binary Excel workbook (.xlsb)")
+        raise no_workbook(name, "is a binary Excel workbook (.xlsb)")
     if "xl/workbook.xml" not in members:
-        raise _no_workbook(name, "is an archive, but no Excel workbook")
-    if _TEXTS in members and members[_TEXTS].file_size > MAX_TEXT_BYTES:
-        raise _no_workbook(name, f"holds more than {MAX_TEXT_BYTES >> 20} MB of texts")
-    if not is_bounded:
-        raise _no_workbook(name, f"holds a row, or another part, of more than {MAX_ROW_BYTES >> 20} MB")
-
-
-def _is_bounded(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bool:
-    """Say whether a part of a workbook can be read row by row without filling the memory.
-
-    A row is in memory as a whole, its inline texts too (ECMA-376-1, 18.3.1.53); their tags may stand in a
-    comment as well, so that none is taken for one where there are comments.
-    """
-    if member.file_size <= MAX_ROW_BYTES or member.filename.lower().startswith(_UNREAD):
-        return True
-    n_bytes, before, is_plain = 0, b"", True
-    with archive.open(member) as part:
-        while piece := part.read(_PIECE_BYTES):
-            is_plain = is_plain and b"<!" not in before + piece and b"\0" not in piece
-            n_bytes = 0 if is_plain and _has_row(before + piece) else n_bytes + len(piece)
-            if n_bytes > MAX_ROW_BYTES:
-                return False
-            before = piece[-64:]
-    return True
+        raise no_workbook(name, "is an archive, but no Excel workbook")
 
 
 def _sheet(book: Workbook, wanted: str | None, *, name: str) -> Any:  # noqa: ANN401 - of openpyxl
@@ -236,7 +205,3 @@ def _broken(name: str) -> InputError:
         f"{name} is damaged: it cannot be read as a workbook; open it in a spreadsheet and save it anew",
         code="file_broken",
     )
-
-
-def _no_workbook(name: str, what: str) -> InputError:
-    return InputError(f'{name} {what}: save it as .xlsx or as "CSV UTF-8"', code="encoding", line=1)
