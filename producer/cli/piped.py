@@ -1,4 +1,8 @@
-"""Recipients that come through a pipe: kept as a file until the command ends, however it does."""
+"""Recipients that come through a pipe: kept in a file until the command ends, however it does.
+
+Where the system opens by descriptor, that file has no name, only a link that leads to it: a command that is
+killed leaves the link behind, which leads nowhere, and nothing of what came.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 import click
 
@@ -20,6 +24,7 @@ STANDARD_INPUT: Final = "-"
 SPOOLED: Final = "stdin"
 """The name that it has as a file."""
 
+_DESCRIPTORS: Final = Path("/proc/self/fd")
 _ENDS: Final = (signal.SIGTERM, signal.SIGHUP)
 
 
@@ -36,11 +41,12 @@ def as_file(path: Path) -> Path:
     kept = folder / (SPOOLED if is_input else path.name)
     try:
         opened = nullcontext(sys.stdin.buffer) if is_input else path.open("rb")  # it is asked about later
-        handle = os.open(kept, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "wb") as file, opened as stream:
+        with opened as stream:
+            file = click.get_current_context().with_resource(_begun(kept))
             if stream.isatty():
                 click.echo("Reading recipients from the terminal: end them with Ctrl-D", err=True)
             shutil.copyfileobj(stream, file)
+            file.flush()
     except OSError as error:
         raise ConfigError(f"What is read from a pipe cannot be kept: {error.strerror}") from None
     return kept
@@ -51,12 +57,18 @@ def is_piped(path: Path) -> bool:
     return str(path) == STANDARD_INPUT or path.is_fifo()
 
 
+def _begun(kept: Path) -> IO[bytes]:
+    """Open an empty file that is found under a name as long as it is open, for its owner only."""
+    if not _DESCRIPTORS.is_dir():
+        return os.fdopen(os.open(kept, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
+    file = tempfile.TemporaryFile()  # noqa: SIM115 - the command closes it
+    kept.symlink_to(_DESCRIPTORS / str(file.fileno()))
+    return file
+
+
 @contextmanager
 def _folder() -> Iterator[Path]:
-    """Give a folder that is gone after the block, and where a signal ends the program in it.
-
-    Its file is read by its name, again and again, so it cannot be one without a name.
-    """
+    """Give a folder that is gone after the block, and where a signal ends the program in it."""
     with tempfile.TemporaryDirectory(prefix="bulksend-") as name:
 
         def end(number: int, _frame: object) -> None:
