@@ -242,8 +242,8 @@ class _Writing:
         if target is not None:
             n = self._file.n
             rows, them = ("1 refused row is", "it") if n == 1 else (f"{n} refused rows are", "them")
-            place = "standard output" if is_standard_output(target) else target
-            click.echo(f"{rows} listed in {place}: {self._advice.format(them=them)}", err=True)
+            place = "on standard output" if is_standard_output(target) else f"in {target}"
+            click.echo(f"{rows} listed {place}: {self._advice.format(them=them)}", err=True)
 
     def _fail(self, error: OSError) -> None:
         if isinstance(error, BrokenPipeError):  # whoever reads it has seen enough

@@ -59,14 +59,14 @@ def echo_facts(facts: Mapping[str, object]) -> None:
         click.echo(f"{name:<{width}}  {value}")
 
 
-def echo_problems(problems: Sequence[Problem], *, total: int) -> None:
+def echo_problems(problems: Sequence[Problem], *, total: int, is_listed: bool = True) -> None:
     """Print the first refused rows and how many more there are, on standard error."""
     for problem in problems[:SHOWN_PROBLEMS]:
         column = f", column {problem.column}" if problem.column else ""
         click.echo(f"  line {problem.line}{column}: {problem.message} [{problem.code}]", err=True)
     rest = total - min(len(problems), SHOWN_PROBLEMS)
     if rest > 0:
-        click.echo(f"  and {rest} more", err=True)
+        click.echo(f"  and {rest} more{'' if is_listed else ': --problems FILE lists them all'}", err=True)
 
 
 def echo_reasons(found: Preview) -> None:

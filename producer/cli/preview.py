@@ -54,7 +54,7 @@ def preview(*, rows: Path | None, as_json: bool, **given: Any) -> None:  # noqa:
     if as_json:
         echo_json({**_as_json(found), "optouts_looked_up": order.looked_at is not None})
         return
-    _echo(found)
+    _echo(found, is_listed=lists.problems is not None)
 
 
 def _as_json(found: Preview) -> dict[str, object]:
@@ -78,8 +78,8 @@ def _as_json(found: Preview) -> dict[str, object]:
     }
 
 
-def _echo(found: Preview) -> None:
-    echo_problems(found.problems, total=found.refused)
+def _echo(found: Preview, *, is_listed: bool) -> None:
+    echo_problems(found.problems, total=found.refused, is_listed=is_listed)
     echo_reasons(found)
     echo_doubles(found)
     for sentence in character_sentences(found):

@@ -125,7 +125,7 @@ class Found:
         """The same for people, in a line."""
         if self.format == "xlsx":
             return f"Excel workbook, sheet {self.sheet!r}"
-        names = {"\t": "tab", " ": "space"}
+        names = {character: name for name, character in _DELIMITERS.items() if name.isalpha()}
         delimiter = names.get(str(self.delimiter), f"{self.delimiter}")
         words = [f"CSV in {str(self.encoding).upper()}", f"delimiter {delimiter}"]
         if self.quote != '"':

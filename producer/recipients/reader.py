@@ -181,11 +181,12 @@ def open_recipients(  # noqa: PLR0913 - how a file is read, one name for each
     known_region = None if region is None else msisdn.check_region(region)
     table = open_table(path, form, region=known_region, pads=pads, on_bytes=on_bytes)
     row = next(table.records, None)
+    whole = table._replace(records=chain([] if row is None else [row], table.records))
+    numbers = _Numbers(region=known_region, countries=countries, targets=kinds)
+    recipients = Recipients(whole, column=column, numbers=numbers)
     if row is None:
         raise InputError(f"{path.name} names its columns and has no rows", code="file_empty")
-    whole = table._replace(records=chain([row], table.records))
-    numbers = _Numbers(region=known_region, countries=countries, targets=kinds)
-    return Recipients(whole, column=column, numbers=numbers)
+    return recipients
 
 
 class ColumnValues(NamedTuple):

@@ -119,3 +119,14 @@ def test_so_do_opt_outs_and_campaigns(members: Place, words: tuple[str, ...]) ->
 
     assert code == 0, said
     assert len(lines(members)) == 2
+
+
+def test_a_preview_says_how_all_that_it_refuses_is_listed(members: Place) -> None:
+    members.write("members.csv", "msisdn,first_name\n20000001,Ann\n" + "none,Bo\n" * 21)
+
+    shown = members.run(*PREVIEW).err
+    listed = members.run(*PREVIEW, "--problems", "-").err
+
+    assert "  and 1 more: --problems FILE lists them all\n" in shown
+    assert "  and 1 more\n" in listed
+    assert "21 refused rows are listed on standard output: correct them there" in listed

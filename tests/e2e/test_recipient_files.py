@@ -57,8 +57,8 @@ def workbook() -> bytes:
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (ROWS.encode("cp1252"), "Read as CSV in CP1252, delimiter ;"),
-        (ROWS.encode("utf-16"), "Read as CSV in UTF-16-LE, delimiter ;"),
+        (ROWS.encode("cp1252"), "Read as CSV in CP1252, delimiter semicolon"),
+        (ROWS.encode("utf-16"), "Read as CSV in UTF-16-LE, delimiter semicolon"),
         (
             gzip.compress(ROWS.replace(";", "\t").encode(), mtime=0),
             "Read as CSV in UTF-8, delimiter tab, gzip",

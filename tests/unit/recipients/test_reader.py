@@ -252,6 +252,14 @@ def test_a_file_without_recipients_is_refused(read: Read, content: str) -> None:
     assert refused.value.code == "file_empty"
 
 
+def test_a_single_recipient_without_names_of_columns_is_not_taken_for_them(tmp_path: Path) -> None:
+    path = tmp_path / "bare.csv"
+    path.write_text("20304050\n")
+
+    with pytest.raises(InputError, match="the first line must name the columns"):
+        open_recipients(path, region="DK")
+
+
 def test_a_first_line_that_cannot_be_read_is_refused(read: Read) -> None:
     with pytest.raises(InputError, match="first line") as refused:
         read('mobile,"name\n20304050,Ann\n')
