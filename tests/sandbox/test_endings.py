@@ -1,4 +1,5 @@
 import itertools
+from dataclasses import replace
 
 import pytest
 
@@ -49,7 +50,7 @@ def test_a_number_is_refused_by_its_ending_or_by_the_knob(msisdn: str, refusal: 
     ],
 )
 def test_the_reports_come_in_their_order(msisdn: str, turns: list[tuple[float, str]]) -> None:
-    found = turns_of(msisdn, knobs=KNOBS.model_copy(update={"dlr_outcome": "failed"}))
+    found = turns_of(msisdn, knobs=replace(KNOBS, dlr_outcome="failed"))
 
     assert [(turn.after_s, turn.state) for turn in found] == turns
 

@@ -16,6 +16,7 @@
 
 import json
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import asdict, fields, replace
 from typing import Any
 
 from pydantic import ValidationError
@@ -59,7 +60,7 @@ class Control:
                 yield chunk
 
     async def _faults(self, _request: Request) -> Response:
-        return JSONResponse({name: gateway.knobs.model_dump() for name, gateway in self._gateways.items()})
+        return JSONResponse({name: asdict(gateway.knobs) for name, gateway in self._gateways.items()})
 
     async def _set_faults(self, request: Request) -> Response:
         try:
@@ -95,13 +96,19 @@ def _objects(body: bytes) -> dict[str, dict[str, Any]]:
 
 
 def _changed(knobs: Knobs, *, new: dict[str, Any]) -> Knobs:
+    names = [field.name for field in fields(knobs)]
+    unknown = [name for name in new if name not in names]
     try:
-        return type(knobs).model_validate(knobs.model_dump() | new)
+        changed = replace(knobs, **{name: value for name, value in new.items() if name in names})
     except ValidationError as error:
         first = error.errors()[0]
-        known = ", ".join(type(knobs).model_fields)
-        msg = f"{first['loc'][0]}: {first['msg']}; the names are: {known}"
-        raise ValueError(msg) from None
+        fault = f"{first['loc'][0]}: {first['msg']}"
+    else:
+        if not unknown:
+            return changed
+        fault = f"{unknown[0]}: Extra inputs are not permitted"
+    msg = f"{fault}; the names are: {', '.join(names)}"
+    raise ValueError(msg)
 
 
 def _sentence(text: str) -> Response:

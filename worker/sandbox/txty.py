@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from typing import Annotated
 
 from pydantic import Field
+from pydantic.dataclasses import dataclass
 
 from worker.sandbox.endings import refusal_of
 from worker.sandbox.gateway import Call, JsonReply, RefusalError
-from worker.sandbox.knobs import Knobs
+from worker.sandbox.knobs import STRICT, Knobs
 from worker.sandbox.parts import count_parts, is_short, only_gsm
 from worker.sandbox.wire import fields
 
@@ -29,6 +30,7 @@ _OTHER_PRICE = 0.6
 _ALNUM = re.compile(r"[A-Za-z0-9]+", re.ASCII)
 
 
+@dataclass(config=STRICT, kw_only=True)
 class TxtyKnobs(Knobs):
     """The knobs of both generations beside the common ones; what no document says."""
 

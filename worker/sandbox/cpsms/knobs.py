@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import Field
+from pydantic.dataclasses import dataclass
 
 from worker.sandbox.endings import State
-from worker.sandbox.knobs import Knobs
+from worker.sandbox.knobs import STRICT, Knobs
 
 
+@dataclass(config=STRICT, kw_only=True)
 class CpsmsKnobs(Knobs):
     """The knobs of CPSMS beside the common ones."""
 

@@ -3,13 +3,15 @@
 from typing import Annotated, Literal
 
 from pydantic import Field
+from pydantic.dataclasses import dataclass
 
-from worker.sandbox.knobs import Knobs, Seconds
+from worker.sandbox.knobs import STRICT, Knobs, Seconds
 
 # Of all brands: smSend, Mobyt and Esendex; Skebby and TextAnywhere; smsenvoi.
 _TYPES = ["N", "L", "LL", "GP", "TI", "SI", "EE", "AD", "PRM", "MND"]
 
 
+@dataclass(config=STRICT, kw_only=True)
 class SmsendKnobs(Knobs):
     """The knobs beside the common ones."""
 
@@ -24,10 +26,10 @@ class SmsendKnobs(Knobs):
     order_delay_s: Seconds = 0  # until GET sms/{order_id} knows an order
     error_body: Literal["both", "result", "error_message", "message", "text"] = "both"
     zone: str = "Europe/Rome"  # of times without a zone, and of delivery dates
-    types: list[str] = Field(default=_TYPES)
-    low_quality: list[str] = Field(default=["LL"])  # 160 characters
-    no_alias: list[str] = Field(default=["LL", "SI"])  # the sender must be empty
-    no_report: list[str] = Field(default=["L", "LL", "TI", "SI", "MND"])
+    types: list[str] = Field(default_factory=lambda: [*_TYPES])
+    low_quality: list[str] = Field(default_factory=lambda: ["LL"])  # 160 characters
+    no_alias: list[str] = Field(default_factory=lambda: ["LL", "SI"])  # the sender must be empty
+    no_report: list[str] = Field(default_factory=lambda: ["L", "LL", "TI", "SI", "MND"])
     truncates: bool = True  # where the request says nothing
     needs_plus: bool = False  # a number without plus or two zeros is a bad number
     push_url: str = ""  # of delivery reports, as it is set in the web panel; empty: none are pushed

@@ -3,10 +3,12 @@
 from typing import Annotated, Literal
 
 from pydantic import Field
+from pydantic.dataclasses import dataclass
 
-from worker.sandbox.knobs import Knobs, Seconds
+from worker.sandbox.knobs import STRICT, Knobs, Seconds
 
 
+@dataclass(config=STRICT, kw_only=True)
 class TextmarketerKnobs(Knobs):
     """The knobs of Text Marketer beside the common ones."""
 
@@ -28,5 +30,5 @@ class TextmarketerKnobs(Knobs):
     no_rows: Literal[200, 404] = 404  # the answer to a report without any
     read_limit: Annotated[int, Field(ge=1)] | None = None  # calls that read, for each user name
     read_window_s: Seconds = 900
-    taken_keywords: list[str] = Field(default=[])
+    taken_keywords: list[str] = Field(default_factory=list)
     sub_accounts: bool = True  # the account may create others

@@ -5,8 +5,10 @@ from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import Field
+from pydantic.dataclasses import dataclass
 
 from worker.sandbox.endings import State
+from worker.sandbox.knobs import STRICT
 from worker.sandbox.txty import TxtyKnobs
 
 _COPENHAGEN = ZoneInfo("Europe/Copenhagen")
@@ -15,6 +17,7 @@ _DELIVERED = 150
 Status = Annotated[int, Field(ge=1, le=255)]
 
 
+@dataclass(config=STRICT, kw_only=True)
 class TxtyV4Knobs(TxtyKnobs):
     """The knobs of Txty v4 beside those of both generations."""
 

@@ -3,10 +3,13 @@
 from typing import Annotated, Literal
 
 from pydantic import Field
+from pydantic.dataclasses import dataclass
 
+from worker.sandbox.knobs import STRICT
 from worker.sandbox.txty import TxtyKnobs
 
 
+@dataclass(config=STRICT, kw_only=True)
 class TxtyV6Knobs(TxtyKnobs):
     """The knobs of Txty v6 beside those of both generations."""
 
