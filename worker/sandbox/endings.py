@@ -83,7 +83,7 @@ def fate_of(msisdn: str) -> Fate | None:
 def refusal_of(msisdn: str, *, knobs: Knobs) -> Refusal | None:
     """Return why the number is refused, by its ending or by `refuse_numbers`; nothing where it is not."""
     fate = _BY_ENDING.get(msisdn[-_ENDING:])
-    if fate:
+    if fate is not None:
         return fate.refusal
     return "number" if knobs.refuse_numbers and msisdn.endswith(tuple(knobs.refuse_numbers)) else None
 

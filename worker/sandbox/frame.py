@@ -58,9 +58,9 @@ class Frame:
             counts["at_once_most"] = at_once
         try:
             if gateway.knobs.is_calm:
-                head, rest = _parts(gateway.send(call))
-                await send(head)
-                await send(rest)
+                answer = gateway.send(call)
+                await send(_head(answer))
+                await send({"type": "http.response.body", "body": answer.body})
             else:
                 await _write(await self._with_faults(call), scope=scope, receive=receive, send=send)
         finally:
@@ -134,18 +134,15 @@ async def _whole(message: Message, *, receive: Receive) -> bytes | None:
     return None
 
 
-def _parts(answer: Response) -> tuple[Message, Message]:
-    """Return what the server is told, without the library's own way, which asks for more."""
-    return (
-        {"type": "http.response.start", "status": answer.status_code, "headers": answer.raw_headers},
-        {"type": "http.response.body", "body": answer.body},
-    )
+def _head(answer: Response) -> Message:
+    """Return what the server is told first, without the library's own way, which asks for more."""
+    return {"type": "http.response.start", "status": answer.status_code, "headers": answer.raw_headers}
 
 
 async def _write(answer: Response | Cut, *, scope: Scope, receive: Receive, send: Send) -> None:
     if isinstance(answer, Response):
-        for part in _parts(answer):
-            await send(part)
+        await send(_head(answer))
+        await send({"type": "http.response.body", "body": answer.body})
         return
     if answer is Cut.RESET:
         transport: asyncio.Transport = scope["extensions"][TRANSPORT]["connection"]

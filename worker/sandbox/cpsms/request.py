@@ -82,7 +82,7 @@ def _json(body: bytes) -> dict[str, Any]:
     try:
         given = json.loads(body.decode("latin-1")) if b"8859" in body else {}
         if str(given.get("encoding", "")).upper() != "ISO-8859-1":
-            given = decoded(body.decode())
+            given = decoded(body)
     except (ValueError, AttributeError, RecursionError):
         given = None
     if not isinstance(given, dict):

@@ -13,7 +13,6 @@ from worker.sandbox.smsend.knobs import SmsendKnobs
 from worker.sandbox.smsend.orders import Order
 from worker.sandbox.smsend.request import COUNTS_PARTS, REMAINING
 from worker.sandbox.smsend.text import flag
-from worker.sandbox.wire import quoted
 
 _ENDLESS = 9_843  # what an account without end shows
 _INTERNAL_TYPES = ("N", "L", "LL", "EE", "AD")
@@ -45,10 +44,10 @@ def send_reply(
     status = 201
     if name != "sms":
         status = knobs.param_status if name == "paramsms" else knobs.group_status
-    order_id = quoted(order.order_id)
+    order_id = order.order_id  # nothing in it is to be quoted
     return WrittenReply(
-        f'{{"result":"OK","order_id":{order_id},"total_sent":{total},{remaining}'
-        f'"internal_order_id":{order_id[:-1]}-int"}}',
+        f'{{"result":"OK","order_id":"{order_id}","total_sent":{total},{remaining}'
+        f'"internal_order_id":"{order_id}-int"}}',
         status,
     )
 

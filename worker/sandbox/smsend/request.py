@@ -1,7 +1,6 @@
 """What a call of the smSend family asks to send, checked against the limits that the vendor documents."""
 
 import json
-import operator
 import re
 import time
 from collections.abc import Mapping
@@ -26,7 +25,6 @@ _ORDER_ID = re.compile(r"[A-Za-z0-9_.-]{1,32}")
 _LONG_SENDER = re.compile(r"\+?[0-9]{1,16}")
 _WORD_LENGTH = 11  # of a sender that is not a number
 _NUMBER = re.compile(r"(\+|00)?([1-9][0-9]{6,14})", re.ASCII)
-_parts = operator.itemgetter(1)  # of a text and its parts
 _REFUSALS = {
     "number": "the recipient is not a valid number",
     "stopped": "the recipient is blacklisted",
@@ -41,7 +39,7 @@ def given_by(body: bytes) -> dict[str, Any]:
         RefusalError: it is none.
     """
     try:
-        given = decoded(body.decode("utf-8", "surrogatepass"))
+        given = decoded(body)
     except (ValueError, RecursionError):
         given = _guessed(body)
     if not isinstance(given, dict):
@@ -107,11 +105,12 @@ def ordered(
     order_id = _order_id(str(given["order_id"])) if "order_id" in given else new_guid()
     sender = _sender(str(given.get("sender", "")), kind=kind, knobs=knobs)
     if limits is None and is_short(message):  # it has no placeholder, and is within the usual limits
-        texts = [(message, 1)] * len(rows)
+        texts, cost = [(message, 1)] * len(rows), len(rows)
     else:
         fitted = (limits or Limits.usual(kind, knobs=knobs)).fitted
         each = (rendered(message, row=row, knobs=knobs) for row in rows)
         texts = [fitted(text) for text in each] if is_parametric else [fitted(message)] * len(rows)
+        cost = sum(parts for _, parts in texts)
     now_s = at_s = time.time()
     if zone and _TIME in given:
         at_s = max(now_s, unix_s(given[_TIME], zone=zone, name=_TIME))
@@ -119,7 +118,7 @@ def ordered(
         for name in REMAINING, COUNTS_PARTS:  # which the answer heeds
             flag(given, name)
     # Garbage collection need not look through a tuple of numbers.
-    order = Order(order_id, user, kind, sender, tuple(numbers), sum(map(_parts, texts)), now_s, at_s)
+    order = Order(order_id, user, kind, sender, tuple(numbers), cost, now_s, at_s)
     return order, texts
 
 
