@@ -101,7 +101,7 @@ def _changed(knobs: Knobs, *, new: dict[str, Any]) -> Knobs:
     try:
         changed = replace(knobs, **{name: value for name, value in new.items() if name in names})
     except ValidationError as error:
-        first = error.errors()[0]
+        first = min(error.errors(), key=lambda each: names.index(str(each["loc"][0])))
         fault = f"{first['loc'][0]}: {first['msg']}"
     else:
         if not unknown:

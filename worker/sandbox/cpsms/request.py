@@ -33,7 +33,7 @@ _REFUSALS: Mapping[Refusal, tuple[int, str]] = {
 _MAX_TIME_DIGITS = 11  # a time with more is in other units than seconds
 
 
-@dataclass(kw_only=True, slots=True, eq=False)  # as quick to make as a `Call`
+@dataclass(slots=True, eq=False)  # as quick to make as a `Call`
 class Submission:
     """One request to send: numbers as they were given without the plus, and the text that arrives."""
 
@@ -127,15 +127,9 @@ def _checked(given: dict[str, Any], *, numbers: list[str], knobs: CpsmsKnobs) ->
         raise RefusalError(400, "the reference is too long")
     if parts > _MAX_PARTS:
         raise RefusalError(400, "the message is too long")
-    return Submission(
-        recipients=numbers,
-        text=text,
-        sender=sender,
-        reference=reference,
-        parts=parts,
-        dlr_url=str(given.get("dlr_url", "")),
-        send_at_s=unix_seconds(given["timestamp"]) if "timestamp" in given else 0,
-    )
+    dlr_url = str(given.get("dlr_url", ""))
+    send_at_s = unix_seconds(given["timestamp"]) if "timestamp" in given else 0
+    return Submission(numbers, text, sender, reference, parts, dlr_url, send_at_s)
 
 
 def _text(given: dict[str, Any]) -> tuple[str, int]:

@@ -25,7 +25,7 @@ _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _TAG = re.compile(r"[0-9A-Za-z]+", re.ASCII)
 
 
-@dataclass(kw_only=True, slots=True, eq=False)  # as quick to make as a `Call`
+@dataclass(slots=True, eq=False)  # as quick to make as a `Call`
 class Sms:
     """One request to send; numbers without plus, not judged yet."""
 
@@ -91,16 +91,12 @@ def sms(given: dict[str, str], *, knobs: TextmarketerKnobs) -> Sms:
         found.append((34, "the schedule is not in ISO 8601"))
     if found:
         raise FaultError(*found, messages=max(1, len(numbers)))
-    return Sms(
-        recipients=numbers,
-        text=text,
-        sender=sender,
-        custom=given.get("custom", ""),
-        parts=n_parts,
-        leaves_at_s=leaves_at_s or 0.0,
-        check_stop=not _STOP.isdisjoint(given)
-        and given.get("check_stop", given.get("checkSTOP", "")).lower() in {"true", "1"},
-    )
+    check_stop = not _STOP.isdisjoint(given) and _is_on(given.get("check_stop", given.get("checkSTOP", "")))
+    return Sms(numbers, text, sender, given.get("custom", ""), n_parts, leaves_at_s or 0.0, check_stop)
+
+
+def _is_on(value: str) -> bool:
+    return value.lower() in {"true", "1"}
 
 
 def parts(text: str, *, knobs: TextmarketerKnobs) -> int:

@@ -18,7 +18,7 @@ _EXTRA = {"schedule", "flash", "wappush", "price"}
 _DOCUMENTED = {"EMPTY_RECIPIENT", "USER_NOT_FOUND"}  # of a send
 
 
-@dataclass(kw_only=True, slots=True, eq=False)  # frozen, it would take twice as long to make
+@dataclass(slots=True, eq=False)  # frozen, or by keywords, it would take twice as long to make
 class Asked:
     """One text that is to be sent to one number or more, all of them good."""
 
@@ -63,15 +63,9 @@ def asked_of(given: Mapping[str, str], *, numbers: list[str], knobs: TxtyV4Knobs
         raise TxtyError("MSISDN_INVALID", "", messages=len(numbers))
     sender, text = given.get("sender", ""), given.get("text", "")
     txty.check_sender(sender, knobs=knobs)
-    return Asked(
-        numbers=good,
-        sender=sender,
-        text=text,
-        parts=txty.parts_of(text, knobs=knobs),
-        callback=given.get("callback", ""),
-        extras=PLAIN if _EXTRA.isdisjoint(given) else _extras(given, knobs=knobs),
-        n_refused=len(numbers) - len(good),
-    )
+    parts = txty.parts_of(text, knobs=knobs)
+    extras = PLAIN if _EXTRA.isdisjoint(given) else _extras(given, knobs=knobs)
+    return Asked(good, sender, text, parts, given.get("callback", ""), extras, len(numbers) - len(good))
 
 
 def named(error: TxtyError, *, given: Mapping[str, str], knobs: TxtyV4Knobs) -> TxtyError:

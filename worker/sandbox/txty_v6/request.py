@@ -18,7 +18,7 @@ _SETTINGS = {f"settings_{name}" for name in _FLAGS}
 _BOOLEANS = {"true": "true", "1": "true", "false": "false", "0": "false"}
 
 
-@dataclass(kw_only=True, slots=True, eq=False)  # frozen, it would take twice as long to make
+@dataclass(slots=True, eq=False)  # frozen, or by keywords, it would take twice as long to make
 class Asked:
     """One message that is to be sent."""
 
@@ -59,15 +59,8 @@ def asked_of(given: Mapping[str, str], *, knobs: TxtyV6Knobs) -> Asked:
     reference = given.get("custom_reference", "")
     if len(reference) > knobs.max_reference:
         raise TxtyError("REFERENCE_LONG", "the reference is too long")
-    return Asked(
-        number=number,
-        sender=sender,
-        text=text,
-        parts=parts,
-        reference=reference,
-        flags=_PLAIN if _SETTINGS.isdisjoint(given) else _flags(given),
-        scheduled=scheduled,
-    )
+    flags = _PLAIN if _SETTINGS.isdisjoint(given) else _flags(given)
+    return Asked(number, sender, text, parts, reference, flags, scheduled)
 
 
 def _flags(given: Mapping[str, str]) -> str:
