@@ -11,8 +11,8 @@ from worker.sandbox.wire import quoted, seconds
 _CHUNK_LINES = 512
 _FAST = 1  # the level of zlib: some microseconds a message
 
-# Time (Unix nanoseconds), msisdn, text, sender, reference, parts. Lines are written many at a time, which is
-# quicker than to write each while its request waits.
+# Time (Unix nanoseconds), msisdn, text, sender, reference, parts. Many at a time are hashed and written,
+# which is quicker than to do it while a request waits.
 _Accepted = tuple[int, str, str, str, str, int]
 
 
@@ -43,16 +43,22 @@ class Book:
         tail = self._tail
         tail.append((time.time_ns(), msisdn, text, sender, reference, parts))
         if len(tail) >= _CHUNK_LINES:
+            self._hash_tail()
             self._full.append(zlib.compress(self._written_tail(), level=_FAST))
             tail.clear()
         if reference:
             self._referenced += 1
-            self._references.add(hash((msisdn, reference)))
-        self._texts.add(hash((msisdn, text)))
         counts = self.counts
         counts["parts"] += parts
         counts["accepted"] += 1
         return counts["accepted"] - 1
+
+    def _hash_tail(self) -> None:
+        """Keep the hashes of what is in the tail; to do it twice changes nothing."""
+        for _, msisdn, text, _, reference, _ in self._tail:
+            self._texts.add(hash((msisdn, text)))
+            if reference:
+                self._references.add(hash((msisdn, reference)))
 
     def _written_tail(self) -> bytes:
         name = f'"gateway": {quoted(self.gateway)}, '
@@ -65,6 +71,7 @@ class Book:
 
     def stats(self) -> dict[str, Any]:
         """Return the counts as `GET /_sandbox/stats` shows them; what follows from others is not counted."""
+        self._hash_tail()
         unique = len(self._texts)
         duplicates = {
             "reference": self._referenced - len(self._references),
