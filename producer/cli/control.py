@@ -214,7 +214,9 @@ def retry(campaign_id: int, *, failed: bool, rejected: bool, yes: bool) -> None:
     if found.n_over:
         click.echo(f"Left out, since the time to send them is over: {found.n_over}", err=True)
     if found.n_withdrawn:
-        click.echo(f"Left out, since their appointments are no more: {found.n_withdrawn}", err=True)
+        click.echo(
+            f"Left out, since a newer file of appointments took them back: {found.n_withdrawn}", err=True
+        )
     n_queued = 0
     if found.n:
         ask(f"Send {counted(found.n, 'message')} of campaign {campaign_id} once more?", yes=yes)

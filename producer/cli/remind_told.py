@@ -18,7 +18,7 @@ from producer.reminders.comparing import Comparison
 from producer.reminders.moments import Skip
 from producer.reminders.outlook import SKIPPED, by_offset, figures_of, plan_of
 from producer.reminders.reading import Read, Wish
-from producer.reminders.sheet import Sheet, Verdict
+from producer.reminders.sheet import WRITTEN, Sheet, Verdict
 from producer.schedule.plan import Plan
 from worker.text.counting import counted
 from worker.timing.words import duration_words
@@ -29,12 +29,14 @@ _KINDS: Mapping[str, tuple[Verdict, ...]] = {
     "moved": (Verdict.MOVE, Verdict.MOVED, Verdict.AGAIN),
     "moved_after_sending": (Verdict.AFTER,),
     "renumbered": (Verdict.RENUMBER, Verdict.RENUMBERED, Verdict.REWRITTEN),
+    "corrected": (Verdict.CORRECTED,),
     "misdirected": (Verdict.MISDIRECTED,),
     "cancelled_before": (Verdict.CANCELLED,),
 }
 _WORDS = {
     "moved_after_sending": "moved after sending, so sent once more",
     "renumbered": "to another number now",
+    "corrected": "come to nothing at another number, so sent to that of the file",
     "misdirected": "gone to another number than the file has now, not sent again",
     "cancelled_before": "cancelled before, not begun again",
 }
@@ -102,10 +104,11 @@ def told_of(  # noqa: PLR0913 - what a run came to
 def facts(told: Told) -> dict[str, object]:
     """Give it under the names of the contract.
 
-    Reminders are rows x sends = new + unchanged + moved + moved_after_sending + renumbered + misdirected +
-    cancelled_before + those of skips that are left out + duplicates + refused. The messages of the campaign
-    are new + moved_after_sending + rewritten, which are those of moved and renumbered that could not be
-    changed in their place. ``skips`` says of all that has no new message what became of it.
+    Reminders are rows x sends = new + unchanged + moved + moved_after_sending + renumbered + corrected +
+    misdirected + cancelled_before + those of skips that are left out + duplicates + refused. The messages of
+    the campaign are new + moved_after_sending + corrected + rewritten, which are those of moved and
+    renumbered that could not be changed in their place. ``skips`` says of all that has no new message what
+    became of it.
     """
     figures, verdicts = told.figures, told.verdicts
     n_reminders = figures.rows * len(told.wish.befores_ms)
@@ -116,7 +119,7 @@ def facts(told: Told) -> dict[str, object]:
         "duplicates": figures.duplicates,
         "refused": figures.refused,
         "skipped": n_reminders - figures.messages - figures.duplicates - figures.refused,
-        "skips": {each: n for each, n in sorted(verdicts.items()) if each not in _NEW_MESSAGES},
+        "skips": {each: n for each, n in sorted(verdicts.items()) if each not in WRITTEN},
         "reasons": dict(told.found.refused),
         "parts": figures.parts,
         "cost": figures.cost.render(),
@@ -134,9 +137,6 @@ def facts(told: Told) -> dict[str, object]:
         "series": told.wish.series,
         "campaign_id": told.campaign_id,
     }
-
-
-_NEW_MESSAGES = frozenset({Verdict.NEW, Verdict.AGAIN, Verdict.AFTER, Verdict.REWRITTEN})
 
 
 def kinds(verdicts: Mapping[str, int]) -> dict[str, int]:
@@ -218,7 +218,7 @@ def _offset_rows(told: Told) -> Iterator[list[object]]:
             each["before"],
             count["new"],
             count["moved"] + count["moved_after_sending"],
-            count["renumbered"],
+            count["renumbered"] + count["corrected"],
             count["cancelled"],
             count["unchanged"] + count["cancelled_before"] + count["misdirected"],
             sum(count[code] for code in SKIPPED),

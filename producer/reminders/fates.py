@@ -43,10 +43,12 @@ class Fate:
 
     @property
     def gives_way(self) -> bool:
-        """Whether a new message is to go to another number in its place, if it is still queued."""
+        """Whether a new message is to go to another number in its place: it is queued, or came to nothing."""
         planned = self.planned
-        is_ours = planned is not None and planned.moves == self.reminder.message_id
-        return bool(planned and is_ours and planned.verdict == Verdict.REWRITTEN and self.reminder.is_queued)
+        if planned is None or planned.moves != self.reminder.message_id:
+            return False
+        is_queued = self.reminder.is_queued
+        return planned.verdict == Verdict.CORRECTED or (planned.verdict == Verdict.REWRITTEN and is_queued)
 
     @property
     def code(self) -> str | None:
@@ -75,7 +77,8 @@ class Fate:
     @property
     def restores(self) -> bool:
         """Whether it was called back, and is wanted again where it is."""
-        return self.planned is not None and self.reminder.withdrawn is not None and self.code is None
+        is_called_back = self.planned is not None and self.reminder.withdrawn is not None
+        return is_called_back and self.code is None and not self.gives_way
 
     @property
     def changes(self) -> bool:

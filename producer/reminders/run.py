@@ -164,8 +164,9 @@ class Run:
             if each.moves and number in done.moved | done.withdrawn:
                 verdict = _DONE[each.moves.verdict, number in done.moved]
                 self._sheet.judge([(each.moves.id, verdict, None)])
-            if each.gives_way and each.planned and number in done.withdrawn:
-                self._sheet.judge([(each.planned.id, Verdict.REWRITTEN, None)])
+            if each.gives_way and each.planned and number in done.withdrawn | done.closed:
+                verdict = Verdict.CORRECTED if number in done.closed else Verdict.REWRITTEN
+                self._sheet.judge([(each.planned.id, verdict, None)])
             if each.is_gone and number in done.withdrawn:
                 self.n_cancelled += 1
                 self.n_removed += each.code == REMOVED

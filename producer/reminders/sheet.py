@@ -57,12 +57,13 @@ class Verdict(enum.StrEnum):
     RENUMBER = "renumber"  # its queued message is to go to another number
     RENUMBERED = "renumbered"  # it does
     REWRITTEN = "rewritten"  # its queued message is withdrawn, and a new one goes to another number
-    MISDIRECTED = "misdirected"  # it left for another number, or came to nothing there
+    CORRECTED = "corrected"  # its message reached nobody at another number, and a new one goes to this one
+    MISDIRECTED = "misdirected"  # it left for another number, or its time was over there
     CANCELLED = "cancelled_before"  # a person has cancelled its message
     SUPPRESSED = "suppressed"  # its recipient wants none
 
 
-WRITTEN = (Verdict.NEW, Verdict.AGAIN, Verdict.AFTER, Verdict.REWRITTEN)
+WRITTEN = (Verdict.NEW, Verdict.AGAIN, Verdict.AFTER, Verdict.REWRITTEN, Verdict.CORRECTED)
 """What has a new message."""
 
 CHANGED = (Verdict.MOVE, Verdict.MOVED, Verdict.RENUMBER, Verdict.RENUMBERED)
@@ -190,7 +191,7 @@ class Sheet:
 
     def give_up_moves(self) -> None:
         """Say of what could not be changed any more that it had left."""
-        for old in (Verdict.MOVE, Verdict.RENUMBER, Verdict.REWRITTEN):
+        for old in (Verdict.MOVE, Verdict.RENUMBER, Verdict.REWRITTEN, Verdict.CORRECTED):
             new = Verdict.AFTER if old is Verdict.MOVE else Verdict.MISDIRECTED
             self._database.execute(
                 "UPDATE planned SET verdict = ?, moves = NULL WHERE verdict = ? AND moves IS NOT NULL",

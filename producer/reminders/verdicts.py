@@ -42,6 +42,8 @@ def _verdict_on_same(known: Known, msisdn: str) -> tuple[Verdict, int | None]:
     is_readable = known.msisdn.startswith("+")  # of a number that was removed nobody knows
     if known.msisdn == msisdn or not is_readable:
         return Verdict.SAME, None
+    if known.can_follow:
+        return Verdict.CORRECTED, known.message_id
     if known.state is not MessageState.QUEUED:
         return Verdict.MISDIRECTED, None
     return Verdict.RENUMBER if known.can_move else Verdict.REWRITTEN, known.message_id

@@ -19,7 +19,7 @@ from worker.ledger.given import execute_given
 from worker.ledger.locks import lock_batches_of
 from worker.ledger.models import BATCHES, MESSAGES, REMINDERS
 from worker.ledger.rebatching import Like, NewTimes, like, put
-from worker.ledger.reminded import MAY_COME_BACK, MOVED
+from worker.ledger.reminded import MAY_COME_BACK, MOVED, came_to_nothing
 from worker.ledger.reminding import NAMED, SAME_SLOT, Draft, named
 from worker.ledger.withdrawing import recount, withdraw
 from worker.states import MessageState
@@ -30,11 +30,12 @@ ROWS_AT_ONCE = 500
 
 @dataclass(frozen=True, kw_only=True)
 class Changed:
-    """What was done: messages that are as their drafts now, are cancelled, or may come back again."""
+    """What was done: messages that are as their drafts now, are cancelled, may come back, or never will."""
 
     moved: frozenset[int]
     withdrawn: frozenset[int]
     restored: frozenset[int]
+    closed: frozenset[int]
 
 
 def change(  # noqa: PLR0913 - what is to be done, each kind by its name
@@ -58,8 +59,8 @@ def change(  # noqa: PLR0913 - what is to be done, each kind by its name
         moves: message to what it is to be.
         withdrawals: message to the code that says why it is cancelled, now or when it comes back; None: it
             was called back so, and is wanted again.
-        replaced: messages that are withdrawn where they are queued, for others in their place; anywhere else
-            they are left alone.
+        replaced: messages for which others come in their place: they are withdrawn where they are queued,
+            and never retried where they came to nothing; anywhere else they are left alone.
 
     Returns:
         the importer's longer lease, and what was done.
@@ -82,10 +83,14 @@ def change(  # noqa: PLR0913 - what is to be done, each kind by its name
     _put_apart(connection, movable, can_move, now=now)
     withdraw(connection, [(number, codes.get(number, MOVED), now) for number in cancelled])
     recount(connection, Counter(row["batch_id"] for row in found), withdrawn=Counter(cancelled.values()))
+    closed = _close(connection, replaced)
     _call_back(connection, codes)
     restored = _restore(connection, withdrawals.keys() - codes.keys())
     return renewed, Changed(
-        moved=frozenset(can_move), withdrawn=frozenset(cancelled), restored=frozenset(restored)
+        moved=frozenset(can_move),
+        withdrawn=frozenset(cancelled),
+        restored=frozenset(restored),
+        closed=frozenset(closed),
     )
 
 
@@ -186,6 +191,12 @@ def _moved(message_id: int, message: NewMessage) -> tuple[object, ...]:
         message.fallback_currency,
         message.cells,
     )
+
+
+def _close(connection: Connection, message_ids: Collection[int]) -> Sequence[int]:
+    """Let nobody retry those of some messages that came to nothing; return which."""
+    closed = update(MESSAGES).where(MESSAGES.c.id.in_(message_ids), came_to_nothing()).values(withdrawn=MOVED)
+    return connection.scalars(closed.returning(MESSAGES.c.id)).all()
 
 
 def _call_back(connection: Connection, codes: Mapping[int, str]) -> None:

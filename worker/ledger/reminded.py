@@ -12,7 +12,9 @@ from worker.ledger.campaigns import columns_of
 from worker.ledger.drafts import NewCampaign
 from worker.ledger.engine import now_ms
 from worker.ledger.given import execute_given
+from worker.ledger.missed import SKIPPED
 from worker.ledger.models import BATCHES, CAMPAIGNS, MESSAGES, REMINDERS
+from worker.ledger.openings import TOO_LATE
 from worker.states import NEVER_RELEASED, CampaignState, MessageState
 
 REMOVED = "removed"
@@ -42,7 +44,8 @@ class Known:
     """A message that reminds, or was to remind, of an appointment at a time: its version, epoch ms.
 
     ``msisdn`` is a digest where the number was removed; ``can_move`` says that it is queued, and that nothing
-    but its row has to change for it to tell of another time, or go to another number.
+    but its row has to change for it to tell of another time, or go to another number; ``can_follow`` that it
+    reached nobody, so that another may go to another number.
     """
 
     message_id: int
@@ -51,6 +54,7 @@ class Known:
     state: MessageState
     code: str | None
     can_move: bool
+    can_follow: bool
 
     @property
     def is_withdrawn(self) -> bool:
@@ -100,8 +104,9 @@ def known(connection: Connection, campaign: NewCampaign, slots: Sequence[Slot]) 
 
 def _messages(connection: Connection, campaign: NewCampaign, ids: Sequence[int]) -> dict[int, dict[str, Any]]:
     can_move = _can_move(columns_of(campaign)).label("can_move")
+    can_follow = and_(came_to_nothing(), CAMPAIGNS.c.state.in_(_GOES_ON)).label("can_follow")
     query = (
-        select(MESSAGES.c.id, MESSAGES.c.msisdn, MESSAGES.c.state, MESSAGES.c.code, can_move)
+        select(MESSAGES.c.id, MESSAGES.c.msisdn, MESSAGES.c.state, MESSAGES.c.code, can_move, can_follow)
         .join(BATCHES, BATCHES.c.id == MESSAGES.c.batch_id)
         .join(CAMPAIGNS, CAMPAIGNS.c.id == MESSAGES.c.campaign_id)
         .where(MESSAGES.c.id.in_(ids), CAMPAIGNS.c.state.not_in(sorted(NEVER_RELEASED)))
@@ -112,6 +117,7 @@ def _messages(connection: Connection, campaign: NewCampaign, ids: Sequence[int])
             "state": MessageState(row.state),
             "code": row.code,
             "can_move": bool(row.can_move),
+            "can_follow": bool(row.can_follow),
         }
         for row in connection.execute(query)
     }
@@ -135,6 +141,16 @@ def _can_move(ours: Mapping[str, Any]) -> ColumnElement[bool]:
         CAMPAIGNS.c.text.is_(None),
         CAMPAIGNS.c.leaves_at.is_(None),
         *same,
+    )
+
+
+def came_to_nothing() -> ColumnElement[bool]:
+    """Say, as SQL, that a message was refused or given up before its time was over, and reached nobody."""
+    return and_(
+        MESSAGES.c.state.in_([_M.REJECTED, _M.FAILED]),
+        MESSAGES.c.n_doubts == 0,  # no request with it may have been accepted, whatever a person made of it
+        func.coalesce(MESSAGES.c.code, "").not_in([TOO_LATE, SKIPPED]),
+        func.coalesce(MESSAGES.c.expires_at, 2**62) > now_ms(),
     )
 
 

@@ -92,7 +92,8 @@ def add(
 ) -> Importer:
     """Write batches of reminders together; return the importer's longer lease.
 
-    What stands for other versions of them never leaves any more, wherever it is.
+    What stands for other versions of them never leaves any more, wherever it is. One of the same version
+    gives way where it is cancelled, or came to nothing and was closed.
 
     Raises:
         LedgerError: another program has the series now, or one of these has its message already.
@@ -113,7 +114,9 @@ def add(
         "SELECT given.named, given.digest, given.offset_ms, given.instant, given.message FROM given "
         "WHERE true ON CONFLICT (series, key, before_ms, version) DO UPDATE "
         "SET message_id = excluded.message_id WHERE EXISTS (SELECT 1 FROM messages "
-        "WHERE messages.id = reminders.message_id AND messages.state = 'cancelled') "
+        "WHERE messages.id = reminders.message_id AND (messages.state = 'cancelled' "
+        "OR (messages.state IN ('rejected', 'failed') AND messages.n_doubts = 0 "
+        "AND messages.withdrawn IS NOT NULL))) "
         "RETURNING message_id",
         columns=NAMED,
         rows=rows,

@@ -37,7 +37,7 @@ class Retriable:
         n_risky: a gateway may have accepted them.
         n_over: the time in which they were worth sending is over.
         n_gone: their numbers or texts were removed.
-        n_withdrawn: they remind of appointments that are not any more.
+        n_withdrawn: they remind of appointments that are not any more, or others went to corrected numbers.
     """
 
     n: int

@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -13,43 +13,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.appointments import HOUR_MS, LONG_AHEAD_MS, Book, csv_of, number
+from tests.integration.reminders.model import Bounce, Correct, File, Model, Pass, Refuse, Reminder, Step
 from tests.ledgers import assert_counts
 from worker.ledger.engine import open_ledger
 from worker.ledger.schema import prepare
 from worker.states import MessageState
-
-Reminder = tuple[int, int, int]  # key, hours before, hour of the appointment
 
 KEYS = range(4)
 HOURS = range(0, 60, 6)
 BEFORES = (24, 12, 2)
 OTHER = 100
 """What the other number of a key is higher by."""
-
-
-@dataclass(frozen=True)
-class File:
-    """One run: appointments by key, keys whose number is wrong or another, offsets, and when it is killed."""
-
-    appointments: dict[int, int]
-    bad: frozenset[int]
-    other: frozenset[int]
-    befores: tuple[int, ...]
-    keeps_removed: bool
-    killed_at: int | None
-
-
-@dataclass(frozen=True)
-class Pass:
-    """So many hours go by; then what is due leaves, each with what becomes of it."""
-
-    hours: int
-    fates: tuple[MessageState, ...]
-
-
-@dataclass(frozen=True)
-class Bounce:
-    """What was on its way is refused for now, and queued again."""
 
 
 files = st.builds(
@@ -72,64 +46,10 @@ passes = st.builds(
         max_size=3,
     ).map(tuple),
 )
-steps = st.lists(st.one_of(files, files, passes, st.just(Bounce())), min_size=1, max_size=8)
-
-
-@dataclass
-class Model:
-    """What is queued, and what has left, been given up or is on its way; and which go to the other number."""
-
-    now: int = 0
-    queued: set[Reminder] = field(default_factory=set)
-    elsewhere: set[Reminder] = field(default_factory=set)
-    gone: set[Reminder] = field(default_factory=set)
-    flying: set[Reminder] = field(default_factory=set)  # of these
-    called_back: set[Reminder] = field(default_factory=set)  # of these
-
-    def read(self, file: File) -> None:
-        """Let what is queued be what a file asks for."""
-        good = {key: at for key, at in file.appointments.items() if key not in file.bad}
-        if not good:
-            return
-        kept = {each for each in self.queued if self._stays(each, file, good)}
-        wanted = {
-            (key, before, at)
-            for key, at in good.items()
-            for before in file.befores
-            if at - before > self.now and (key, before, at) not in self.gone
-        }
-        self.queued = kept | wanted
-        self.elsewhere = {each for each in self.elsewhere - wanted if each in self.queued | self.flying}
-        self.elsewhere |= {each for each in wanted if each[0] in file.other}
-        for each in self.flying:
-            key, before, at = each
-            if key in good and before in file.befores and good[key] == at:
-                self.called_back.discard(each)
-            elif not self._stays(each, file, good):
-                self.called_back.add(each)
-
-    def _stays(self, reminder: Reminder, file: File, good: dict[int, int]) -> bool:
-        key, before, at = reminder
-        if key in good and before in file.befores:
-            return good[key] == at
-        is_unclear = key in file.appointments and key in file.bad
-        return is_unclear or file.keeps_removed
-
-    def due(self) -> set[Reminder]:
-        """Return what may leave now."""
-        return {each for each in self.queued if each[2] - each[1] <= self.now < each[2]}
-
-    def leave(self, fates: dict[Reminder, MessageState]) -> None:
-        """Let some leave, each with its fate."""
-        self.queued -= set(fates)
-        self.gone |= set(fates)
-        self.flying |= {each for each, fate in fates.items() if fate is MessageState.SUBMITTING}
-
-    def bounce(self) -> None:
-        """Queue again what is on its way; what was called back is cancelled, as if it had never been."""
-        self.queued |= self.flying - self.called_back
-        self.gone -= self.flying
-        self.flying, self.called_back = set(), set()
+refusals = st.builds(Refuse, st.frozensets(st.sampled_from(KEYS), min_size=1, max_size=2))
+corrections = st.builds(Correct, st.frozensets(st.sampled_from(KEYS), max_size=4))
+kinds = st.one_of(files, files, passes, st.just(Bounce()), refusals, corrections)
+steps = st.lists(kinds, min_size=1, max_size=8)
 
 
 class Killed(Exception):
@@ -173,7 +93,23 @@ class World:
         return [
             (_reminder(row), int(row["msisdn"]) - int(number(0)) >= OTHER)
             for row in self.book(now).messages(MessageState.QUEUED)
-            if row["leave_by"] > LONG_AHEAD_MS - 100 * HOUR_MS  # it is not closed
+            if not _is_closed(row)
+        ]
+
+    def refuse(self, keys: frozenset[int], now: int) -> None:
+        """Let what is queued of some keys be refused."""
+        rows = self.book(now).messages(MessageState.QUEUED)
+        ours = [row["id"] for row in rows if not _is_closed(row) and _reminder(row)[0] in keys]
+        self.book(now).set_states(ours, MessageState.REJECTED)
+
+    def may_arrive(self, now: int) -> list[Reminder]:
+        """Return what may have left, may leave yet, or may be retried: by its message alone."""
+        rows = self.book(now).messages(*(set(MessageState) - {MessageState.CANCELLED}))
+        nothing = MessageState.REJECTED, MessageState.FAILED
+        return [
+            _of_message(row)
+            for row in rows
+            if not _is_closed(row) and (row["state"] not in nothing or row["withdrawn"] is None)
         ]
 
     def book(self, now: int) -> Book:
@@ -185,13 +121,23 @@ def _number(key: int, file: File) -> str:
     return number(key + OTHER if key in file.other else key)
 
 
+def _is_closed(row: dict[str, Any]) -> bool:
+    """Say whether a message never leaves any more, because its reminder has one of another time."""
+    return bool(row["leave_by"] < LONG_AHEAD_MS - 100 * HOUR_MS)
+
+
 def _reminder(row: dict[str, Any]) -> Reminder:
+    found = _of_message(row)
+    _, before, version = found
+    assert (before * HOUR_MS, version * HOUR_MS) == (row["before_ms"], row["version"] - LONG_AHEAD_MS)
+    return found
+
+
+def _of_message(row: dict[str, Any]) -> Reminder:
     key = (int(row["msisdn"]) - int(number(0))) % OTHER
-    version = (row["version"] - LONG_AHEAD_MS) // HOUR_MS
-    before = row["before_ms"] // HOUR_MS
+    version = (row["expires_at"] - LONG_AHEAD_MS) // HOUR_MS
     due = (row["due_at"] - LONG_AHEAD_MS) // HOUR_MS
-    assert (due, row["expires_at"]) == (version - before, row["version"])
-    return key, before, version
+    return key, version - due, version
 
 
 @pytest.fixture(scope="module")
@@ -207,7 +153,7 @@ def empty_ledger() -> Iterator[Path]:
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(steps=steps)
 def test_every_appointment_of_the_last_file_has_its_reminders_once(
-    empty_ledger: Path, steps: list[File | Pass | Bounce]
+    empty_ledger: Path, steps: list[Step]
 ) -> None:
     with TemporaryDirectory(prefix="bs-laws-") as folder:
         world, model = World(Path(folder), empty_ledger), Model()
@@ -216,6 +162,8 @@ def test_every_appointment_of_the_last_file_has_its_reminders_once(
                 _take(world, model, step)
                 expected = [(each, each in model.elsewhere) for each in model.queued]
                 assert sorted(world.queued(model.now)) == sorted(expected)
+                once = world.may_arrive(model.now)
+                assert len(once) == len(set(once))
         finally:
             world.engine.dispose()
         assert len(world.departed) == len(set(world.departed))
@@ -228,15 +176,22 @@ def assert_counts_of(world: World) -> None:
     engine.dispose()
 
 
-def _take(world: World, model: Model, step: File | Pass | Bounce) -> None:
+def _take(world: World, model: Model, step: Step) -> None:
     book = world.book(model.now)
-    if isinstance(step, File):
+    if isinstance(step, Correct):
+        again = model.corrected(step)
+        if again:
+            _take(world, model, again)
+    elif isinstance(step, File):
         if set(step.appointments) - step.bad:
             world.read(step, model.now)
             model.read(step)
     elif isinstance(step, Pass):
         model.now += step.hours
         _let_leave(world, model, step.fates)
+    elif isinstance(step, Refuse):
+        world.refuse(step.keys, model.now)
+        model.refuse(step.keys)
     else:
         for row in book.messages(MessageState.SUBMITTING):
             book.come_back(row["id"], row["withdrawn"])
