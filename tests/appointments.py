@@ -133,8 +133,9 @@ class Book:
         keeps_removed: bool = False,
         check: Callable[[], None] = lambda: None,
         before_apply: Callable[[], None] = lambda: None,
+        on_doubled: Callable[[Counter[str]], None] = lambda _: None,
     ) -> Outcome:
-        """Run over a file to the end, whatever it cancels; what ``check`` raises is a kill."""
+        """Run over a file to the end, whatever it cancels or doubles; what ``check`` raises is a kill."""
         with closing(Sheet()) as sheet:
             wish = self.wish(content)
             found = read(wish, sheet)
@@ -143,7 +144,7 @@ class Book:
             before_apply()
             run.apply(author="tester", check=check)
             check()
-            campaign_id = run.end(author="tester")
+            campaign_id = run.end(author="tester", on_doubled=on_doubled)
             return Outcome(
                 campaign_id=campaign_id,
                 compared=compared,

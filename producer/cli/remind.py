@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import replace
@@ -24,7 +25,15 @@ from producer.cli.output import Meter, echo_json, echo_problems, echo_reasons
 from producer.cli.piped import is_piped
 from producer.cli.places import force_option
 from producer.cli.released import leave_to_workers
-from producer.cli.remind_asked import Wanted, doubled, keyless, many, require_usable, require_wanted
+from producer.cli.remind_asked import (
+    Wanted,
+    doubled,
+    keyless,
+    many,
+    require_single,
+    require_usable,
+    require_wanted,
+)
 from producer.cli.remind_options import order_options, run_options, time_options
 from producer.cli.remind_told import Told, echo_preview, echo_told, facts, told_of
 from producer.cli.rows_file import rows_into
@@ -34,7 +43,7 @@ from producer.reminders.comparing import Comparison, compare
 from producer.reminders.reading import Read, Wish, read
 from producer.reminders.run import Run, campaign_of
 from producer.reminders.sheet import Sheet
-from worker.errors import ConfigError
+from worker.errors import ConfigError, InputError
 from worker.ledger.engine import open_ledger
 from worker.ledger.schema import open_if_current, prepare
 from worker.settings import Settings, load_settings
@@ -186,7 +195,7 @@ def _preview(wish: Wish, found: Read, sheet: Sheet, compared: Comparison, *, as_
         return
     echo_problems(found.found.problems, total=found.refused.total())
     echo_reasons(found.found)
-    for words in filter(None, (keyless(found), many(wish, compared), doubled(wish, compared))):
+    for words in filter(None, (keyless(found), many(wish, compared), doubled(wish, compared.doubled))):
         click.echo(words, err=True)
     echo_preview(told)
 
@@ -202,20 +211,27 @@ def _run(run: Run, wish: Wish, found: Read, sheet: Sheet, wanted: Wanted) -> Tol
     except BaseException:
         run.give_up()
         raise
-    released = _caught_up(run)
+    released = _caught_up(run, wish, again=wanted.again)
     gone = run.n_cancelled, run.n_removed
     told = told_of(wish, found, sheet, compared, cancelled=gone, campaign_id=released)
     echo_told(told)
     return told
 
 
-def _caught_up(run: Run) -> int | None:
+def _caught_up(run: Run, wish: Wish, *, again: bool) -> int | None:
     """Change and write what the file says, and return the campaign of what is new."""
+
+    def on_doubled(found: Counter[str]) -> None:
+        require_single(wish, found, again=again, so="Nothing new was released")
+
     try:
         with interrupts_held_back() as check, Meter("Importing", total=run.figures().messages) as meter:
             run.apply(author=author(), check=check, on_rows=meter.advance)
             check()
-            return run.end(author=author())
+            return run.end(author=author(), on_doubled=on_doubled)
+    except InputError:  # the same command would be refused too
+        run.give_up()
+        raise
     except BaseException:
         number = run.campaign_id
         words = "Nothing new was released; the same command goes on where this one ended."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections import Counter
 from dataclasses import dataclass
 
 import click
@@ -52,7 +53,7 @@ def require_wanted(run: Run, wish: Wish, found: Read, compared: Comparison, want
     """Refuse what would cost too much, or cancel so many that the file may be another one."""
     if not wanted.keeps_removed and (rows := keyless(found)):
         click.echo(rows, err=True)
-    _require_single(wish, compared, again=wanted.again)
+    require_single(wish, compared.doubled, again=wanted.again)
     figures = run.figures()
     require_within(figures, wanted.most)
     confirm_number(figures, above=wanted.above, yes=wanted.yes)
@@ -69,18 +70,17 @@ def require_wanted(run: Run, wish: Wish, found: Read, compared: Comparison, want
     ask("Cancel them?", yes=False)
 
 
-def _require_single(wish: Wish, compared: Comparison, *, again: bool) -> None:
+def require_single(wish: Wish, found: Counter[str], *, again: bool, so: str = "Nothing was changed") -> None:
     """Refuse to begin a series with what another one has queued: its file has another name today."""
-    words = doubled(wish, compared)
+    words = doubled(wish, found)
     if not words:
         return
     if again:
         click.echo(words, err=True)
         return
-    series = compared.doubled.most_common(1)[0][0]
+    series = found.most_common(1)[0][0]
     raise InputError(
-        f"{words}. Nothing was changed: give --series {shlex.quote(series)} to go on with that one, or "
-        "--again to send both",
+        f"{words}. {so}: give --series {shlex.quote(series)} to go on with that one, or --again to send both",
         code="queued_elsewhere",
     )
 
@@ -104,11 +104,11 @@ def many(wish: Wish, compared: Comparison) -> str | None:
     )
 
 
-def doubled(wish: Wish, compared: Comparison) -> str | None:
+def doubled(wish: Wish, found: Counter[str]) -> str | None:
     """Say that another series has the same queued."""
-    if not compared.doubled:
+    if not found:
         return None
-    (series, n), *others = compared.doubled.most_common()
+    (series, n), *others = found.most_common()
     more = f" and {counted(len(others), 'other')}" if others else ""
     return (
         f"{n} of the new reminders of the series {wish.series} {'is' if n == 1 else 'are'} queued already by "

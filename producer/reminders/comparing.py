@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from producer.reminders.cutting import BATCHES_AT_ONCE, chunks
 from producer.reminders.fates import fates_of
@@ -35,6 +35,7 @@ class Comparison:
         changing: batches with reminders that do not stay as they are.
         doubled: new reminders that go to the same number, of the same appointment and so long before it, as
             one that another series has queued: by that series.
+        others: campaigns of other series that were there before that was looked up.
         n_missed: appointments of which nobody is reminded, and was not; ``missed`` has the first of them.
     """
 
@@ -43,6 +44,7 @@ class Comparison:
     n_removed: int = 0
     changing: list[int] = field(default_factory=list)
     doubled: Counter[str] = field(default_factory=Counter)
+    others: frozenset[int] = frozenset()
     n_missed: int = 0
     missed: list[Missed] = field(default_factory=list)
 
@@ -90,13 +92,12 @@ class _Comparer:
         self._sheet = sheet
         self._on_rows = on_rows
         self._on_pause = on_pause
-        self._has_others = False
         self._found = Comparison()
 
     def run(self, keeps_removed: bool) -> Comparison:  # noqa: FBT001 - a name would say no more
         if self._engine is not None:
             with reading(self._engine) as connection:
-                self._has_others = reminded.has_others(connection, self._series)
+                self._found.others = reminded.others(connection, self._series)
         self._judge()
         if self._engine is not None:
             self._look_at_open(self._engine, keeps_removed=keeps_removed)
@@ -122,10 +123,9 @@ class _Comparer:
             verdicts = [
                 (each, *verdict_on(each.version, each.msisdn, known.get(each.slot, ()))) for each in planned
             ]
-            if self._has_others:
-                new = [_occasion(each) for each, verdict, _ in verdicts if verdict is Verdict.NEW]
-                doubled = reminded.elsewhere(connection, new, series=self._series)
-                self._found.doubled.update(doubled[each] for each in new if each in doubled)
+            if self._found.others:
+                new = [each for each, verdict, _ in verdicts if verdict is Verdict.NEW]
+                self._found.doubled.update(_doubled(connection, new, series=self._series))
         self._sheet.judge((each.id, verdict, moves) for each, verdict, moves in verdicts)
 
     def _look_at_open(self, engine: Engine, *, keeps_removed: bool) -> None:
@@ -153,5 +153,22 @@ class _Comparer:
         self._on_pause()
 
 
-def _occasion(planned: Planned) -> Occasion:
-    return Occasion(planned.msisdn, planned.version, planned.slot.before_ms)
+def doubled_of(
+    engine: Engine, sheet: Sheet, *, series: str, on_pause: Callable[[], None] = lambda: None
+) -> Counter[str]:
+    """Count, by series, the new reminders of a sheet that another one has queued by now."""
+    found: Counter[str] = Counter()
+    after = 0
+    while new := sheet.new(after=after, limit=ROWS_AT_ONCE):
+        with reading(engine) as connection:
+            found.update(_doubled(connection, new, series=series))
+        after = new[-1].id
+        on_pause()
+    return found
+
+
+def _doubled(connection: Connection, new: Sequence[Planned], *, series: str) -> list[str]:
+    """Return the series of each of some new reminders, at most 500, that another one has queued."""
+    occasions = [Occasion(each.msisdn, each.version, each.slot.before_ms) for each in new]
+    doubled = reminded.elsewhere(connection, occasions, series=series)
+    return [doubled[each] for each in occasions if each in doubled]

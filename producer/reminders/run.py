@@ -8,22 +8,23 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
 from sqlalchemy import Engine
 
 from producer.campaigns import clear
 from producer.preview import Preview
-from producer.reminders.comparing import Comparison, OnRows, compare
+from producer.reminders.comparing import Comparison, OnRows, compare, doubled_of
 from producer.reminders.cutting import BATCHES_AT_ONCE, chunks, transactions
 from producer.reminders.fates import Fate, fates_of
 from producer.reminders.outlook import figures_of
 from producer.reminders.reading import Read, Wish
 from producer.reminders.sheet import WRITTEN, Sheet, Verdict
 from worker.errors import LedgerError
-from worker.ledger import campaigns, moving, orders, reminding
+from worker.ledger import campaigns, moving, orders, reminded, reminding
 from worker.ledger.drafts import NewCampaign, SourceCounts
-from worker.ledger.engine import writing
+from worker.ledger.engine import control_lock, writing
 from worker.ledger.moving import ROWS_AT_ONCE, Changed
 from worker.ledger.reminded import REMOVED
 from worker.ledger.reminding import Draft
@@ -53,6 +54,7 @@ class Run:
         self._sheet = sheet
         self._keeps_removed = False
         self._changing: list[int] = []  # batches
+        self._others: frozenset[int] = frozenset()  # campaigns of other series, and no double in them
         self.n_cancelled = self.n_removed = 0  # with nothing in their place; of these, not in the file
         with writing(engine) as connection:
             self._importer, left = reminding.begin(connection, campaign_of(wish, read))
@@ -92,6 +94,7 @@ class Run:
             on_pause=self._renew,
         )
         self._changing = compared.changing
+        self._others = compared.others
         return compared
 
     def _fates(self, batch_ids: Sequence[int]) -> list[Fate]:
@@ -190,13 +193,36 @@ class Run:
         verdicts = self._sheet.verdicts()
         return {verdict: n for verdict, n in sorted(verdicts.items()) if verdict not in WRITTEN}
 
-    def end(self, *, author: str) -> int | None:
-        """Release what is new, and return its campaign; None, and no campaign, where nothing is."""
+    def end(self, *, author: str, on_doubled: Callable[[Counter[str]], None]) -> int | None:
+        """Release what is new, and return its campaign; None, and no campaign, where nothing is.
+
+        Args:
+            author: who ordered it.
+            on_doubled: told how many of the new ones another series has queued since the comparison, by
+                series; may raise, and then nothing is released.
+        """
+        if not any(verdict in WRITTEN for verdict in self._sheet.verdicts()):
+            with writing(self._engine) as connection:
+                reminding.drop(connection, campaigns.renew(connection, self._importer))
+            return None
         counts = self.counts()
+        while not self._release(counts, author=author):
+            if doubled := doubled_of(
+                self._engine, self._sheet, series=self._wish.series, on_pause=self._renew
+            ):
+                on_doubled(doubled)
+        return self.campaign_id
+
+    def _release(self, counts: SourceCounts, *, author: str) -> bool:
+        """Release what is new, unless there are campaigns of other series that were not looked at."""
+        series = self._wish.series
         with writing(self._engine) as connection:
-            if any(verdict in WRITTEN for verdict in self._sheet.verdicts()):
+            control_lock(connection, shared=False)  # one run after the other
+            others = reminded.others(connection, series)
+            is_known = others <= self._others
+            self._others = others
+            if is_known:
                 campaigns.release(connection, self._importer, counts)
-                series = self._wish.series
                 orders.note(
                     connection,
                     orders.REMIND,
@@ -204,9 +230,7 @@ class Run:
                     campaign_id=self.campaign_id,
                     detail=f"the series {series}",
                 )
-                return self.campaign_id
-            reminding.drop(connection, campaigns.renew(connection, self._importer))
-        return None
+        return is_known
 
     def give_up(self) -> bool:
         """Put away what is not released; False when it is not ours any more."""

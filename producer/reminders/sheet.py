@@ -174,6 +174,11 @@ class Sheet:
         """Return reminders on which there is no verdict, by their place; those that are left out have one."""
         return self._planned("verdict IS NULL AND planned.id > ? ORDER BY planned.id LIMIT ?", after, limit)
 
+    def new(self, *, after: int, limit: int) -> list[Planned]:
+        """Return reminders that are new, by their place."""
+        condition = "verdict = ? AND planned.id > ? ORDER BY planned.id LIMIT ?"
+        return self._planned(condition, Verdict.NEW, after, limit)
+
     def _planned(self, condition: str, *values: object) -> list[Planned]:
         columns = "planned.id, key, before_ms, version, msisdn, verdict, moves"
         query = f"SELECT {columns} FROM planned JOIN keys USING (key) WHERE {condition}"  # noqa: S608 - constants

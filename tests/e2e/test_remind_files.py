@@ -8,6 +8,9 @@ import pytest
 from tests.e2e.place import Place
 from tests.e2e.test_remind import ORDER, due_in, write
 from tests.e2e.warm import Warm
+from worker.ledger import reports
+from worker.ledger.engine import reading
+from worker.ledger.reports import CampaignReport
 
 LIST = "visits.problems.csv"
 BAD = "none,11,Cy,{at}\n"
@@ -124,6 +127,31 @@ def test_both_are_sent_where_that_is_wanted_and_it_is_said(dated: Place, warm: W
 
     assert (done.code, dated.n_campaigns()) == (0, 2)
     assert "are queued already by the series visits-22" in done.err
+
+
+def test_of_two_series_that_are_begun_at_once_with_the_same_one_is_released(lone_place: Place) -> None:
+    write(lone_place, dict.fromkeys(map(str, range(3000)), due_in(86_400)))
+    lone_place.write("visits-22.csv", text_of(lone_place))
+    lone_place.write("visits-23.csv", text_of(lone_place))
+
+    with (
+        lone_place.started(*named("visits-22.csv"), "--yes") as one,
+        lone_place.started(*named("visits-23.csv"), "--yes") as other,
+    ):
+        codes = {one.wait(): one.said, other.wait(): other.said}
+
+    assert sorted(codes) == [0, 1]
+    assert "3000 of the new reminders of the series visits-2" in codes[1]
+    assert "to go on with that one, or --again to send both" in codes[1]
+    assert "Traceback" not in codes[1]
+    assert [each.messages for each in all_reports(lone_place)] == [3000]
+
+
+def all_reports(place: Place) -> list[CampaignReport]:
+    """Return what there is of campaigns that were released."""
+    with reading(place.engine) as connection:
+        found = reports.reports(connection, limit=9)
+    return [each for each in found if each.state != "discarded"]
 
 
 # --- what it would do

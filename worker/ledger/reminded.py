@@ -203,10 +203,10 @@ class Occasion(NamedTuple):
     before_ms: int
 
 
-def has_others(connection: Connection, series: str) -> bool:
-    """Say whether there is another series of which something may leave yet."""
-    others = CAMPAIGNS.c.series != series, CAMPAIGNS.c.state.in_(_GOES_ON)
-    return connection.execute(select(CAMPAIGNS.c.id).where(*others).limit(1)).first() is not None
+def others(connection: Connection, series: str) -> frozenset[int]:
+    """Return the campaigns of other series of which something may leave yet."""
+    theirs = CAMPAIGNS.c.series != series, CAMPAIGNS.c.state.in_(_GOES_ON)
+    return frozenset(connection.scalars(select(CAMPAIGNS.c.id).where(*theirs)))
 
 
 def elsewhere(connection: Connection, occasions: Sequence[Occasion], *, series: str) -> dict[Occasion, str]:
