@@ -123,7 +123,7 @@ class Book:
         with closing(Sheet()) as sheet:
             wish = self.wish(content)
             campaign = campaign_of(wish, read(wish, sheet))
-            compared = compare(self.engine, campaign, sheet, keeps_removed=keeps_removed)
+            compared = compare(self.engine, campaign, sheet, now_ms=self.now_ms, keeps_removed=keeps_removed)
             return compared, plan_of(wish, sheet), sheet.verdicts()
 
     def run(

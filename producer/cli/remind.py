@@ -183,6 +183,7 @@ def _compare(settings: Settings, wish: Wish, found: Read, sheet: Sheet, *, keeps
             engine,
             campaign_of(wish, found),
             sheet,
+            now_ms=wish.timing.now_ms,
             keeps_removed=keeps_removed or found.n_keyless > 0,
             on_rows=meter.advance,
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import click
@@ -132,6 +132,8 @@ def facts(told: Told) -> dict[str, object]:
         "offsets": list(_offset_facts(told)),
         "without_reminder": told.compared.n_missed,
         "first_without": [{"line": each.line, "code": each.code} for each in told.compared.missed],
+        "over": told.compared.n_over,
+        "first_over": [each.line for each in told.compared.over],
         "queued_elsewhere": dict(told.compared.doubled),
         "when": when_facts(told.plan),
         "series": told.wish.series,
@@ -185,13 +187,21 @@ def _echo_skips(told: Told) -> None:
     for code, words in _SKIPS.items():
         if n := told.verdicts[code]:
             click.echo(f"{counted(n, 'reminder', verb='is')} left out: {words} [{code}]", err=True)
-    if n_missed := told.compared.n_missed:
-        click.echo(f"{counted(n_missed, 'appointment', verb='has')} no reminder at all:", err=True)
-        shown = told.compared.missed[:SHOWN_PROBLEMS]
-        for each in shown:
-            click.echo(f"  line {each.line}: {_SKIPS[each.code]} [{each.code}]", err=True)
-        if n_missed > len(shown):
-            click.echo(f"  and {n_missed - len(shown)} more", err=True)
+    compared = told.compared
+    if compared.n_missed:
+        head = f"{counted(compared.n_missed, 'appointment', verb='has')} no reminder at all"
+        lines = [f"line {each.line}: {_SKIPS[each.code]} [{each.code}]" for each in compared.missed]
+        _echo_first(head, lines, total=compared.n_missed)
+    if compared.n_over:
+        head = f"{counted(compared.n_over, 'appointment', verb='is')} over, with no reminder known"
+        _echo_first(head, [f"line {each.line}" for each in compared.over], total=compared.n_over)
+
+
+def _echo_first(head: str, lines: Sequence[str], *, total: int) -> None:
+    shown = lines[:SHOWN_PROBLEMS]
+    click.echo("\n  ".join([f"{head}:", *shown]), err=True)
+    if total > len(shown):
+        click.echo(f"  and {total - len(shown)} more", err=True)
 
 
 def echo_preview(told: Told) -> None:

@@ -36,7 +36,9 @@ class Comparison:
         doubled: new reminders that go to the same number, of the same appointment and so long before it, as
             one that another series has queued: by that series.
         others: campaigns of other series that were there before that was looked up.
-        n_missed: appointments of which nobody is reminded, and was not; ``missed`` has the first of them.
+        n_missed: appointments ahead of which nobody is reminded, and was not; ``missed`` has the first.
+        n_over: appointments that are over, of which no reminder is known: there was none, or it was pruned;
+            ``over`` has the first.
     """
 
     n_open: int = 0
@@ -47,6 +49,8 @@ class Comparison:
     others: frozenset[int] = frozenset()
     n_missed: int = 0
     missed: list[Missed] = field(default_factory=list)
+    n_over: int = 0
+    over: list[Missed] = field(default_factory=list)
 
     @property
     def n_gone(self) -> int:
@@ -59,6 +63,7 @@ def compare(  # noqa: PLR0913 - what decides it, and whom it tells
     campaign: NewCampaign,
     sheet: Sheet,
     *,
+    now_ms: int,
     keeps_removed: bool,
     on_rows: OnRows | None = None,
     on_pause: Callable[[], None] = lambda: None,
@@ -69,20 +74,23 @@ def compare(  # noqa: PLR0913 - what decides it, and whom it tells
         engine: of the ledger; None: there is none, so that everything is new.
         campaign: the one of what is new.
         sheet: what the file asks for; keeps the verdicts.
+        now_ms: epoch ms, as when the file was read.
         keeps_removed: what is queued and not in the file stays.
         on_rows: told how many of the file were judged.
         on_pause: called between two looks.
     """
-    return _Comparer(engine, campaign, sheet, on_rows=on_rows, on_pause=on_pause).run(keeps_removed)
+    comparer = _Comparer(engine, campaign, sheet, now_ms=now_ms, on_rows=on_rows, on_pause=on_pause)
+    return comparer.run(keeps_removed)
 
 
 class _Comparer:
-    def __init__(
+    def __init__(  # noqa: PLR0913 - as ``compare``
         self,
         engine: Engine | None,
         campaign: NewCampaign,
         sheet: Sheet,
         *,
+        now_ms: int,
         on_rows: OnRows | None,
         on_pause: Callable[[], None],
     ) -> None:
@@ -90,6 +98,7 @@ class _Comparer:
         self._campaign = campaign
         self._series = str(campaign.series)
         self._sheet = sheet
+        self._now_ms = now_ms
         self._on_rows = on_rows
         self._on_pause = on_pause
         self._found = Comparison()
@@ -148,8 +157,13 @@ class _Comparer:
                 appointments = [(each.key, each.version) for each in missed]
                 before = reminded.reminded_of(connection, appointments, series=self._series)
         ours = [each for each in missed if (each.key, each.version) not in before]
-        self._found.n_missed += len(ours)
-        self._found.missed += ours[: _KEPT - len(self._found.missed)]
+        ahead = [each for each in ours if each.version > self._now_ms]
+        over = [each for each in ours if each.version <= self._now_ms]
+        found = self._found
+        found.n_missed += len(ahead)
+        found.missed += ahead[: _KEPT - len(found.missed)]
+        found.n_over += len(over)
+        found.over += over[: _KEPT - len(found.over)]
         self._on_pause()
 
 

@@ -89,6 +89,7 @@ class Run:
             self._engine,
             campaign_of(self._wish, self._read),
             self._sheet,
+            now_ms=self._wish.timing.now_ms,
             keeps_removed=self._keeps_removed,
             on_rows=on_rows,
             on_pause=self._renew,

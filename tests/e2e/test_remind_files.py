@@ -220,6 +220,17 @@ def test_who_gets_no_reminder_is_said_by_line_and_in_a_sentence(lone_place: Plac
     assert "1 appointment has no reminder at all:\n  line 3: the time is over [past]" in done.err
 
 
+def test_an_appointment_that_is_over_is_told_apart(lone_place: Place, warm: Warm) -> None:
+    write(lone_place, {"1": due_in(86_400), "2": due_in(-3601)})
+
+    told = warm.run(lone_place, *ORDER, "--preview", "--json").json
+    done = warm.run(lone_place, *ORDER)
+
+    assert [told[name] for name in ("without_reminder", "over", "first_over")] == [0, 1, [3]]
+    assert "1 appointment is over, with no reminder known:\n  line 3\n" in done.err
+    assert "no reminder at all" not in done.err
+
+
 def test_a_number_that_was_corrected_is_taken_and_said(visits: Place, warm: Warm) -> None:
     warm.run(visits, *ORDER, "--accept-good-rows")
     change(visits, "+4520000000", "+4520000010")

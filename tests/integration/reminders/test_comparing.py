@@ -8,6 +8,8 @@ import pytest
 from sqlalchemy import Engine
 
 from tests.appointments import HOUR_MS, LONG_AHEAD_MS, Book, csv_of, number
+from worker.ledger import traces
+from worker.ledger.engine import writing
 from worker.states import MessageState
 from worker.timing.local import Oddity
 from worker.timing.windows import Windows, parse_hours
@@ -106,7 +108,7 @@ def test_who_was_reminded_before_is_not_named(book: Book, state: MessageState) -
     book.run(csv_of([ANN]))
     book.set_states([row["id"] for row in book.messages()], state)
 
-    compared, _, _ = book.at(AT).compare(csv_of([ANN, BO]))
+    compared, _, _ = book.at(AT - HOUR_MS).compare(csv_of([ANN, BO]))
 
     assert [each.line for each in compared.missed] == [3]
 
@@ -114,9 +116,30 @@ def test_who_was_reminded_before_is_not_named(book: Book, state: MessageState) -
 def test_who_was_reminded_of_another_time_alone_is_named(book: Book) -> None:
     book.run(csv_of([ANN]))
 
-    compared, _, _ = book.at(AT).compare(csv_of([("1", AT - HOUR_MS, number(1))]))
+    compared, _, _ = book.at(AT - 2 * HOUR_MS).compare(csv_of([("1", AT - HOUR_MS, number(1))]))
 
     assert [each.line for each in compared.missed] == [2]
+
+
+@pytest.mark.parametrize("now", [AT, AT + DAY_MS])
+def test_an_appointment_that_is_over_lacks_no_reminder_whatever_is_known_of_it(book: Book, now: int) -> None:
+    book.run(csv_of([ANN]))
+    book.set_states([row["id"] for row in book.messages()], MessageState.ACCEPTED)
+
+    compared, _, _ = book.at(now).compare(csv_of([ANN, BO, ("4", AT + 2 * DAY_MS, number(4))]))
+
+    assert (compared.n_missed, compared.n_over) == (0, 1)
+    assert [each.line for each in compared.over] == [3]
+
+
+def test_an_appointment_whose_reminders_were_pruned_lacks_none(book: Book) -> None:
+    book.run(csv_of([ANN, BO]))
+    with writing(book.engine) as connection:
+        traces.remove_around(connection, [row["id"] for row in book.messages()])
+
+    compared, _, _ = book.at(AT + 100 * DAY_MS).compare(csv_of([ANN, BO]))
+
+    assert (compared.n_missed, compared.n_over) == (0, 2)
 
 
 # --- the same under another name
