@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Engine, select, update
 
+from producer.cli.remind_told import facts, told_of
 from producer.preview import Order, Preview
 from producer.reminders.comparing import Comparison, compare
 from producer.reminders.outlook import plan_of
@@ -62,6 +63,7 @@ class Outcome:
     figures: Preview
     skips: Mapping[str, int]
     n_cancelled: int
+    told: Mapping[str, object]
     read: Read
 
 
@@ -150,7 +152,8 @@ class Book:
                 compared=compared,
                 figures=run.figures(),
                 skips=run.skips(),
-                n_cancelled=run.n_cancelled,
+                n_cancelled=run.gone.total(),
+                told=facts(told_of(wish, found, sheet, compared, gone=run.gone, n_removed=run.n_removed)),
                 read=found,
             )
 

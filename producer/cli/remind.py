@@ -190,7 +190,7 @@ def _compare(settings: Settings, wish: Wish, found: Read, sheet: Sheet, *, keeps
 
 
 def _preview(wish: Wish, found: Read, sheet: Sheet, compared: Comparison, *, as_json: bool) -> None:
-    told = told_of(wish, found, sheet, compared, cancelled=(compared.n_gone, compared.n_removed))
+    told = told_of(wish, found, sheet, compared, gone=compared.gone, n_removed=compared.n_removed)
     if as_json:
         echo_json(facts(told))
         return
@@ -213,8 +213,7 @@ def _run(run: Run, wish: Wish, found: Read, sheet: Sheet, wanted: Wanted) -> Tol
         run.give_up()
         raise
     released = _caught_up(run, wish, again=wanted.again)
-    gone = run.n_cancelled, run.n_removed
-    told = told_of(wish, found, sheet, compared, cancelled=gone, campaign_id=released)
+    told = told_of(wish, found, sheet, compared, gone=run.gone, n_removed=run.n_removed, campaign_id=released)
     echo_told(told)
     return told
 

@@ -57,7 +57,8 @@ class Told:
         figures: of the new messages.
         plan: when what is new or changed leaves.
         offsets: reminders by verdict, for each time before the appointment.
-        n_cancelled: with nothing in their place; of these, ``n_removed`` are not in the file.
+        gone: how many were cancelled with nothing in their place, by how long before; of these,
+            ``n_removed`` are not in the file.
         campaign_id: of the new messages; None: there are none, or nothing was done.
     """
 
@@ -67,9 +68,14 @@ class Told:
     figures: Preview
     plan: Plan
     offsets: Mapping[int, Counter[str]]
-    n_cancelled: int
+    gone: Counter[int]
     n_removed: int
     campaign_id: int | None = None
+
+    @property
+    def n_cancelled(self) -> int:
+        """How many were cancelled with nothing in their place."""
+        return self.gone.total()
 
     @property
     def verdicts(self) -> Counter[str]:
@@ -83,11 +89,11 @@ def told_of(  # noqa: PLR0913 - what a run came to
     sheet: Sheet,
     compared: Comparison,
     *,
-    cancelled: tuple[int, int],
+    gone: Counter[int],
+    n_removed: int,
     campaign_id: int | None = None,
 ) -> Told:
-    """Gather what is told; ``cancelled`` is how many with nothing in their place, and how many removed."""
-    n_cancelled, n_removed = cancelled
+    """Gather what is told; ``gone`` is how many are cancelled with nothing in their place, by offset."""
     return Told(
         wish=wish,
         found=found,
@@ -95,7 +101,7 @@ def told_of(  # noqa: PLR0913 - what a run came to
         figures=figures_of(wish, found, sheet),
         plan=plan_of(wish, sheet),
         offsets=by_offset(sheet),
-        n_cancelled=n_cancelled,
+        gone=gone,
         n_removed=n_removed,
         campaign_id=campaign_id,
     )
@@ -152,7 +158,7 @@ def _offset_facts(told: Told) -> Iterator[dict[str, object]]:
         yield {
             "before": duration_words(before_ms),
             **kinds(verdicts),
-            "cancelled": told.compared.gone[before_ms],
+            "cancelled": told.gone[before_ms],
             **{str(each): verdicts[each] for each in SKIPPED},
         }
 

@@ -55,7 +55,8 @@ class Run:
         self._keeps_removed = False
         self._changing: list[int] = []  # batches
         self._others: frozenset[int] = frozenset()  # campaigns of other series, and no double in them
-        self.n_cancelled = self.n_removed = 0  # with nothing in their place; of these, not in the file
+        self.gone: Counter[int] = Counter()  # cancelled with nothing in their place, by how long before
+        self.n_removed = 0  # of these, not in the file
         with writing(engine) as connection:
             self._importer, left = reminding.begin(connection, campaign_of(wish, read))
         self._renewed_at = time.monotonic()
@@ -172,7 +173,7 @@ class Run:
                 verdict = Verdict.CORRECTED if number in done.closed else Verdict.REWRITTEN
                 self._sheet.judge([(each.planned.id, verdict, None)])
             if each.is_gone and number in done.withdrawn:
-                self.n_cancelled += 1
+                self.gone[each.reminder.slot.before_ms] += 1
                 self.n_removed += each.code == REMOVED
 
     def _add(self, batches: Sequence[Sequence[Draft]]) -> None:

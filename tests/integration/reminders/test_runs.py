@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, select, update
 
-from tests.appointments import HOUR_MS, LONG_AHEAD_MS, Book, csv_of, number
+from tests.appointments import HOUR_MS, LONG_AHEAD_MS, Book, Outcome, csv_of, number
 from tests.ledgers import assert_counts, do, lease, mark, record, release, result
 from worker.errors import InputError, LedgerError
 from worker.ledger import campaigns, control, interrupted, orders, reminding, reports
@@ -487,6 +487,23 @@ def test_what_leaves_while_the_files_are_compared_is_sent_once_more(book: Book) 
 
     assert (outcome.figures.messages, queued(book)) == (2, both(MONDAY))
     assert book.counts() == {"submitting": 2, "queued": 2}
+
+
+def test_what_leaves_while_the_files_are_compared_is_not_told_as_cancelled(book: Book) -> None:
+    book.run(csv_of([ANN, BO]))
+    ids = [row["id"] for row in book.messages() if row["before_ms"] == DAY_MS]
+
+    outcome = book.run(csv_of([BO]), before_apply=lambda: book.set_states(ids, MessageState.ACCEPTED))
+
+    assert outcome.compared.n_gone == 2
+    assert [outcome.told[name] for name in ("cancelled", "removed")] == [1, 1]
+    assert [(each["before"], each["cancelled"]) for each in offsets(outcome)] == [("1 day", 0), ("2 h", 1)]
+
+
+def offsets(outcome: Outcome) -> list[dict[str, object]]:
+    found = outcome.told["offsets"]
+    assert isinstance(found, list)
+    return found
 
 
 def test_orders_tell_who_gave_the_file(book: Book) -> None:
