@@ -17,7 +17,7 @@ from worker.ledger import reminded
 from worker.ledger.drafts import NewCampaign
 from worker.ledger.engine import reading
 from worker.ledger.moving import ROWS_AT_ONCE
-from worker.ledger.reminded import REMOVED, Occasion
+from worker.ledger.reminded import REMOVED, Known, Occasion
 
 _KEPT = 100
 
@@ -125,13 +125,11 @@ class _Comparer:
 
     def _judge_some(self, planned: Sequence[Planned]) -> None:
         if self._engine is None:
-            self._sheet.judge((each.id, Verdict.NEW, None) for each in planned)
+            self._sheet.judge((each.id, Verdict.NEW, None) for each in planned if each.verdict is None)
             return
         with reading(self._engine) as connection:
             known = reminded.known(connection, self._campaign, [each.slot for each in planned])
-            verdicts = [
-                (each, *verdict_on(each.version, each.msisdn, known.get(each.slot, ()))) for each in planned
-            ]
+            verdicts = [(each, *_judged(each, known.get(each.slot, ()))) for each in planned]
             if self._found.others:
                 new = [each for each, verdict, _ in verdicts if verdict is Verdict.NEW]
                 self._found.doubled.update(_doubled(connection, new, series=self._series))
@@ -165,6 +163,14 @@ class _Comparer:
         found.n_over += len(over)
         found.over += over[: _KEPT - len(found.over)]
         self._on_pause()
+
+
+def _judged(planned: Planned, known: Sequence[Known]) -> tuple[str, int | None]:
+    """Judge a reminder; one whose moment is over is sent only where its number was corrected."""
+    verdict, moves = verdict_on(planned.version, planned.msisdn, known)
+    if planned.verdict is not None and verdict is not Verdict.CORRECTED:
+        return planned.verdict, None
+    return verdict, moves
 
 
 def doubled_of(

@@ -23,7 +23,7 @@ class Moment:
 
     Attributes:
         before_ms: how long before the appointment it was to be.
-        due_at: when it may leave at the earliest; 0 where it is left out.
+        due_at: when it may leave at the earliest; 0 where it is left out, unless it is ``belated``.
         leave_by: the first instant at which it may not, at present: its window closes, or it has expired.
         expires_at: the first instant from which on it never leaves, the appointment at the latest.
         is_moved: a window has moved it.
@@ -36,6 +36,11 @@ class Moment:
     expires_at: int = 0
     is_moved: bool = False
     skip: Skip | None = None
+
+    @property
+    def is_belated(self) -> bool:
+        """Whether it is past, and the last of an appointment ahead: it may leave if one came to nothing."""
+        return self.skip is Skip.PAST and self.due_at > 0
 
 
 def moments_of(  # noqa: PLR0913 - what decides it
@@ -65,6 +70,11 @@ def moments_of(  # noqa: PLR0913 - what decides it
         elif moment.skip is None and validity_ms is not None:
             moment = _shortened(moment, moment.due_at + validity_ms)
         found[before_ms] = moment
+    if found and all(each.skip for each in found.values()):
+        last = found[min(found)]
+        found[last.before_ms] = _belated(
+            last, appointment_ms, zones=zones, windows=windows, now_ms=now_ms, validity_ms=validity_ms
+        )
     return [found[before_ms] for before_ms in sorted(found, reverse=True)]
 
 
@@ -73,19 +83,47 @@ def _moment(
 ) -> Moment:
     if appointment_ms <= now_ms:
         return Moment(before_ms=before_ms, skip=Skip.PAST)
-    opening = windows.opening(appointment_ms - before_ms, zones)
+    moment = _leaving(appointment_ms, before_ms, appointment_ms - before_ms, zones=zones, windows=windows)
+    is_past = moment.skip is None and moment.due_at <= now_ms
+    return Moment(before_ms=before_ms, skip=Skip.PAST) if is_past else moment
+
+
+def _leaving(
+    appointment_ms: int, before_ms: int, at_ms: int, *, zones: tuple[str, ...], windows: Windows
+) -> Moment:
+    """Return the moment of a reminder that is to leave at an instant, or when a window opens after it."""
+    opening = windows.opening(at_ms, zones)
     if opening is None or opening.opens_at >= appointment_ms:
         return Moment(before_ms=before_ms, skip=Skip.NO_OPENING)
-    if opening.opens_at <= now_ms:
-        return Moment(before_ms=before_ms, skip=Skip.PAST)
     closes_at = appointment_ms if opening.closes_at is None else opening.closes_at
     return Moment(
         before_ms=before_ms,
         due_at=opening.opens_at,
         leave_by=min(closes_at, appointment_ms),
         expires_at=appointment_ms,
-        is_moved=opening.opens_at != appointment_ms - before_ms,
+        is_moved=opening.opens_at != at_ms,
     )
+
+
+def _belated(  # noqa: PLR0913 - as ``moments_of``
+    moment: Moment,
+    appointment_ms: int,
+    *,
+    zones: tuple[str, ...],
+    windows: Windows,
+    now_ms: int,
+    validity_ms: int | None,
+) -> Moment:
+    """Give the last moment of an appointment, if it is over, the times with which it may leave yet."""
+    if moment.skip is not Skip.PAST or appointment_ms <= now_ms:
+        return moment
+    before_ms = moment.before_ms
+    first = _leaving(appointment_ms, before_ms, appointment_ms - before_ms, zones=zones, windows=windows)
+    again = _leaving(appointment_ms, before_ms, now_ms, zones=zones, windows=windows)
+    if validity_ms is not None:
+        again = _shortened(again, first.due_at + validity_ms)
+    is_over = again.skip is not None or again.due_at >= again.expires_at
+    return moment if is_over else replace(again, skip=Skip.PAST)
 
 
 def _shortened(moment: Moment, ends_at: int) -> Moment:

@@ -210,7 +210,8 @@ class _Reader:
         for moment, message in planned:
             skip = moment.skip or (Verdict.SUPPRESSED if is_stopped else None)
             slot = Slot(key=key, before_ms=moment.before_ms)
-            kept = None if skip else message
+            is_belated = moment.is_belated and not is_stopped
+            kept = message if skip is None or is_belated else None
             self._sheet.plan(slot, row.msisdn, kept, skip=skip, is_moved=moment.is_moved)
 
     def _planned(self, row: Row, appointment: Appointment) -> list[tuple[Moment, NewMessage | None]]:
@@ -230,7 +231,7 @@ class _Reader:
         messages: list[tuple[Moment, NewMessage | None]] = []
         for n, moment in enumerate(moments):
             message = None
-            if moment.skip is None:
+            if moment.skip is None or (moment.is_belated and self._is_same):  # else its words are not true
                 bare = self._composer.message(row, composed[0 if self._is_same else n])
                 message = _timed(bare, moment, appointment.zones)
             messages.append((moment, message))

@@ -164,7 +164,8 @@ class Run:
     def _note(self, fates: Sequence[Fate], done: Changed) -> None:
         for each in fates:
             number = each.reminder.message_id
-            if each.restores and each.planned and number not in done.restored:  # it came back just before
+            is_wanted = each.planned is not None and each.planned.verdict == Verdict.SAME
+            if each.restores and each.planned and is_wanted and number not in done.restored:  # it came back
                 self._sheet.judge([(each.planned.id, Verdict.NEW, None)])
             if each.moves and number in done.moved | done.withdrawn:
                 verdict = _DONE[each.moves.verdict, number in done.moved]

@@ -150,7 +150,10 @@ class Sheet:
         skip: Skip | Verdict | None,
         is_moved: bool = False,
     ) -> None:
-        """Plan a reminder of a key, or remember why it is left out; ``is_moved``: a window has moved it."""
+        """Plan a reminder of a key, or remember why it is left out; ``is_moved``: a window has moved it.
+
+        One that is past and has a message leaves only where its former one came to nothing.
+        """
         written = None if message is None else json.dumps(vars(message))
         due_at = None if message is None else message.due_at
         self._database.execute(
@@ -171,8 +174,9 @@ class Sheet:
     # --- asked and judged while the ledger is compared
 
     def undecided(self, *, after: int, limit: int) -> list[Planned]:
-        """Return reminders on which there is no verdict, by their place; those that are left out have one."""
-        return self._planned("verdict IS NULL AND planned.id > ? ORDER BY planned.id LIMIT ?", after, limit)
+        """Return reminders on which there is no verdict, or another may be, by their place."""
+        is_open = "(verdict IS NULL OR message IS NOT NULL)"
+        return self._planned(f"{is_open} AND planned.id > ? ORDER BY planned.id LIMIT ?", after, limit)
 
     def new(self, *, after: int, limit: int) -> list[Planned]:
         """Return reminders that are new, by their place."""
@@ -187,7 +191,7 @@ class Sheet:
             for number, key, before_ms, *others in self._database.execute(query, values)
         ]
 
-    def judge(self, verdicts: Iterable[tuple[int, Verdict, int | None]]) -> None:
+    def judge(self, verdicts: Iterable[tuple[int, str, int | None]]) -> None:
         """Keep the verdict on reminders, each with the message that is to be changed, if one is."""
         self._database.executemany(
             "UPDATE planned SET verdict = ?, moves = ? WHERE id = ?",

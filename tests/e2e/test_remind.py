@@ -88,6 +88,33 @@ def test_each_reminder_leaves_once_and_at_its_time_as_the_files_say_it(
     assert place.run("doctor", "--json", code=None).json["problems"] == []
 
 
+def test_who_had_a_wrong_number_is_reminded_once_the_file_is_right(
+    own_place: Place, gateway: Sandbox, warm: Warm
+) -> None:
+    place, soon = own_place, due_in(10)
+    gateway.set_faults(refuse_numbers=["20000001"])
+    write(place, {"0": soon, "1": soon})
+    with place.started("worker"):
+        warm.run(place, *ORDER)
+        assert within(DEADLINE_S, lambda: place.counts() == {"accepted": 1, "rejected": 1}, every_s=0.1)
+        path = place.folder / "visits.csv"
+        place.write("visits.csv", path.read_text(encoding="utf-8").replace("+4520000001", "+4520000011"))
+
+        told = warm.run(place, *ORDER, "--preview", "--json").json
+        done = warm.run(place, *ORDER)
+        again = warm.run(place, *ORDER, "--json").json
+        retried = warm.run(place, "campaign", "retry", "1", "--rejected", "--yes")
+        assert within(DEADLINE_S, lambda: gateway.stats()["accepted"] == 2, every_s=0.1)
+
+    assert [told[name] for name in ("corrected", "messages", "skips")] == [1, 1, {"past": 1}]
+    assert "come to nothing at another number, so sent to that of the file: 1" in done.err
+    assert (again["corrected"], again["messages"]) == (0, 0)
+    assert "Left out, since a newer file of appointments took them back: 1" in retried.err
+    assert sorted(row["msisdn"] for row in gateway.accepted()) == ["+4520000000", "+4520000011"]
+    assert (place.counts(1), place.counts(2)) == ({"accepted": 1, "rejected": 1}, {"accepted": 1})
+    assert place.run("doctor", "--json", code=None).json["problems"] == []
+
+
 def late_s(text: str, at: float) -> float:
     """Return how long after it was due a message came."""
     due_at = datetime.fromisoformat(text.rpartition(" ")[2]) - timedelta(hours=1)

@@ -75,10 +75,11 @@ class Model:
             return
         kept = {each for each in self.queued if self._stays(each, file, good)}
         ahead = {(key, b, at) for key, at in good.items() for b in file.befores if at - b > self.now}
-        for each in ahead & self.refused.keys():
+        belated = self.belated(file)
+        for each in (ahead | belated) & self.refused.keys():
             if self.refused[each] != (each[0] in file.other):  # its number was corrected
                 del self.refused[each]
-        wanted = ahead - self.gone - self.refused.keys()
+        wanted = (ahead | belated) - self.gone - self.refused.keys()
         self.queued = kept | wanted
         self.elsewhere = {each for each in self.elsewhere - wanted if each in self.queued | self.flying}
         self.elsewhere |= {each for each in wanted if each[0] in file.other}
@@ -88,6 +89,16 @@ class Model:
                 self.called_back.discard(each)
             elif not self._stays(each, file, good):
                 self.called_back.add(each)
+
+    def belated(self, file: File) -> set[Reminder]:
+        """Return the last reminders of appointments ahead that are past, and came to nothing elsewhere."""
+        last = min(file.befores)
+        found = {(key, last, at) for key, at in file.appointments.items() if at - last <= self.now < at}
+        return {
+            each
+            for each in found & self.refused.keys()
+            if each[0] not in file.bad and self.refused[each] != (each[0] in file.other)
+        }
 
     def _stays(self, reminder: Reminder, file: File, good: dict[int, int]) -> bool:
         key, before, at = reminder
@@ -103,7 +114,9 @@ class Model:
     def leave(self, fates: dict[Reminder, MessageState]) -> None:
         """Let some leave, each with its fate."""
         self.queued -= set(fates)
-        self.gone |= set(fates)
+        nothing = {each for each, fate in fates.items() if fate is MessageState.FAILED}
+        self.refused |= {each: each in self.elsewhere for each in nothing}
+        self.gone |= set(fates) - nothing
         self.flying |= {each for each, fate in fates.items() if fate is MessageState.SUBMITTING}
 
     def refuse(self, keys: frozenset[int]) -> None:

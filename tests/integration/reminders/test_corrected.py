@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, update
@@ -95,6 +96,55 @@ def test_what_is_moved_after_it_was_corrected_is_moved(book: Book) -> None:
     outcome = book.run(csv_of([("1", AT + HOUR_MS, CORRECTED[2]), BO]))
 
     assert (outcome.figures.messages, outcome.skips) == (0, {"moved": 2, "unchanged": 2})
+
+
+# --- its time is over
+
+
+LATE = AT - HOUR_MS
+"""All of Ann's were due, and her appointment is ahead."""
+
+
+def test_where_none_is_to_come_the_last_one_leaves_at_once(book: Book) -> None:
+    refused(book)
+
+    outcome = book.at(LATE).run(csv_of([CORRECTED, BO]))
+
+    (new,) = [row for row in book.messages() if row["msisdn"] == CORRECTED[2]]
+    assert outcome.skips == {"past": 3}
+    assert (new["before_ms"], new["due_at"], new["expires_at"]) == (2 * HOUR_MS, LATE, AT)
+    assert book.at(LATE).run(csv_of([CORRECTED, BO])).skips == {"past": 4}
+
+
+LEFT_OUT: dict[str, tuple[dict[str, Any], tuple[str, int, str]]] = {
+    "another is to come": ({"now_ms": AT - 3 * HOUR_MS}, CORRECTED),
+    "the appointment is over": ({"now_ms": AT}, CORRECTED),
+    "it is worth nothing any more": ({"validity_ms": HOUR_MS}, CORRECTED),
+    "its words would not be true": ({"text": "In {{ before }}"}, CORRECTED),
+    "it wants none": ({"stopped": frozenset({CORRECTED[2]})}, CORRECTED),
+    "the number is the same": ({}, ANN),
+}
+
+
+@pytest.mark.parametrize(("change", "row"), LEFT_OUT.values(), ids=LEFT_OUT)
+def test_what_is_past_is_left_out_else(book: Book, change: dict[str, Any], row: tuple[str, int, str]) -> None:
+    refused(book)
+
+    late = replace(book, **{"now_ms": LATE, **change})
+
+    outcome = late.run(csv_of([row, BO]))
+
+    assert not [each for each in book.messages() if each["due_at"] == late.now_ms]
+    assert outcome.skips["past"] >= 2
+
+
+def test_what_may_have_left_and_is_past_is_sent_to_no_other_number(book: Book) -> None:
+    refused(book, MessageState.UNKNOWN)
+
+    assert book.at(LATE).run(csv_of([CORRECTED])).told["messages"] == 0
+
+
+# --- what stays
 
 
 DOUBTFUL: dict[str, tuple[MessageState, dict[str, object]]] = {

@@ -55,6 +55,32 @@ def test_what_is_over_is_skipped() -> None:
     assert [each.skip for each in found] == [Skip.PAST, None]
 
 
+LATE = NOON - HOUR // 2
+
+
+def test_the_last_one_of_an_appointment_may_leave_belatedly_at_once() -> None:
+    found = moments(NOON, DAY, HOUR, now=LATE)
+
+    assert [each.skip for each in found] == [Skip.PAST, Skip.PAST]
+    assert [each.is_belated for each in found] == [False, True]
+    assert (found[1].due_at, found[1].leave_by, found[1].expires_at) == (LATE, NOON, NOON)
+
+
+def test_none_is_belated_while_another_is_to_come_or_its_validity_or_the_appointment_is_over() -> None:
+    to_come = moments(NOON, DAY, HOUR, now=NOON - 2 * HOUR)
+    invalid = one(NOON, HOUR, now=LATE, validity_ms=HOUR // 2)
+
+    assert not any(each.is_belated for each in (*to_come, invalid, one(NOON, HOUR, now=NOON)))
+
+
+def test_a_belated_one_leaves_when_a_window_opens_and_not_at_all_when_none_does() -> None:
+    at_night = one(NOON, 17 * HOUR, now=NOON - 15 * HOUR)
+    too_late = one(NOON, 5 * HOUR, now=NOON - 4 * HOUR, windows=Windows(open=(parse_hours("06:00-07:30"),)))
+
+    assert (at_night.is_belated, at_night.due_at) == (True, NOON - 3 * HOUR)
+    assert not too_late.is_belated
+
+
 def test_everything_of_an_appointment_that_is_over_is_skipped() -> None:
     assert one(NOON, HOUR, now=NOON).skip is Skip.PAST
 
