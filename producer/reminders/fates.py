@@ -56,23 +56,20 @@ class Fate:
         if self.planned is None:
             return None if self.is_unclear or self.keeps_removed else REMOVED
         is_same = self.planned.version == self.reminder.version
-        return None if (is_same and not self._is_muted and not self._is_astray) or self.moves else MOVED
+        return None if (is_same and not self._is_astray) or self.moves else MOVED
 
     @property
     def _is_astray(self) -> bool:
-        """Whether it is on its way to a number that its row names no more: it is not to go there again."""
-        planned, reminder = self.planned, self.reminder
-        return bool(planned and planned.verdict == Verdict.MISDIRECTED and not reminder.is_queued)
+        """Whether it is for a number that its row names no more, and is not to go there, or not again.
 
-    @property
-    def _is_muted(self) -> bool:
-        """Whether it is queued for a number that its row names no more, and nothing is to go to that one.
-
-        It wants none, or its time is over.
+        It is on some way, or what the row asks for wants none or is over.
         """
         planned, reminder = self.planned, self.reminder
-        is_silent = planned is not None and planned.verdict in _SILENT
-        return bool(planned and is_silent and reminder.is_queued and planned.msisdn != reminder.msisdn)
+        if planned is None or planned.msisdn == reminder.msisdn:
+            return False
+        return planned.verdict in _SILENT or (
+            planned.verdict == Verdict.MISDIRECTED and not reminder.is_queued
+        )
 
     @property
     def restores(self) -> bool:

@@ -74,21 +74,24 @@ class Model:
         if not good:
             return
         kept = {each for each in self.queued if self._stays(each, file, good)}
+        kept -= {each for each in kept if self._is_astray(each, file, good)}
         ahead = {(key, b, at) for key, at in good.items() for b in file.befores if at - b > self.now}
         belated = self.belated(file)
         for each in (ahead | belated) & self.refused.keys():
             if self.refused[each] != (each[0] in file.other):  # its number was corrected
                 del self.refused[each]
         wanted = (ahead | belated) - self.gone - self.refused.keys()
-        self.queued = kept | wanted
-        self.elsewhere = {each for each in self.elsewhere - wanted if each in self.queued | self.flying}
-        self.elsewhere |= {each for each in wanted if each[0] in file.other}
         for each in self.flying:
             key, before, at = each
-            if key in good and before in file.befores and good[key] == at:
+            if self._is_astray(each, file, good):
+                self.called_back.add(each)
+            elif key in good and before in file.befores and good[key] == at:
                 self.called_back.discard(each)
             elif not self._stays(each, file, good):
                 self.called_back.add(each)
+        self.queued = kept | wanted
+        self.elsewhere = {each for each in self.elsewhere - wanted if each in self.queued | self.flying}
+        self.elsewhere |= {each for each in wanted if each[0] in file.other}
 
     def belated(self, file: File) -> set[Reminder]:
         """Return the last reminders of appointments ahead that are past, and came to nothing elsewhere."""
@@ -99,6 +102,12 @@ class Model:
             for each in found & self.refused.keys()
             if each[0] not in file.bad and self.refused[each] != (each[0] in file.other)
         }
+
+    def _is_astray(self, reminder: Reminder, file: File, good: dict[int, int]) -> bool:
+        """Say whether a reminder is past and for a number that its row names no more."""
+        key, before, at = reminder
+        is_asked = good.get(key) == at and before in file.befores and at - before <= self.now
+        return is_asked and (reminder in self.elsewhere) != (key in file.other)
 
     def _stays(self, reminder: Reminder, file: File, good: dict[int, int]) -> bool:
         key, before, at = reminder

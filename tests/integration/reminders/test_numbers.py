@@ -172,6 +172,22 @@ def test_one_whose_time_is_over_goes_to_no_number_that_the_file_has_corrected(bo
     assert numbers(later) == sorted([ANN_ELSEWHERE[2], BO[2], BO[2]])
 
 
+@pytest.mark.parametrize("state", MAY_COME_BACK)
+def test_one_that_is_on_its_way_when_its_time_is_over_does_not_go_to_the_former_number_again(
+    book: Book, state: MessageState
+) -> None:
+    one = replace(book, befores_ms=(24 * HOUR_MS,), text="In {{ before }}")  # the way of one that is due
+    one.run(csv_of([ANN]))
+    one.set_states([1], state)
+
+    outcome = one.at(AT - 23 * HOUR_MS).run(csv_of([ANN_ELSEWHERE]))
+
+    assert (outcome.skips, outcome.n_cancelled) == ({"past": 1}, 0)
+    assert [row["withdrawn"] for row in one.messages()] == ["moved"]
+    one.at(AT - 23 * HOUR_MS).run(csv_of([ANN]))
+    assert [row["withdrawn"] for row in one.messages()] == [None]
+
+
 def test_who_opted_out_is_another_than_the_number_that_the_file_has_now(book: Book) -> None:
     book.run(csv_of([ANN]))
     book.set_states([row["id"] for row in book.messages()], MessageState.SUPPRESSED)
