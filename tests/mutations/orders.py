@@ -7,6 +7,8 @@ _LETTING = "worker/ledger/letting.py"
 _CONTROL = "worker/ledger/control.py"
 _RESCHEDULING = "worker/ledger/rescheduling.py"
 _TESTS = "tests/integration/ledger"
+_AT_ONCE = "tests/integration/reminders/test_at_once.py"
+_CORRECTED = "tests/integration/reminders/test_corrected.py"
 _REMINDERS = "tests/integration/reminders/test_runs.py"
 
 ORDERS = (
@@ -129,6 +131,51 @@ ORDERS = (
             ),
         ),
         (f"{_TESTS}/test_retrying.py::test_what_was_withdrawn_is_left_out[sqlite]",),
+    ),
+    Protection(
+        "a reminder that may have reached somebody goes to no corrected number",
+        (
+            Edit(
+                "worker/ledger/reminded.py",
+                "        MESSAGES.c.n_doubts == 0,  # no request with it may have been accepted, whatever a "
+                "person made of it\n",
+                "",
+            ),
+        ),
+        (
+            (
+                f"{_CORRECTED}::test_what_may_have_reached_somebody_or_was_too_late_stays_as_it_is"
+                "[sqlite-another request may have been accepted]"
+            ),
+        ),
+    ),
+    Protection(
+        "what came to nothing is closed before another goes to the corrected number",
+        (
+            Edit(
+                "worker/ledger/moving.py",
+                "came_to_nothing()).values(withdrawn=MOVED)",
+                "came_to_nothing()).values(withdrawn=None)",
+            ),
+        ),
+        (f"{_CORRECTED}::test_it_is_sent_there_once_and_to_no_other_number_by_a_retry[sqlite]",),
+    ),
+    Protection(
+        "of two first runs of one file at once, under two names, one is released",
+        (
+            Edit(
+                "producer/reminders/run.py",
+                "            is_known = others <= self._others\n",
+                "            is_known = True\n",
+            ),
+        ),
+        (
+            (
+                f"{_AT_ONCE}::test_what_another_series_has_released_since_the_comparison_is_found_before_the_end"
+                "[sqlite]"
+            ),
+            f"{_AT_ONCE}::test_of_two_first_runs_at_once_one_is_released[sqlite]",
+        ),
     ),
     Protection(
         "nobody is told of the end of a campaign of which something is left",
