@@ -249,3 +249,11 @@ def test_a_region_is_known_in_any_case(written: str) -> None:
 def test_an_unknown_region_is_refused_by_name(written: str) -> None:
     with pytest.raises(ConfigError, match=f"country '{written}'"):
         check_region(written)
+
+
+@pytest.mark.parametrize(
+    ("written", "country"), [("07400 123456", "DK"), ("+4520", "DK"), ("+44 7400 1234567", "GB")]
+)
+def test_a_number_of_a_wrong_length_is_told_of_which_country(written: str, country: str) -> None:
+    with pytest.raises(InputError, match=f"digits for {country}$"):
+        parse(written, region="DK")

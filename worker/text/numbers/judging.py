@@ -111,4 +111,7 @@ def _invalid(reading: Reading, *, region: str | None) -> InputError:
     code = _LENGTH_CODES.get(length, "number_invalid")
     if region and phonenumbers.is_valid_short_number_for_region(reading.number, region):
         return refused("number_short_code")
-    return refused(code)
+    country = phonenumbers.region_code_for_country_code(reading.calling_code)
+    if country not in phonenumbers.SUPPORTED_REGIONS:
+        return refused(code)
+    return refused(code, country=country)
