@@ -48,7 +48,7 @@ pytestmark = pytest.mark.redis
 QUEUE = f"bulksend:sms.{PROVIDER}"
 TIMERS = Timers.model_validate({"tick": "10ms"})
 HASTY = Timers.model_validate({"hint_repeat": "100ms"})
-TEXT = "Dear Ada, your code is 4711"
+TEXT = "Dear Ada, your code is 4711 0815"
 
 
 @pytest.fixture
@@ -116,7 +116,7 @@ def test_a_hint_that_is_early_carries_its_time(engine: Engine, dispatcher: Dispa
     assert 0 <= early_s < 1  # a worker waits for what comes a moment too early
 
 
-@pytest.mark.parametrize("secret", ["4520304", "Dear Ada", "Hello", "4711"])
+@pytest.mark.parametrize("secret", ["4520304", "Dear Ada", "Hello", "4711 0815"])
 def test_a_hint_carries_no_number_and_no_text(
     engine: Engine, dispatcher: Dispatcher, hints: Hints, secret: str
 ) -> None:
