@@ -33,8 +33,12 @@ def test_after_a_kill_nothing_runs_on_and_nothing_is_sent_twice(
 
     with place.started(*ORDER) as send:
         assert within(DEADLINE_S, lambda: gateway.stats()["accepted"] >= 8)
+        n_begun = gateway.stats()["sends"]
+        gateway.set_faults(latency_ms=1500)
+        assert within(DEADLINE_S, lambda: gateway.stats()["sends"] > n_begun)  # some are on their way
         kill(place, send)
         was_quiet = place.is_quiet(40)
+    assert within(DEADLINE_S, lambda: gateway.stats()["at_once"] == 0)
     at_the_kill = place.counts()
     gateway.set_faults(latency_ms=0)
     place.finish_with_a_worker()
