@@ -154,8 +154,8 @@ ORDERS = (
         (
             Edit(
                 "worker/ledger/moving.py",
-                "came_to_nothing()).values(withdrawn=MOVED)",
-                "came_to_nothing()).values(withdrawn=None)",
+                "can_follow()).values(withdrawn=MOVED)",
+                "can_follow()).values(withdrawn=None)",
             ),
         ),
         (f"{_CORRECTED}::test_it_is_sent_there_once_and_to_no_other_number_by_a_retry[sqlite]",),

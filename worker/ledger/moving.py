@@ -19,7 +19,7 @@ from worker.ledger.given import execute_given
 from worker.ledger.locks import lock_batches_of
 from worker.ledger.models import BATCHES, MESSAGES, REMINDERS
 from worker.ledger.rebatching import Like, NewTimes, like, put
-from worker.ledger.reminded import MAY_COME_BACK, MOVED, came_to_nothing
+from worker.ledger.reminded import MAY_COME_BACK, MOVED, can_follow
 from worker.ledger.reminding import NAMED, SAME_SLOT, Draft, named
 from worker.ledger.withdrawing import recount, withdraw
 from worker.states import MessageState
@@ -194,8 +194,8 @@ def _moved(message_id: int, message: NewMessage) -> tuple[object, ...]:
 
 
 def _close(connection: Connection, message_ids: Collection[int]) -> Sequence[int]:
-    """Let nobody retry those of some messages that came to nothing; return which."""
-    closed = update(MESSAGES).where(MESSAGES.c.id.in_(message_ids), came_to_nothing()).values(withdrawn=MOVED)
+    """Let nobody retry those of some messages that another may follow; return which."""
+    closed = update(MESSAGES).where(MESSAGES.c.id.in_(message_ids), can_follow()).values(withdrawn=MOVED)
     return connection.scalars(closed.returning(MESSAGES.c.id)).all()
 
 

@@ -104,9 +104,9 @@ def known(connection: Connection, campaign: NewCampaign, slots: Sequence[Slot]) 
 
 def _messages(connection: Connection, campaign: NewCampaign, ids: Sequence[int]) -> dict[int, dict[str, Any]]:
     can_move = _can_move(columns_of(campaign)).label("can_move")
-    can_follow = and_(came_to_nothing(), CAMPAIGNS.c.state.in_(_GOES_ON)).label("can_follow")
     query = (
-        select(MESSAGES.c.id, MESSAGES.c.msisdn, MESSAGES.c.state, MESSAGES.c.code, can_move, can_follow)
+        select(*(MESSAGES.c[name] for name in ("id", "msisdn", "state", "code")))
+        .add_columns(can_move, can_follow().label("can_follow"))
         .join(BATCHES, BATCHES.c.id == MESSAGES.c.batch_id)
         .join(CAMPAIGNS, CAMPAIGNS.c.id == MESSAGES.c.campaign_id)
         .where(MESSAGES.c.id.in_(ids), CAMPAIGNS.c.state.not_in(sorted(NEVER_RELEASED)))
@@ -144,9 +144,14 @@ def _can_move(ours: Mapping[str, Any]) -> ColumnElement[bool]:
     )
 
 
-def came_to_nothing() -> ColumnElement[bool]:
-    """Say, as SQL, that a message was refused or given up before its time was over, and reached nobody."""
+def can_follow() -> ColumnElement[bool]:
+    """Say, as SQL, that a message was refused or given up before its time was over, and reached nobody.
+
+    Of a campaign that goes on: what a person has cancelled is not begun again.
+    """
+    goes_on = select(CAMPAIGNS.c.id).where(CAMPAIGNS.c.state.in_(_GOES_ON))
     return and_(
+        MESSAGES.c.campaign_id.in_(goes_on),
         MESSAGES.c.state.in_([_M.REJECTED, _M.FAILED]),
         MESSAGES.c.n_doubts == 0,  # no request with it may have been accepted, whatever a person made of it
         func.coalesce(MESSAGES.c.code, "").not_in([TOO_LATE, SKIPPED]),

@@ -220,3 +220,13 @@ def test_where_the_first_number_was_right_after_all_it_may_be_retried(book: Book
     retry(book)
     assert outcome.skips == {"unchanged": 4}
     assert numbers(book) == [ANN[2]] * 2 + [BO[2]] * 2
+
+
+def test_what_is_cancelled_while_the_files_are_compared_is_not_begun_again(book: Book) -> None:
+    refused(book)
+
+    outcome = book.run(
+        csv_of([CORRECTED]), before_apply=lambda: do(book.engine, control.cancel, 1, author="tester")
+    )
+
+    assert (outcome.campaign_id, outcome.skips) == (None, {"misdirected": 2})
