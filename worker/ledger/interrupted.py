@@ -7,14 +7,14 @@ import json
 from sqlalchemy import ColumnElement, Connection, RowMapping, delete, func, select, update
 
 from worker.errors import InputError
-from worker.ledger import orders
+from worker.ledger import orders, put_by
 from worker.ledger.batches import lock_some
 from worker.ledger.campaigns import IMPORT_LEASE_MS, Importer
 from worker.ledger.cells import read
 from worker.ledger.control import refusal, state_of
 from worker.ledger.drafts import NewCampaign
 from worker.ledger.engine import now_ms
-from worker.ledger.models import BATCHES, CAMPAIGNS, MESSAGES, REMINDERS
+from worker.ledger.models import BATCHES, CAMPAIGNS, MESSAGES
 from worker.ledger.reports import stored_id
 from worker.states import CampaignState, Lane, Late
 
@@ -93,7 +93,7 @@ def clear(connection: Connection, campaign_id: int) -> int | None:
         return None
     ours = MESSAGES.c.batch_id.in_(batch_ids)
     gone = select(MESSAGES.c.id).where(ours)
-    connection.execute(delete(REMINDERS).where(REMINDERS.c.message_id.in_(gone)))
+    put_by.take_back(connection, gone)
     n_removed = connection.execute(delete(MESSAGES).where(ours)).rowcount
     connection.execute(delete(BATCHES).where(BATCHES.c.id.in_(batch_ids)))
     return n_removed

@@ -18,9 +18,10 @@ from worker.ledger.engine import control_lock, now_of
 from worker.ledger.given import execute_given
 from worker.ledger.locks import lock_batches_of
 from worker.ledger.models import BATCHES, MESSAGES, REMINDERS
+from worker.ledger.put_by import NAMED, SAME_SLOT
 from worker.ledger.rebatching import Like, NewTimes, like, put
 from worker.ledger.reminded import MAY_COME_BACK, MOVED, can_follow
-from worker.ledger.reminding import NAMED, SAME_SLOT, Draft, named
+from worker.ledger.reminding import Draft, named
 from worker.ledger.withdrawing import recount, withdraw
 from worker.states import MessageState
 

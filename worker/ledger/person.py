@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, select
+from sqlalchemy import Connection, RowMapping, func, select
 
 from worker.ledger.erasing import digits_of, is_of
 from worker.ledger.messages import history
@@ -32,8 +32,9 @@ def _campaign(connection: Connection, campaign_id: int) -> dict[str, Any]:
 
 
 def _reminders(connection: Connection, message_id: int) -> list[dict[str, Any]]:
-    names = ("series", "before_ms", "version")
-    query = select(*(REMINDERS.c[name] for name in names)).where(REMINDERS.c.message_id == message_id)
+    version = func.abs(REMINDERS.c.version).label("version")  # negative where it was put by
+    query = select(REMINDERS.c.series, REMINDERS.c.before_ms, version)
+    query = query.where(REMINDERS.c.message_id == message_id)
     return [dict(row) for row in connection.execute(query).mappings()]
 
 

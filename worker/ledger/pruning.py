@@ -73,7 +73,7 @@ def _is_young(since: ColumnElement[int]) -> ColumnElement[bool]:
     ours = MESSAGES.c.campaign_id == CAMPAIGNS.c.id
     young = select(MESSAGES.c.id).where(ours, MESSAGES.c.changed_at >= since)
     ahead = select(REMINDERS.c.message_id).join(MESSAGES, MESSAGES.c.id == REMINDERS.c.message_id)
-    ahead = ahead.where(ours, REMINDERS.c.version > now_ms())
+    ahead = ahead.where(ours, func.abs(REMINDERS.c.version) > now_ms())  # of what was put by, too
     return or_(young.exists(), CAMPAIGNS.c.series.is_not(None) & ahead.exists())
 
 

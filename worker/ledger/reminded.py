@@ -93,11 +93,13 @@ def known(connection: Connection, campaign: NewCampaign, slots: Sequence[Slot]) 
         rows=[(campaign.series, slot.key, slot.before_ms) for slot in slots],
     ).all()
     messages = _messages(connection, campaign, [row.message_id for row in found])
+    interrupted = {(row.key, row.before_ms, -row.version) for row in found if row.message_id not in messages}
     by_slot: dict[Slot, list[Known]] = {}
     for row in found:
-        if row.message_id not in messages:  # its import was interrupted
+        is_put_by = row.version < 0 and (row.key, row.before_ms, row.version) not in interrupted
+        if row.message_id not in messages or is_put_by:
             continue
-        each = Known(message_id=row.message_id, version=row.version, **messages[row.message_id])
+        each = Known(message_id=row.message_id, version=abs(row.version), **messages[row.message_id])
         by_slot.setdefault(Slot(key=row.key, before_ms=row.before_ms), []).append(each)
     return by_slot
 
@@ -180,6 +182,7 @@ def open_reminders(connection: Connection, batch_ids: Sequence[int]) -> list[Ope
         )
         .join(REMINDERS, REMINDERS.c.message_id == MESSAGES.c.id)
         .where(MESSAGES.c.batch_id.in_(batch_ids), MESSAGES.c.state.in_(_MAY_LEAVE))
+        .where(REMINDERS.c.version > 0)  # what was put by never leaves
         .where((MESSAGES.c.state == _M.QUEUED) | (func.coalesce(MESSAGES.c.expires_at, 2**62) > now_ms()))
     )
     return [

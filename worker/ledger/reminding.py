@@ -12,26 +12,15 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, delete, select, update
 
 from worker.errors import InputError, LedgerError
-from worker.ledger import campaigns, interrupted
+from worker.ledger import campaigns, interrupted, put_by
 from worker.ledger.campaigns import Importer
 from worker.ledger.drafts import NewCampaign, NewMessage
 from worker.ledger.engine import control_lock, now_ms, now_of
 from worker.ledger.given import execute_given
 from worker.ledger.models import BATCHES, CAMPAIGNS, MESSAGES
+from worker.ledger.put_by import NAMED, SAME_SLOT
 from worker.ledger.reminded import MAY_COME_BACK, MOVED, Slot
 from worker.states import CampaignState, MessageState
-
-NAMED = {  # a reminder with its message
-    "named": "text",
-    "digest": "text",
-    "offset_ms": "bigint",
-    "instant": "bigint",
-    "message": "bigint",
-}
-SAME_SLOT = (  # joins ``NAMED`` rows with all versions of theirs
-    "FROM given JOIN reminders ON reminders.series = given.named AND reminders.key = given.digest "
-    "AND reminders.before_ms = given.offset_ms "
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +82,7 @@ def add(
     """Write batches of reminders together; return the importer's longer lease.
 
     What stands for other versions of them never leaves any more, wherever it is. One of the same version
-    gives way where it is cancelled, or came to nothing and was closed.
+    gives way where it is cancelled, or came to nothing and was closed: that comes back if ours is discarded.
 
     Raises:
         LedgerError: another program has the series now, or one of these has its message already.
@@ -108,15 +97,14 @@ def add(
     ids = connection.scalars(written.order_by(MESSAGES.c.id))  # numbered in their order
     rows = [named(draft, number, series=series) for draft, number in zip(drafts, ids, strict=True)]
     _close_others(connection, rows)
+    put_by.put_by(connection, rows)
     made = execute_given(
         connection,
         "INSERT INTO reminders (series, key, before_ms, version, message_id) "
         "SELECT given.named, given.digest, given.offset_ms, given.instant, given.message FROM given "
         "WHERE true ON CONFLICT (series, key, before_ms, version) DO UPDATE "
         "SET message_id = excluded.message_id WHERE EXISTS (SELECT 1 FROM messages "
-        "WHERE messages.id = reminders.message_id AND (messages.state = 'cancelled' "
-        "OR (messages.state IN ('rejected', 'failed') AND messages.n_doubts = 0 "
-        "AND messages.withdrawn IS NOT NULL))) "
+        "WHERE messages.id = reminders.message_id AND messages.state = 'cancelled') "
         "RETURNING message_id",
         columns=NAMED,
         rows=rows,

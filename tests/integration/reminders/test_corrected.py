@@ -222,6 +222,60 @@ def test_where_the_first_number_was_right_after_all_it_may_be_retried(book: Book
     assert numbers(book) == [ANN[2]] * 2 + [BO[2]] * 2
 
 
+def killed_after_it_wrote(book: Book, content: str) -> None:
+    with pytest.raises(StopIteration):
+        book.run(content, check=iter([None] * 2).__next__)
+
+
+def test_where_a_run_is_killed_after_it_wrote_the_next_sends_the_last_one_at_once(book: Book) -> None:
+    refused(book)
+    late = book.at(LATE)
+    killed_after_it_wrote(late, csv_of([CORRECTED, BO]))
+    previewed = late.compare(csv_of([CORRECTED, BO]))[2]
+    book.forget_importer()
+
+    outcome = late.run(csv_of([CORRECTED, BO]))
+
+    assert (previewed, outcome.skips) == ({"corrected": 1, "past": 3}, {"past": 3})
+    assert numbers(book).count(CORRECTED[2]) == 1
+
+
+def test_where_a_run_is_killed_after_it_wrote_what_was_refused_is_still_known(book: Book) -> None:
+    refused(book)
+    killed_after_it_wrote(book, csv_of([CORRECTED, BO]))
+    book.forget_importer()
+
+    outcome = book.run(csv_of([ANN, BO]))
+
+    assert (outcome.campaign_id, outcome.skips) == (None, {"unchanged": 4})
+    assert numbers(book) == [BO[2]] * 2
+    retry(book)
+    assert numbers(book) == [ANN[2]] * 2 + [BO[2]] * 2
+
+
+def test_what_was_refused_at_two_numbers_is_known_by_the_second(book: Book) -> None:
+    refused(book)
+    book.run(csv_of([CORRECTED, BO]))
+    book.set_states(
+        [row["id"] for row in book.messages() if row["msisdn"] == CORRECTED[2]], MessageState.FAILED
+    )
+    killed_after_it_wrote(book, csv_of([("1", AT, number(7)), BO]))
+    book.forget_importer()
+
+    assert book.compare(csv_of([CORRECTED, BO]))[2] == {"unchanged": 4}
+    assert book.run(csv_of([CORRECTED, BO])).skips == {"unchanged": 4}
+    retry(book)
+    assert numbers(book) == [BO[2]] * 2
+
+
+def test_what_was_corrected_and_moved_is_moved_back(book: Book) -> None:
+    refused(book)
+    book.run(csv_of([CORRECTED, BO]))
+    book.run(csv_of([("1", AT + HOUR_MS, CORRECTED[2]), BO]))
+
+    assert book.run(csv_of([CORRECTED, BO])).skips == {"moved": 2, "unchanged": 2}
+
+
 def test_what_is_cancelled_while_the_files_are_compared_is_not_begun_again(book: Book) -> None:
     refused(book)
 

@@ -119,7 +119,10 @@ class Claim(SQLModel, table=True):
 
 
 class Reminder(SQLModel, table=True):
-    """The one message for an appointment of a series, so long before it, at the time of its version."""
+    """The one message for an appointment of a series, so long before it, at the time of its version.
+
+    The version is negative where it came to nothing, and another has taken its place.
+    """
 
     __tablename__: ClassVar[str] = "reminders"
 
