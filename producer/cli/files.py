@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, combinations, product
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -125,6 +125,7 @@ class Lists:
         is_asked: whether somebody named that file: it must be written then.
         duplicates: None: nowhere.
         may_replace: whether a list takes the place of what is there.
+        may_end: whether a command is done when the reader of a list has seen enough: it shows, and no more.
         advice: what a person is to do with the list, of ``{them}``.
     """
 
@@ -132,6 +133,7 @@ class Lists:
     is_asked: bool = False
     duplicates: Path | None = None
     may_replace: bool = False
+    may_end: bool = False
     advice: str = "correct {them} there, and give that file"
 
     @classmethod
@@ -161,12 +163,13 @@ class Lists:
             require_place(settings, option, path, force=force)
         leave_room(path for _, path in named)
         dropped = None if duplicates is None else Path(duplicates)
+        lists = cls(duplicates=dropped, may_replace=force, may_end=not is_beside)
         if written == _NONE or (written is None and not is_beside):
-            return cls(duplicates=dropped, may_replace=force)
+            return lists
         if written is not None:
             asked = ProblemsFile(target=Path(written), may_replace=force)
-            return cls(problems=asked, is_asked=True, duplicates=dropped, may_replace=force)
-        return cls(problems=_beside(source), duplicates=dropped, may_replace=force)
+            return replace(lists, problems=asked, is_asked=True)
+        return replace(lists, problems=_beside(source))
 
     @contextmanager
     def filled(self) -> Iterator[Callable[[Problem, list[str]], None] | None]:
@@ -174,7 +177,7 @@ class Lists:
         if self.problems is None:
             yield None
             return
-        writing = _Writing(self.problems, is_asked=self.is_asked, advice=self.advice)
+        writing = _Writing(self.problems, lists=self)
         try:
             yield writing.add
             writing.keep()
@@ -187,9 +190,9 @@ class Lists:
             return
         try:
             write_dropped(found.dropped, self.duplicates, may_replace=self.may_replace)
-        except BrokenPipeError:  # whoever reads it has seen enough
-            raise
         except OSError as error:
+            if self.may_end and isinstance(error, BrokenPipeError):
+                raise
             raise ConfigError(
                 f"--duplicates {self.duplicates}: {error.strerror}; name another file"
             ) from None
@@ -212,10 +215,11 @@ def _beside(source: Path) -> ProblemsFile:
 class _Writing:
     """A list of refused rows; one that nobody asked for may fail, and says so."""
 
-    def __init__(self, file: ProblemsFile, *, is_asked: bool, advice: str) -> None:
+    def __init__(self, file: ProblemsFile, *, lists: Lists) -> None:
         self._file = file
-        self._advice = advice
-        self._is_asked = is_asked
+        self._advice = lists.advice
+        self._is_asked = lists.is_asked
+        self._may_end = lists.may_end
         self._is_failed = False
 
     def add(self, problem: Problem, headers: list[str]) -> None:
@@ -246,7 +250,7 @@ class _Writing:
             click.echo(f"{rows} listed {place}: {self._advice.format(them=them)}", err=True)
 
     def _fail(self, error: OSError) -> None:
-        if isinstance(error, BrokenPipeError):  # whoever reads it has seen enough
+        if self._may_end and isinstance(error, BrokenPipeError):
             raise error
         self._is_failed = True
         words = f"{self._file.target}: {error.strerror}"

@@ -110,6 +110,30 @@ def test_a_reader_that_has_seen_enough_is_no_error(members: Place) -> None:
     assert done.stdout.startswith(b"line,msisdn")
 
 
+@pytest.mark.parametrize(
+    ("option", "row"), [("--problems", "none{:06},A\n"), ("--duplicates", "20000001,{:06}\n")]
+)
+def test_what_sends_does_not_end_well_where_the_reader_of_a_list_has_seen_enough(
+    members: Place, option: str, row: str
+) -> None:
+    rows = "".join(row.format(number) for number in range(5_000))
+    members.write("members.csv", f"msisdn,first_name\n20000002,Ann\n{rows}")
+    words = [*COMMAND, "send", *PREVIEW[1:], "--accept-good-rows", option, "-"]
+
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", '"$@" | head -n 1', "bash", *words],  # noqa: S607 - as above
+        cwd=members.folder,
+        env=members.environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=DEADLINE_S,
+        check=False,
+    )
+
+    assert (done.returncode, members.n_campaigns()) == (2, 0)
+    assert f"Error: {option} -: Broken pipe; name another file\n" in done.stderr.decode()
+
+
 @pytest.mark.parametrize("words", [("optout", "list", "--csv"), ("campaign", "export", "1", "--to")])
 def test_so_do_opt_outs_and_campaigns(members: Place, words: tuple[str, ...]) -> None:
     members.run("optout", "add", "+4520000002")
