@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 MAX_TEXT_BYTES: Final = 1 << 28  # of all texts of a workbook together
 MAX_ROW_BYTES: Final = 1 << 24  # of a row of a sheet, or of any other part of a workbook
 
+_COMPRESSED: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""What spreadsheets write; zipfile unpacks others without any bound."""
+
 _PIECE_BYTES: Final = 1 << 18
 _has_row: Final = re.compile(rb"<(?:[\w.-]{1,40}:)?row[\s/>]").search
 
@@ -68,11 +71,14 @@ class _Bounded(zipfile.ZipFile):
         """Read a part that is in memory as a whole."""
         if self._member(name).file_size > MAX_ROW_BYTES:
             raise self._too_much()
-        return super().read(name, pwd)
+        with self.open(name, "r", pwd) as part:
+            return part.read(MAX_ROW_BYTES)  # what it says of its size may be wrong
 
     def open(self, name: str | zipfile.ZipInfo, *args: Any, **options: Any) -> IO[bytes]:  # noqa: ANN401 - as zipfile has them
         """Open a part that is read as texts, or row by row."""
         member = self._member(name)
+        if member.compress_type not in _COMPRESSED:
+            raise NotImplementedError
         if self._is_texts and member.file_size > MAX_TEXT_BYTES:
             raise no_workbook(self._name, f"holds more than {MAX_TEXT_BYTES >> 20} MB of texts")
         if not self._is_texts and member.header_offset not in self._good:

@@ -147,3 +147,42 @@ def test_a_large_picture_is_nobodys_business(parts: Parts, packed: Callable[...,
     (row,) = open_recipients(packed(parts, {"xl/media/image1.png": (b"", 40, b"")}), region="DK")
 
     assert row.cells == ("20304050", "Ann")
+
+
+@pytest.mark.parametrize("name", [STYLES, SHEET, TEXTS])
+@pytest.mark.parametrize("compression", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_what_no_spreadsheet_compresses_so_is_not_unpacked(
+    parts: Parts, tmp_path: Path, name: str, compression: int
+) -> None:
+    path = tmp_path / "people.xlsx"
+    parts[name] = parts[name].replace(b"</", MB * 12 + b"</", 1)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for each, content in parts.items():
+            archive.writestr(each, content, compression if each == name else None)
+    parts.clear()
+
+    with little_memory(), pytest.raises(InputError) as error:
+        list(open_recipients(path, region="DK"))
+
+    assert error.value.code == "file_broken"
+
+
+def test_a_part_that_is_larger_than_it_says_is_not_unpacked_as_a_whole(parts: Parts, tmp_path: Path) -> None:
+    path = tmp_path / "people.xlsx"
+    parts[STYLES] += b" " * (100 << 20)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for name, content in parts.items():
+            archive.writestr(name, content)
+        archive.getinfo(STYLES).file_size = 1000
+    parts.clear()
+
+    tracemalloc.start()
+    try:
+        with pytest.raises(InputError) as error:
+            list(open_recipients(path, region="DK"))
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+    assert error.value.code == "file_broken"
+    assert most < 64 << 20
