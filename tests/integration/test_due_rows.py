@@ -123,12 +123,15 @@ def test_a_hint_that_comes_early_is_waited_for(engine: Engine, sandbox: Sandbox,
     assert late_ms(engine, sandbox)[0] >= 0
 
 
-def test_connections_are_open_when_it_is_due(engine: Engine, sandbox: Sandbox, make_desk: MakeDesk) -> None:
+@pytest.mark.parametrize(("n_messages", "n_needed"), [(1, 1), (3, 3), (9, 4)])
+def test_connections_are_open_when_it_is_due(
+    engine: Engine, sandbox: Sandbox, make_desk: MakeDesk, n_messages: int, n_needed: int
+) -> None:
     desk, n_before = make_desk(width=4), n_open(sandbox.port)
-    batch_id = spread_batch(engine, 1500)
+    batch_id = spread_batch(engine, *[1500] * n_messages)
 
     assert wait_until_due(desk, batch_id)
-    assert n_open(sandbox.port) == n_before + 4
+    assert n_open(sandbox.port) == n_before + n_needed
     assert sandbox.stats()["sends"] == 0
 
 

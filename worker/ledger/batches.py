@@ -123,13 +123,15 @@ def _with_shared(connection: Connection, taken: RowMapping) -> Lease:
     return Lease(**taken, **shared, stops_key=optouts.key_of(connection))
 
 
-def due_in_ms(connection: Connection, batch_id: int) -> int | None:
-    """Return how long it is until an open batch is due, negative when it is; None when it is not open."""
-    query = select(BATCHES.c.next_due_at - now_ms())
-    found: int | None = connection.scalar(
-        query.where(BATCHES.c.id == batch_id, BATCHES.c.state == BatchState.OPEN)
-    )
-    return found
+def due_in_ms(connection: Connection, batch_id: int) -> tuple[int, int]:
+    """Return how long it is until an open batch is due, negative when it is, and how many are queued in it.
+
+    Nothing of what is not open is waited for: no time, and none.
+    """
+    query = select(BATCHES.c.next_due_at - now_ms(), BATCHES.c.queued)
+    found = connection.execute(query.where(BATCHES.c.id == batch_id, BATCHES.c.state == BatchState.OPEN))
+    left_ms, n_queued = found.one_or_none() or (0, 0)
+    return left_ms or 0, n_queued
 
 
 def release(connection: Connection, held: Lease) -> bool:

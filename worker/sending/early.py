@@ -24,20 +24,21 @@ def wait_until_due(desk: Desk, batch_id: int) -> bool:
     One that is due later keeps no child waiting: its hint is taken back, to be published again in time.
     """
     with reading(desk.engine) as connection:
-        left_ms = batches.due_in_ms(connection, batch_id)
-    left_s = (left_ms or 0) / 1000
+        left_ms, n_queued = batches.due_in_ms(connection, batch_id)
+    left_s = left_ms / 1000
     if left_s > desk.timers.slot_wait:
         with writing(desk.engine) as connection:
             hints.forget_published(connection, [batch_id])
         return False
     if left_s > 0:
         due_at_s = elapsed_s() + left_s + _MORE_S
-        _get_ready(desk)
+        _get_ready(desk, n_queued)
         within(due_at_s - elapsed_s(), desk.should_stop, every_s=min(_WAKE_S, left_s))
     return not desk.should_stop()
 
 
-def _get_ready(desk: Desk) -> None:
+def _get_ready(desk: Desk, n_queued: int) -> None:
     """Open the connections for what leaves first; a gateway that is away may be back when it is due."""
+    n = min(n_queued, desk.pace.within_reach(desk.limits))
     with suppress(NotSent):
-        desk.gateway.open(n=desk.pace.within_reach(desk.limits), pool=desk.pool)
+        desk.gateway.open(n=n, pool=desk.pool)
