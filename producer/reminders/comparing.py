@@ -83,6 +83,9 @@ def compare(  # noqa: PLR0913 - what decides it, and whom it tells
     return comparer.run(keeps_removed)
 
 
+_FOLLOWS = frozenset({Verdict.CORRECTED, Verdict.RENUMBER, Verdict.REWRITTEN})  # the number of its row
+
+
 class _Comparer:
     def __init__(  # noqa: PLR0913 - as ``compare``
         self,
@@ -168,7 +171,7 @@ class _Comparer:
 def _judged(planned: Planned, known: Sequence[Known]) -> tuple[str, int | None]:
     """Judge a reminder; one whose moment is over is sent only where its number was corrected."""
     verdict, moves = verdict_on(planned.version, planned.msisdn, known)
-    if planned.verdict is not None and verdict is not Verdict.CORRECTED:
+    if planned.verdict is not None and verdict not in _FOLLOWS:
         return planned.verdict, None
     return verdict, moves
 

@@ -94,13 +94,14 @@ class Model:
         self.elsewhere |= {each for each in wanted if each[0] in file.other}
 
     def belated(self, file: File) -> set[Reminder]:
-        """Return the last reminders of appointments ahead that are past, and came to nothing elsewhere."""
+        """Return the last of appointments ahead that are past, and wait or came to nothing elsewhere."""
         last = min(file.befores)
         found = {(key, last, at) for key, at in file.appointments.items() if at - last <= self.now < at}
+        goes_elsewhere = self.refused | {each: each in self.elsewhere for each in self.queued}
         return {
             each
-            for each in found & self.refused.keys()
-            if each[0] not in file.bad and self.refused[each] != (each[0] in file.other)
+            for each in found & goes_elsewhere.keys()
+            if each[0] not in file.bad and goes_elsewhere[each] != (each[0] in file.other)
         }
 
     def _is_astray(self, reminder: Reminder, file: File, good: dict[int, int]) -> bool:

@@ -116,6 +116,18 @@ def test_where_none_is_to_come_the_last_one_leaves_at_once(book: Book) -> None:
     assert book.at(LATE).run(csv_of([CORRECTED, BO])).skips == {"past": 4}
 
 
+def test_what_waits_though_its_time_is_over_goes_to_the_number_that_was_corrected(book: Book) -> None:
+    book.run(csv_of([ANN, BO]))
+
+    outcome = book.at(LATE).run(csv_of([CORRECTED, BO]))
+
+    (new,) = [row for row in book.messages(MessageState.QUEUED) if row["msisdn"] == CORRECTED[2]]
+    assert (new["before_ms"], new["expires_at"]) == (2 * HOUR_MS, AT)
+    assert ANN[2] not in numbers(book)
+    assert outcome.n_cancelled == 1  # the one of the day before
+    assert_counts(book.engine)
+
+
 LEFT_OUT: dict[str, tuple[dict[str, Any], tuple[str, int, str]]] = {
     "another is to come": ({"now_ms": AT - 3 * HOUR_MS}, CORRECTED),
     "the appointment is over": ({"now_ms": AT}, CORRECTED),
