@@ -81,7 +81,7 @@ def test_two_workers_with_their_dispatchers_share_the_work(arena: Arena, judged:
 
 
 def test_a_whole_worker_is_stopped_for_longer_than_its_lease(arena: Arena, judged: Judged) -> None:
-    arena.gateway.set_faults(latency_ms=300)
+    arena.gateway.set_faults(latency_ms=1000)  # longer than it takes to stop what was found at work
     workers = arena.start(), arena.start()
     arena.send()
 
