@@ -108,13 +108,13 @@ def test_what_was_sent_again_since_is_not_finished(interrupted: Place, warm: War
     assert "`bulksend campaign discard 1`" in resumed.err
 
 
-def test_of_two_who_resume_at_once_one_is_refused(interrupted: Place) -> None:
+def test_two_who_resume_at_once_finish_it_once(interrupted: Place) -> None:
     place = interrupted
 
     with place.started("campaign", "resume", "1") as one, place.started("campaign", "resume", "1") as two:
         codes = sorted([one.wait(), two.wait()])
 
-    assert codes == [0, 1]
+    assert codes in ([0, 1], [0, 0])  # refused, or too late: it is finished, and runs
     assert place.counts() == {"queued": N}
 
 
