@@ -157,8 +157,9 @@ class Composer:
 
     def _require_carried(self, recipient: str, composed: Composed) -> None:
         """Refuse what the gateway would: a request is built on trial."""
-        text, encoding, _, _, _, is_plain = composed
-        sentence = self._trial.objection(recipient, text=text, encoding=encoding, is_known_plain=is_plain)
+        sentence = self._trial.objection(
+            recipient, text=composed.text, encoding=composed.encoding, is_known_plain=composed.is_plain
+        )
         if sentence is not None:
             raise InputError(sentence, code="not_carried")
 

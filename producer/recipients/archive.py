@@ -78,7 +78,9 @@ class _Bounded(zipfile.ZipFile):
         """Open a part that is read as texts, or row by row."""
         member = self._member(name)
         if member.compress_type not in _COMPRESSED:
-            raise NotImplementedError
+            raise zipfile.BadZipFile(
+                "compressed as no spreadsheet does it"
+            )  # as damaged: it was made by hand
         if self._is_texts and member.file_size > MAX_TEXT_BYTES:
             raise no_workbook(self._name, f"holds more than {MAX_TEXT_BYTES >> 20} MB of texts")
         if not self._is_texts and member.header_offset not in self._good:

@@ -37,6 +37,19 @@ def redirected(place: Place, sign: str, *words: str) -> tuple[int, str]:
     return done.returncode, done.stderr.decode()
 
 
+def until_seen(place: Place, *words: str) -> subprocess.CompletedProcess[bytes]:
+    """Run a command as ``... | head -n 1`` does, where the exit code is the command's."""
+    return subprocess.run(
+        ["bash", "-o", "pipefail", "-c", '"$@" | head -n 1', "bash", *COMMAND, *words],  # noqa: S607 - whichever there is
+        cwd=place.folder,
+        env=place.environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=DEADLINE_S,
+        check=False,
+    )
+
+
 def lines(place: Place) -> list[str]:
     return (place.folder / "out.csv").read_text(encoding="utf-8-sig").splitlines()
 
@@ -78,7 +91,7 @@ def test_a_list_that_has_nowhere_to_go_is_written_nowhere(members: Place) -> Non
     words = [*COMMAND, *PREVIEW, "--rows", "-"]
 
     done = subprocess.run(
-        ["sh", "-c", '"$@" >&-', "sh", *words],  # noqa: S607 - whichever shell a person has
+        ["sh", "-c", '"$@" >&-', "sh", *words],  # noqa: S607 - whichever there is
         cwd=members.folder,
         env=members.environment,
         stdin=subprocess.DEVNULL,
@@ -94,17 +107,8 @@ def test_a_list_that_has_nowhere_to_go_is_written_nowhere(members: Place) -> Non
 def test_a_reader_that_has_seen_enough_is_no_error(members: Place) -> None:
     rows = "".join(f"2{number:07},A\n" for number in range(20_000))
     members.write("members.csv", f"msisdn,first_name\n{rows}")
-    words = [*COMMAND, *PREVIEW, "--rows", "-"]
 
-    done = subprocess.run(
-        ["bash", "-o", "pipefail", "-c", '"$@" | head -n 1', "bash", *words],  # noqa: S607 - as above
-        cwd=members.folder,
-        env=members.environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        timeout=DEADLINE_S,
-        check=False,
-    )
+    done = until_seen(members, *PREVIEW, "--rows", "-")
 
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(b"line,msisdn")
@@ -118,17 +122,8 @@ def test_what_sends_does_not_end_well_where_the_reader_of_a_list_has_seen_enough
 ) -> None:
     rows = "".join(row.format(number) for number in range(5_000))
     members.write("members.csv", f"msisdn,first_name\n20000002,Ann\n{rows}")
-    words = [*COMMAND, "send", *PREVIEW[1:], "--accept-good-rows", option, "-"]
 
-    done = subprocess.run(
-        ["bash", "-o", "pipefail", "-c", '"$@" | head -n 1', "bash", *words],  # noqa: S607 - as above
-        cwd=members.folder,
-        env=members.environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        timeout=DEADLINE_S,
-        check=False,
-    )
+    done = until_seen(members, "send", *PREVIEW[1:], "--accept-good-rows", option, "-")
 
     assert (done.returncode, members.n_campaigns()) == (2, 0)
     assert f"Error: {option} -: Broken pipe; name another file\n" in done.stderr.decode()

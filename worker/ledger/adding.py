@@ -13,11 +13,12 @@ from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, 
 from worker.errors import InputError, LedgerError
 from worker.ledger import half_moved, interrupted, notices, orders, rescheduling
 from worker.ledger.batches import lock_some
-from worker.ledger.campaigns import IMPORT_LEASE_MS, Importer, write_batches
+from worker.ledger.campaigns import IMPORT_LEASE_MS, Importer
 from worker.ledger.cells import written
 from worker.ledger.control import pruned, refusal
 from worker.ledger.drafts import NewCampaign, NewMessage, SourceCounts
 from worker.ledger.engine import now_ms
+from worker.ledger.filling import write_batches
 from worker.ledger.letting import LET_IN, is_let_in
 from worker.ledger.models import BATCHES, CAMPAIGNS, CLAIMS, MESSAGES, ORDERS
 from worker.ledger.reports import stored_id

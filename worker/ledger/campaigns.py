@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain, islice
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Engine, ScalarSelect, case, func, insert, select, update
@@ -14,8 +13,9 @@ from worker.errors import LedgerError
 from worker.ledger.cells import written
 from worker.ledger.drafts import BATCH_ROWS, NewCampaign, NewMessage, SourceCounts
 from worker.ledger.engine import now_ms
+from worker.ledger.filling import write_batches
 from worker.ledger.models import BATCHES, CAMPAIGNS
-from worker.states import CampaignState, MessageState
+from worker.states import CampaignState
 
 IMPORT_LEASE_MS = 30_000
 """An importer that has written nothing for so long is taken for dead."""
@@ -118,38 +118,6 @@ def add_batches(
     return Importer(campaign_id=importer.campaign_id, until=until)
 
 
-def write_batches(
-    connection: Connection,
-    batches: Sequence[Sequence[NewMessage]],
-    shared: Mapping[str, Any],
-    *,
-    may_hop: bool,
-    now: int,
-) -> None:
-    """Write batches with their messages; ``shared`` are columns that all of these batches have alike."""
-    number = int(shared["campaign_id"])
-    made = insert(BATCHES).returning(BATCHES.c.id, sort_by_parameter_order=True)
-    ids = connection.scalars(made, [{**shared, **_batch(messages, now=now)} for messages in batches]).all()
-    _insert(
-        connection,
-        (
-            _row(number, batch_id, now, message, may_hop=may_hop)
-            for batch_id, messages in zip(ids, batches, strict=True)
-            for message in messages
-        ),
-    )
-
-
-def _batch(messages: Sequence[NewMessage], *, now: int) -> dict[str, int | None]:
-    """Give what a batch says of its messages."""
-    ends = (message.leave_by for message in messages if message.leave_by is not None)
-    return {
-        "next_due_at": min(now if message.due_at is None else message.due_at for message in messages),
-        "leave_by": min(ends, default=None),
-        "queued": len(messages),
-    }
-
-
 def renew(connection: Connection, importer: Importer) -> Importer:
     """Return the importer's longer lease.
 
@@ -178,79 +146,6 @@ def _lost(importer: Importer) -> LedgerError:
         f"Campaign {number} was put away, or taken over, by another program while it was imported: "
         f"see `bulksend campaign show {number}`"
     )
-
-
-_COLUMNS = (
-    "campaign_id",
-    "batch_id",
-    "line",
-    "msisdn",
-    "region",
-    "text",
-    "encoding",
-    "parts",
-    "price_micros",
-    "currency",
-    "fallback_micros",
-    "fallback_currency",
-    "state",
-    "due_at",
-    "leave_by",
-    "expires_at",
-    "zones",
-    "cells",
-    "changed_at",
-    "attempts",
-)
-
-
-_ROWS_A_STATEMENT = 999 // len(_COLUMNS)
-"""What costs a statement of SQLite is shared; no build of it takes fewer variables."""
-
-_QUEUED = MessageState.QUEUED.value  # looked up once
-
-
-def _row(
-    campaign_id: int, batch_id: int, now: int, message: NewMessage, *, may_hop: bool
-) -> tuple[object, ...]:
-    return (
-        campaign_id,
-        batch_id,
-        message.line,
-        message.msisdn,
-        message.region,
-        message.text,
-        message.encoding,
-        message.parts,
-        message.price_micros,
-        message.currency,
-        message.fallback_micros if may_hop else None,
-        message.fallback_currency if may_hop else None,
-        _QUEUED,
-        now if message.due_at is None else message.due_at,
-        message.leave_by,
-        message.expires_at,
-        message.zones,
-        message.cells,
-        now,
-        0,
-    )
-
-
-def _insert(connection: Connection, rows: Iterator[tuple[object, ...]]) -> None:
-    """Write many messages, at ten times the rate of the ORM: COPY on Postgres, many a statement on SQLite."""
-    names = ", ".join(_COLUMNS)
-    if connection.dialect.name == "postgresql":
-        driver: Any = connection.connection.driver_connection
-        with driver.cursor() as cursor, cursor.copy(f"COPY messages ({names}) FROM STDIN") as copy:
-            for row in rows:
-                copy.write_row(row)
-    else:
-        marks = f"({', '.join('?' * len(_COLUMNS))})"
-        while some := list(islice(rows, _ROWS_A_STATEMENT)):
-            values = ", ".join([marks] * len(some))
-            cells = tuple(chain.from_iterable(some))
-            connection.exec_driver_sql(f"INSERT INTO messages ({names}) VALUES {values}", cells)  # noqa: S608 - constants
 
 
 def release(connection: Connection, importer: Importer, counts: SourceCounts) -> None:

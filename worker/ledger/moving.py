@@ -18,7 +18,7 @@ from worker.ledger.engine import control_lock, now_of
 from worker.ledger.given import execute_given
 from worker.ledger.locks import lock_batches_of
 from worker.ledger.models import BATCHES, MESSAGES, REMINDERS
-from worker.ledger.put_by import NAMED, SAME_SLOT
+from worker.ledger.put_by import NAMED, in_slots
 from worker.ledger.rebatching import Like, NewTimes, like, put
 from worker.ledger.reminded import MAY_COME_BACK, MOVED, can_follow
 from worker.ledger.reminding import Draft, named
@@ -167,14 +167,12 @@ def _times(message: NewMessage, *, now: int) -> NewTimes:
 
 def _make_way(connection: Connection, rows: Sequence[tuple[object, ...]]) -> None:
     """Forget what was withdrawn at the versions that others now move to."""
-    former = execute_given(
-        connection,
-        f"SELECT reminders.message_id {SAME_SLOT} AND reminders.version = given.instant "
-        "JOIN messages ON messages.id = reminders.message_id AND messages.state = 'cancelled'",
-        columns=NAMED,
-        rows=rows,
+    cancelled = (
+        "reminders.version = given.instant "
+        "JOIN messages ON messages.id = reminders.message_id AND messages.state = 'cancelled'"
     )
-    connection.execute(delete(REMINDERS).where(REMINDERS.c.message_id.in_(former.scalars().all())))
+    former = in_slots(connection, rows, cancelled)
+    connection.execute(delete(REMINDERS).where(REMINDERS.c.message_id.in_(former)))
 
 
 def _moved(message_id: int, message: NewMessage) -> tuple[object, ...]:

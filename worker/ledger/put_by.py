@@ -20,30 +20,28 @@ NAMED = {  # a reminder with its message
     "instant": "bigint",
     "message": "bigint",
 }
-SAME_SLOT = (  # joins ``NAMED`` rows with all versions of theirs
+_SAME_SLOT = (  # joins ``NAMED`` rows with all versions of theirs
     "FROM given JOIN reminders ON reminders.series = given.named AND reminders.key = given.digest "
     "AND reminders.before_ms = given.offset_ms "
 )
 
 
+def in_slots(connection: Connection, rows: Sequence[tuple[object, ...]], condition: str) -> Sequence[int]:
+    """Return the messages in the slots of some ``NAMED`` reminders for which a condition, in SQL, holds."""
+    query = f"SELECT reminders.message_id {_SAME_SLOT} AND {condition}"
+    return execute_given(connection, query, columns=NAMED, rows=rows).scalars().all()
+
+
 def put_by(connection: Connection, rows: Sequence[tuple[object, ...]]) -> None:
     """Put by what was closed at the versions of some ``NAMED`` reminders, instead of what was before."""
-    former = execute_given(
-        connection,
-        f"SELECT reminders.message_id {SAME_SLOT} AND reminders.version = -given.instant",
-        columns=NAMED,
-        rows=rows,
-    )
-    connection.execute(delete(REMINDERS).where(REMINDERS.c.message_id.in_(former.scalars().all())))
-    closed = execute_given(
-        connection,
-        f"SELECT reminders.message_id {SAME_SLOT} AND reminders.version = given.instant "
+    former = in_slots(connection, rows, "reminders.version = -given.instant")
+    connection.execute(delete(REMINDERS).where(REMINDERS.c.message_id.in_(former)))
+    closed = (
+        "reminders.version = given.instant "
         "JOIN messages ON messages.id = reminders.message_id AND messages.state IN ('rejected', 'failed') "
-        "AND messages.n_doubts = 0 AND messages.withdrawn IS NOT NULL",
-        columns=NAMED,
-        rows=rows,
+        "AND messages.n_doubts = 0 AND messages.withdrawn IS NOT NULL"
     )
-    _turn(connection, closed.scalars().all())
+    _turn(connection, in_slots(connection, rows, closed))
 
 
 def take_back(connection: Connection, message_ids: Select[tuple[int]]) -> None:

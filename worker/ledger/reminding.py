@@ -18,7 +18,7 @@ from worker.ledger.drafts import NewCampaign, NewMessage
 from worker.ledger.engine import control_lock, now_ms, now_of
 from worker.ledger.given import execute_given
 from worker.ledger.models import BATCHES, CAMPAIGNS, MESSAGES
-from worker.ledger.put_by import NAMED, SAME_SLOT
+from worker.ledger.put_by import NAMED
 from worker.ledger.reminded import MAY_COME_BACK, MOVED, Slot
 from worker.states import CampaignState, MessageState
 
@@ -120,14 +120,9 @@ def named(draft: Draft, message_id: int, *, series: str) -> tuple[object, ...]:
 
 
 def _close_others(connection: Connection, rows: Sequence[tuple[object, ...]]) -> None:
-    others = execute_given(
-        connection,
-        f"SELECT reminders.message_id {SAME_SLOT} AND reminders.version <> given.instant",
-        columns=NAMED,
-        rows=rows,
-    )
+    others = put_by.in_slots(connection, rows, "reminders.version <> given.instant")
     may_leave = MESSAGES.c.state.in_([MessageState.QUEUED, *MAY_COME_BACK])
-    ours = MESSAGES.c.id.in_(others.scalars().all()), may_leave
+    ours = MESSAGES.c.id.in_(others), may_leave
     found = select(MESSAGES.c.id).where(*ours).order_by(MESSAGES.c.id).with_for_update()
     closed = update(MESSAGES).where(MESSAGES.c.id.in_(connection.scalars(found).all()))
     now = now_of(connection)  # what is queued at this very moment has not come any way: it is over
