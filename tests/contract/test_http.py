@@ -1,6 +1,7 @@
 import logging
 import socket
 import threading
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -288,6 +289,17 @@ def test_connection_that_cannot_be_opened_is_not_sent(client: Client, threads: T
         client.open(f"http://127.0.0.1:{closed_port()}/?token={SECRET}", n=2, pool=threads)
 
     assert SECRET not in everything_told(refused.value)
+
+
+def test_host_that_hangs_is_waited_for_no_longer_than_is_said(
+    client: Client, threads: ThreadPoolExecutor
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        began_s = time.monotonic()
+        with pytest.raises(NotSent):
+            client.open(f"https://127.0.0.1:{silent.getsockname()[1]}", n=2, pool=threads, within_s=0.1)
+
+    assert time.monotonic() - began_s < DEADLINE_S / 2
 
 
 def test_connection_that_the_server_closed_while_idle_is_replaced(client: Client) -> None:

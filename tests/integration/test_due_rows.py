@@ -1,15 +1,18 @@
 """Rows that are due one after the other within one batch, and hints that come before their time."""
 
+import secrets
 import socket
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
 import psutil
 import pytest
 from sqlalchemy import Engine
 
-from tests.integration.test_sending import PATIENT, MakeDesk, make_desk
+from tests.integration.test_sending import PATIENT, TIMEOUT_S, MakeDesk, make_desk
 from tests.ledgers import (
     assert_counts,
     batch,
@@ -27,6 +30,8 @@ from worker.sending.early import wait_until_due
 from worker.sending.run import send_batch
 
 __all__ = ["make_desk"]
+
+BRIEF = PATIENT.model_copy(update={"slot_wait": 0.5})
 
 
 def spread_batch(engine: Engine, *due_in_ms: int, name: str = "spring") -> int:
@@ -46,6 +51,18 @@ def n_open(port: int) -> int:
     """Count the connections of this process to a port."""
     found = psutil.Process().net_connections(kind="tcp4")
     return sum(each.status == psutil.CONN_ESTABLISHED and each.raddr[1:] == (port,) for each in found)
+
+
+@contextmanager
+def hanging() -> Iterator[int]:
+    """Give a port of this machine that answers no attempt to connect: others have taken all places."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as server, ExitStack() as stack:
+        port = int(server.getsockname()[1])
+        for _ in range(3):
+            client = stack.enter_context(socket.socket())
+            client.settimeout(0)
+            client.connect_ex(("127.0.0.1", port))
+        yield port
 
 
 def test_rows_of_one_batch_leave_when_each_is_due(
@@ -138,11 +155,30 @@ def test_connections_are_open_when_it_is_due(
 def test_a_gateway_that_is_away_before_it_is_due_may_be_back_by_then(
     engine: Engine, make_desk: MakeDesk
 ) -> None:
-    batch_id = spread_batch(engine, 400)
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = int(closed.getsockname()[1])
+    desk = make_desk(port=port)
+    batch_id = spread_batch(engine, 400)
 
-    assert wait_until_due(make_desk(port=port), batch_id)
+    assert wait_until_due(desk, batch_id)
+
+
+def test_a_gateway_that_hangs_before_it_is_due_is_not_waited_for(engine: Engine, make_desk: MakeDesk) -> None:
+    with hanging() as port:
+        desk = make_desk(port=port, timers=BRIEF)
+        batch_id, began_s = spread_batch(engine, 400), time.monotonic()
+
+        assert wait_until_due(desk, batch_id)
+    assert time.monotonic() - began_s < TIMEOUT_S / 2
+
+
+def test_what_a_new_redis_waits_for_is_over_when_it_is_due(engine: Engine, make_desk: MakeDesk) -> None:
+    known = make_desk(timers=PATIENT.model_copy(update={"slot_wait": 5.0}))
+    desk = replace(known, pace=replace(known.pace, account=secrets.token_hex(8)))
+    batch_id = spread_batch(engine, 2500)
+
+    assert wait_until_due(desk, batch_id)
+    assert desk.pace.reserve(desk.limits, [1], n_out=0, is_urgent=False).departures
 
 
 def test_a_hint_that_comes_far_too_early_is_published_again(engine: Engine, make_desk: MakeDesk) -> None:

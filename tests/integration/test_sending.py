@@ -414,7 +414,7 @@ def test_an_account_in_trouble_is_held_and_its_messages_stay_queued(
 class Imagined:
     """A gateway that is always near."""
 
-    def open(self, url: str, *, n: int, pool: Executor) -> None:
+    def open(self, url: str, *, n: int, pool: Executor, within_s: float | None = None) -> None:
         """Have nothing to open."""
 
 
@@ -1008,9 +1008,9 @@ class LosesLedger(Imagined):
 
     happens: Callable[[], object]
 
-    def open(self, url: str, *, n: int, pool: Executor) -> None:
+    def open(self, url: str, *, n: int, pool: Executor, within_s: float | None = None) -> None:
         """Have nothing to open, while it happens."""
-        super().open(url, n=n, pool=pool)
+        super().open(url, n=n, pool=pool, within_s=within_s)
         self.happens()
 
     def exchange(self, request: HttpRequest, *, before_write: Callable[[], None] | None = None) -> HttpReply:

@@ -137,11 +137,17 @@ class Client:
         # Raised out here, so that it does not keep the library's exception, which holds the address.
         raise _failure(host=_host(request.url), reason=reason, wrote=attempt.wrote)
 
-    def open(self, url: str, *, n: int, pool: Executor) -> None:
+    def open(self, url: str, *, n: int, pool: Executor, within_s: float | None = None) -> None:
         """Have ``n`` connections to the host of ``url`` open and idle, name resolved and TLS agreed.
 
         What is open already is kept unless it was idle for too long; the rest is opened in parallel by the
         threads of ``pool``. A request that follows within the idle limit need not connect any more.
+
+        Args:
+            url: an address at the host.
+            n: how many.
+            pool: of threads.
+            within_s: how long to wait for a host that hangs, where that is less than half of ``timeout_s``.
 
         Raises:
             NotSent: one of them cannot be opened.
@@ -152,7 +158,8 @@ class Client:
         try:
             taken.extend(hosts.take() for _ in range(n))
             closed = [connection for connection in taken if not connection.is_connected]
-            _connect_all(closed, pool=pool, timeout_s=self._timeout_s / 2)
+            longest_s = self._timeout_s / 2
+            _connect_all(closed, pool=pool, timeout_s=min(within_s or longest_s, longest_s))
         except Exception as error:  # noqa: BLE001 - nothing can have been written
             reason = _reason(error)
         else:

@@ -37,7 +37,7 @@ class Carrier(Protocol):
     ) -> HttpReply:
         """Return the reply, or raise NotSent or OutcomeUnknown."""
 
-    def open(self, url: str, *, n: int, pool: Executor) -> None:
+    def open(self, url: str, *, n: int, pool: Executor, within_s: float | None = None) -> None:
         """Have so many connections open and idle, or raise NotSent."""
 
     def close(self) -> None:
@@ -99,7 +99,7 @@ class SessionClient:
         self._note(reply, session=session)
         return reply
 
-    def open(self, url: str, *, n: int, pool: Executor) -> None:
+    def open(self, url: str, *, n: int, pool: Executor, within_s: float | None = None) -> None:
         """Have a session, and ``n`` connections open and idle.
 
         Raises:
@@ -107,7 +107,7 @@ class SessionClient:
             NotSent: there is no session or no connection to be had now.
         """
         self._current()
-        self._client.open(url, n=n, pool=pool)
+        self._client.open(url, n=n, pool=pool, within_s=within_s)
 
     def close(self) -> None:
         """Close the client; the session lives on for others."""

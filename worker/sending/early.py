@@ -8,7 +8,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 from worker.clock import elapsed_s
-from worker.errors import NotSent
+from worker.errors import BrokerError, NotSent
 from worker.ledger import batches, hints
 from worker.ledger.engine import reading, writing
 from worker.sending.desk import Desk
@@ -38,7 +38,12 @@ def wait_until_due(desk: Desk, batch_id: int) -> bool:
 
 
 def _get_ready(desk: Desk, n_queued: int) -> None:
-    """Open the connections for what leaves first; a gateway that is away may be back when it is due."""
+    """Have the throttle know the account, and connections open for what leaves first.
+
+    A Redis or a gateway that is away may be back when it is due.
+    """
+    with suppress(BrokerError):
+        desk.pace.reserve(desk.limits, [], n_out=0, is_urgent=False)
     n = min(n_queued, desk.pace.within_reach(desk.limits))
     with suppress(NotSent):
-        desk.gateway.open(n=n, pool=desk.pool)
+        desk.gateway.open(n=n, pool=desk.pool, within_s=desk.timers.slot_wait)

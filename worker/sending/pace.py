@@ -19,20 +19,30 @@ _REACH_S = 0.22  # a departure is at most so far away: the mark's 250 ms without
 _FIRST_LEAD_S = 0.02
 _FIRST_LATENCY_S = 1.0  # until it is known, as if long: nothing is marked that no connection may be free for
 _LONGEST_LEAD_S = 0.12
+_FEW = 5  # from which one learns how long something takes
 ASKED_AT_ONCE = 256
 """Most requests for which departures are asked for at once."""
 _WRITE_S = 0.01  # before the mark is too old, to write in
 
 
 class Usual:
-    """How long something usually takes: quick to learn that it is more, slow to believe that it is less."""
+    """How long something usually takes: quick to learn that it is more, slow to believe that it is less.
+
+    The longest of the first few replaces what was assumed before.
+    """
 
     def __init__(self, first_s: float) -> None:
         self.value_s = first_s
+        self._first: list[float] = []
 
     def note(self, seconds: float) -> None:
         """Take in how long it was this time."""
-        self.value_s += (seconds - self.value_s) * (0.5 if seconds > self.value_s else 0.05)
+        if len(self._first) < _FEW:
+            self._first.append(seconds)
+            if len(self._first) == _FEW:
+                self.value_s = max(self._first)
+        else:
+            self.value_s += (seconds - self.value_s) * (0.5 if seconds > self.value_s else 0.05)
 
 
 @dataclass(kw_only=True)

@@ -27,7 +27,7 @@ class Exchanger(Protocol):
     def exchange(self, request: HttpRequest, *, before_write: Callable[[], None] | None = None) -> HttpReply:
         """Return the reply, or raise NotSent or OutcomeUnknown."""
 
-    def open(self, url: str, *, n: int, pool: Executor) -> None:
+    def open(self, url: str, *, n: int, pool: Executor, within_s: float | None = None) -> None:
         """Have so many connections open and idle, or raise NotSent."""
 
 
@@ -43,9 +43,9 @@ class Gateway:
     options: Mapping[str, object]
     dlr_url: Callable[[str], str] | None = None
 
-    def open(self, *, n: int, pool: Executor) -> None:
+    def open(self, *, n: int, pool: Executor, within_s: float | None = None) -> None:
         """Have connections open for the next ``n`` requests; raises NotSent when the gateway is away."""
-        self.client.open(self.adapter.base_url, n=n, pool=pool)
+        self.client.open(self.adapter.base_url, n=n, pool=pool, within_s=within_s)
 
     def submit(self, lease: Lease, marked: Marked, *, before_write: Callable[[], None]) -> Reply:
         """Send one request and return what it came to; never raises for what a network can do.

@@ -32,7 +32,7 @@ class Answering:
         self.n_requests += 1
         return HttpReply(status=400, headers={}, body=self.body)
 
-    def open(self, url: str, *, n: int, pool: Executor) -> None:
+    def open(self, url: str, *, n: int, pool: Executor, within_s: float | None = None) -> None:
         """Have nothing to open."""
 
 
