@@ -32,7 +32,8 @@ class Digests:
         self._kept = hashlib.sha256()
         self._words: list[str] = []
         self._places = array("Q")  # the line and the kind of each message: quicker than anything with names
-        self._others: list[object] = []
+        self._cells: list[str] = []  # no cell holds a NUL, and each row of a file has as many
+        self._starts: list[object] = []
 
     def add(self, row: Row, text: str, kind: Kind, start: Start | None) -> None:
         """Take in a message."""
@@ -40,9 +41,9 @@ class Digests:
         self._places.append(row.line)
         self._places.append(kind.number)
         if self._keeps_columns:
-            self._others.append(row.cells)
+            self._cells.extend(row.cells)
         if start is not None:
-            self._others.append((start.at_ms, start.zones))
+            self._starts.append((start.at_ms, start.zones))
 
     def add_content(self, msisdn: str, text: str, start: Start | None) -> None:
         """Take in what is sent, or would be if its recipient had not opted out."""
@@ -55,10 +56,12 @@ class Digests:
     def _digest(self) -> None:
         self._content.update("\0".join([*self._words, ""]).encode())
         self._kept.update(self._places.tobytes())
-        self._kept.update(repr(self._others).encode())
+        self._kept.update("\0".join([*self._cells, ""]).encode())
+        self._kept.update(repr(self._starts).encode())
         self._words.clear()
         self._places = array("Q")
-        self._others.clear()
+        self._cells.clear()
+        self._starts.clear()
 
     def conclude(self, found: Preview, tally: Tally) -> None:
         """Write both digests into what was found."""
