@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine, func, inspect, select, text
 from worker.errors import ConfigError, LedgerError
 from worker.ledger.engine import open_ledger, reading, writing
 
-SCHEMA = "0012"
+SCHEMA = "0013"
 """The newest step in ``migrations/versions``: what this program reads and writes."""
 
 _SCHEMA_LOCK = 0x62756C6C

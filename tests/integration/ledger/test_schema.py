@@ -7,15 +7,13 @@ import pytest
 from alembic import command, config
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, Engine, inspect, text, update
+from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy.schema import SchemaItem
 from sqlmodel import SQLModel
 
-from tests.ledgers import run_campaign
 from worker.errors import LedgerError
 from worker.ledger import rates
 from worker.ledger.engine import open_ledger, reading, writing
-from worker.ledger.models import MESSAGES
 from worker.ledger.schema import SCHEMA, prepare, upgrade
 from worker.states import MessageState
 
@@ -162,22 +160,6 @@ def test_upgrade_keeps_what_an_older_ledger_holds(ledger_url: str) -> None:
     engine.dispose()
     assert steps == ("0001", SCHEMA)
     assert (lanes, rate, numbers) == (["bulk", "bulk"], None, ["+4520304050"])
-
-
-@pytest.mark.postgres
-def test_no_message_lies_in_a_batch_of_another_campaign(postgres_engine: Engine) -> None:
-    run_campaign(postgres_engine, name="spring")
-    batch_id = run_campaign(postgres_engine, name="autumn")
-
-    with pytest.raises(LedgerError, match="ForeignKeyViolation"), writing(postgres_engine) as connection:
-        connection.execute(update(MESSAGES).values(batch_id=batch_id))
-
-
-def test_every_message_lies_in_a_batch(engine: Engine) -> None:
-    run_campaign(engine)
-
-    with pytest.raises(LedgerError, match=r"FOREIGNKEY|ForeignKey"), writing(engine) as connection:
-        connection.execute(update(MESSAGES).values(batch_id=99))
 
 
 def test_there_are_no_other_lanes(ledger_url: str) -> None:

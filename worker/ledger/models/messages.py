@@ -10,8 +10,7 @@ from sqlmodel import Field, SQLModel
 from worker.ledger.columns import instant, key, one_of, refers_on, refers_to, where
 from worker.states import MessageState, SubmissionOutcome, Taking
 
-_ITS_BATCH = (  # SQLite would have to copy the table to refer once, and two references cost next to nothing
-    refers_on("postgresql", {"campaign_id": "batches.campaign_id", "batch_id": "batches.id"}),
+_ITS_BATCH = (  # on Postgres triggers see to it, see migration 0013
     refers_on("sqlite", {"campaign_id": "campaigns.id"}),
     refers_on("sqlite", {"batch_id": "batches.id"}),
 )
