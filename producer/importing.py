@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import Engine
 
+from producer.ahead import Ahead
 from producer.campaigns import clear
 from producer.preview import Order, Preview
 from producer.spool import Spool
@@ -191,10 +192,11 @@ class _Import:
         return f"Campaign {number} {what}: see `bulksend campaign show {number}`"
 
     def add(self, messages: Iterable[NewMessage], *, on_messages: OnMessages | None) -> None:
-        for chunks in together(batched(messages), rows=campaigns.rows_at_once(self._engine)):
+        ahead = Ahead(batched(messages))
+        for chunks in together(ahead, rows=campaigns.rows_at_once(self._engine)):
             self._check()
             with writing(self._engine) as connection:
-                renewed = campaigns.add_batches(connection, self._importer, chunks)
+                renewed = campaigns.add_batches(connection, self._importer, chunks, meanwhile=ahead.fetch)
             self._importer = renewed
             if on_messages:
                 on_messages(sum(map(len, chunks)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from worker.errors import LedgerError
 from worker.ledger.cells import written
 from worker.ledger.drafts import BATCH_ROWS, NewCampaign, NewMessage, SourceCounts
 from worker.ledger.engine import now_ms
-from worker.ledger.filling import write_batches
+from worker.ledger.filling import nothing, write_batches
 from worker.ledger.models import BATCHES, CAMPAIGNS
 from worker.states import CampaignState
 
@@ -91,9 +91,19 @@ def add_batch(connection: Connection, importer: Importer, messages: Sequence[New
 
 
 def add_batches(
-    connection: Connection, importer: Importer, batches: Sequence[Sequence[NewMessage]]
+    connection: Connection,
+    importer: Importer,
+    batches: Sequence[Sequence[NewMessage]],
+    *,
+    meanwhile: Callable[[], None] = nothing,
 ) -> Importer:
     """Write batches of at most ``BATCH_ROWS`` messages together; return the importer's longer lease.
+
+    Args:
+        connection: of an open transaction.
+        importer: who writes.
+        batches: what is written.
+        meanwhile: as in ``filling.write_batches``.
 
     Raises:
         LedgerError: another program put the campaign away, or goes on with it.
@@ -114,7 +124,8 @@ def add_batches(
         raise _lost(importer)
     until, provider, fallback, lane, now = kept
     shared = {"campaign_id": importer.campaign_id, "provider": provider, "lane": lane}
-    write_batches(connection, batches, shared, may_hop=fallback is not None, now=now)
+    may_hop = fallback is not None
+    write_batches(connection, batches, shared, may_hop=may_hop, now=now, meanwhile=meanwhile)
     return Importer(campaign_id=importer.campaign_id, until=until)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from typing import Any
 
@@ -36,32 +36,49 @@ _COLUMNS = (
 )
 
 
+_NAMES = ", ".join(_COLUMNS)
 _ROWS_A_STATEMENT = 999 // len(_COLUMNS)
 """What costs a statement of SQLite is shared; no build of it takes fewer variables."""
 
+_Cells = tuple[object, ...]
 _QUEUED = MessageState.QUEUED.value  # looked up once
 
 
-def write_batches(
+def nothing() -> None:
+    """Do nothing meanwhile."""
+
+
+def write_batches(  # noqa: PLR0913 - what the batches share, and what their messages do
     connection: Connection,
     batches: Sequence[Sequence[NewMessage]],
     shared: Mapping[str, Any],
     *,
     may_hop: bool,
     now: int,
+    meanwhile: Callable[[], None] = nothing,
 ) -> None:
-    """Write batches with their messages; ``shared`` are columns that all of these batches have alike."""
+    """Write batches with their messages.
+
+    Args:
+        connection: of an open transaction.
+        batches: the messages of each.
+        shared: columns that all of these batches have alike.
+        may_hop: whether the messages may go on to a fallback.
+        now: the database's clock, in epoch milliseconds.
+        meanwhile: is called after each batch that is on its way to a database that works beside us, and has
+            more to do with it than we had.
+    """
     number = int(shared["campaign_id"])
     made = insert(BATCHES).returning(BATCHES.c.id, sort_by_parameter_order=True)
     ids = connection.scalars(made, [{**shared, **_batch(messages, now=now)} for messages in batches]).all()
-    _insert(
-        connection,
-        (
-            _row(number, batch_id, now, message, may_hop=may_hop)
-            for batch_id, messages in zip(ids, batches, strict=True)
-            for message in messages
-        ),
+    rows = (
+        [_row(number, batch_id, now, message, may_hop=may_hop) for message in messages]
+        for batch_id, messages in zip(ids, batches, strict=True)
     )
+    if connection.dialect.name == "postgresql":
+        _copy(connection, rows, meanwhile=meanwhile)
+    else:
+        _insert(connection, chain.from_iterable(rows))
 
 
 def _batch(messages: Sequence[NewMessage], *, now: int) -> dict[str, int | None]:
@@ -74,9 +91,7 @@ def _batch(messages: Sequence[NewMessage], *, now: int) -> dict[str, int | None]
     }
 
 
-def _row(
-    campaign_id: int, batch_id: int, now: int, message: NewMessage, *, may_hop: bool
-) -> tuple[object, ...]:
+def _row(campaign_id: int, batch_id: int, now: int, message: NewMessage, *, may_hop: bool) -> _Cells:
     return (
         campaign_id,
         batch_id,
@@ -101,17 +116,22 @@ def _row(
     )
 
 
-def _insert(connection: Connection, rows: Iterator[tuple[object, ...]]) -> None:
-    """Write many messages, at ten times the rate of the ORM: COPY on Postgres, many a statement on SQLite."""
-    names = ", ".join(_COLUMNS)
-    if connection.dialect.name == "postgresql":
-        driver: Any = connection.connection.driver_connection
-        with driver.cursor() as cursor, cursor.copy(f"COPY messages ({names}) FROM STDIN") as copy:
+def _copy(
+    connection: Connection, batches: Iterable[Sequence[_Cells]], *, meanwhile: Callable[[], None]
+) -> None:
+    """Write the rows of batches with Postgres' COPY."""
+    driver: Any = connection.connection.driver_connection
+    with driver.cursor() as cursor, cursor.copy(f"COPY messages ({_NAMES}) FROM STDIN") as copy:
+        for rows in batches:
             for row in rows:
                 copy.write_row(row)
-    else:
-        marks = f"({', '.join('?' * len(_COLUMNS))})"
-        while some := list(islice(rows, _ROWS_A_STATEMENT)):
-            values = ", ".join([marks] * len(some))
-            cells = tuple(chain.from_iterable(some))
-            connection.exec_driver_sql(f"INSERT INTO messages ({names}) VALUES {values}", cells)  # noqa: S608 - constants
+            meanwhile()
+
+
+def _insert(connection: Connection, rows: Iterator[_Cells]) -> None:
+    """Write rows into SQLite, many a statement."""
+    marks = f"({', '.join('?' * len(_COLUMNS))})"
+    while some := list(islice(rows, _ROWS_A_STATEMENT)):
+        values = ", ".join([marks] * len(some))
+        cells = tuple(chain.from_iterable(some))
+        connection.exec_driver_sql(f"INSERT INTO messages ({_NAMES}) VALUES {values}", cells)  # noqa: S608 - constants
