@@ -11,15 +11,17 @@ Item = TypeVar("Item")
 
 
 class Ahead(Iterator[Item], Generic[Item]):
-    """The items of an iterable, some of them fetched before they are asked for."""
+    """The items of an iterable, some of them, ``most`` at once, fetched before they are asked for."""
 
-    def __init__(self, items: Iterable[Item]) -> None:
+    def __init__(self, items: Iterable[Item], *, most: int) -> None:
         self._items = iter(items)
+        self._most = most
         self._fetched: deque[Item] = deque()
 
     def fetch(self) -> None:
-        """Fetch one more item, if there is one; raises what the iterable raises."""
-        self._fetched.extend(islice(self._items, 1))
+        """Fetch one more item, if there is one and room for it; raises what the iterable raises."""
+        if len(self._fetched) < self._most:
+            self._fetched.extend(islice(self._items, 1))
 
     def __next__(self) -> Item:
         """Return the next item, fetched now or before."""

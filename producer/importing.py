@@ -18,7 +18,7 @@ from producer.spool import Spool
 from worker.errors import InputError, LedgerError
 from worker.ledger import campaigns, claims, interrupted
 from worker.ledger.claims import Identity
-from worker.ledger.drafts import NewCampaign, NewMessage, SourceCounts, batched, together
+from worker.ledger.drafts import BATCH_ROWS, NewCampaign, NewMessage, SourceCounts, batched, together
 from worker.ledger.engine import LedgerUnavailableError, reading, writing
 
 OnMessages = Callable[[int], None]
@@ -192,8 +192,9 @@ class _Import:
         return f"Campaign {number} {what}: see `bulksend campaign show {number}`"
 
     def add(self, messages: Iterable[NewMessage], *, on_messages: OnMessages | None) -> None:
-        ahead = Ahead(batched(messages))
-        for chunks in together(ahead, rows=campaigns.rows_at_once(self._engine)):
+        rows = campaigns.rows_at_once(self._engine)
+        ahead = Ahead(batched(messages), most=rows // BATCH_ROWS)
+        for chunks in together(ahead, rows=rows):
             self._check()
             with writing(self._engine) as connection:
                 renewed = campaigns.add_batches(connection, self._importer, chunks, meanwhile=ahead.fetch)

@@ -14,6 +14,7 @@ from sqlalchemy import Engine
 
 from tests.integration.test_sending import PATIENT, TIMEOUT_S, MakeDesk, make_desk
 from tests.ledgers import (
+    PROVIDER,
     assert_counts,
     batch,
     change_batch,
@@ -25,9 +26,13 @@ from tests.ledgers import (
     states,
 )
 from tests.sandbox.running import Sandbox
-from worker.ledger import hints
+from worker.ledger import hints, rates
 from worker.sending.early import wait_until_due
 from worker.sending.run import send_batch
+from worker.sending.tempo import in_force
+from worker.throttle.call import Reason
+from worker.throttle.limits import Limit, Limits
+from worker.waiting import within
 
 __all__ = ["make_desk"]
 
@@ -179,6 +184,30 @@ def test_what_a_new_redis_waits_for_is_over_when_it_is_due(engine: Engine, make_
 
     assert wait_until_due(desk, batch_id)
     assert desk.pace.reserve(desk.limits, [1], n_out=0, is_urgent=False).departures
+
+
+def test_what_the_throttle_is_told_before_it_is_due_is_the_rate_in_force(
+    engine: Engine, make_desk: MakeDesk
+) -> None:
+    in_settings = Limits(rates=(Limit(amount=600, window_s=3600),), guard_s=0.0, connections=2)
+    known, others = make_desk(limits=in_settings), in_force(in_settings, "100/s")
+    desk = replace(known, pace=replace(known.pace, account=secrets.token_hex(8)))
+    assert within(5, lambda: bool(desk.pace.reserve(others, [1], n_out=0, is_urgent=False).departures))
+    do(engine, rates.order_rate, [PROVIDER], "100/s", author="ann")
+    batch_id = spread_batch(engine, 400)
+
+    assert wait_until_due(desk, batch_id)
+    grant = desk.pace.reserve(others, [1], n_out=0, is_urgent=False)
+    desk.pace.release(others, n_out=0)
+    assert grant.reason is not Reason.NEW
+
+
+def test_who_is_to_stop_gets_nothing_ready(engine: Engine, sandbox: Sandbox, make_desk: MakeDesk) -> None:
+    desk, n_before = make_desk(should_stop=lambda: True), n_open(sandbox.port)
+    batch_id = spread_batch(engine, 1500)
+
+    assert not wait_until_due(desk, batch_id)
+    assert n_open(sandbox.port) == n_before
 
 
 def test_a_hint_that_comes_far_too_early_is_published_again(engine: Engine, make_desk: MakeDesk) -> None:

@@ -20,7 +20,7 @@ _DECIDES = Edit(
 TIMES = (
     Protection(
         "a hint that comes before its time is waited for",
-        (Edit("worker/sending/early.py", "    if left_s > 0:\n", "    if left_s > 60:\n"),),
+        (Edit("worker/sending/early.py", "    if left_s > 0 and", "    if left_s > 60 and"),),
         (f"{_ROWS}::test_a_hint_that_comes_early_is_waited_for[sqlite]",),
     ),
     Protection(

@@ -147,7 +147,8 @@ class Client:
             url: an address at the host.
             n: how many.
             pool: of threads.
-            within_s: how long to wait for a host that hangs, where that is less than half of ``timeout_s``.
+            within_s: how long to wait for each address of a host that hangs, where that is less than half of
+                ``timeout_s``.
 
         Raises:
             NotSent: one of them cannot be opened.
@@ -159,7 +160,8 @@ class Client:
             taken.extend(hosts.take() for _ in range(n))
             closed = [connection for connection in taken if not connection.is_connected]
             longest_s = self._timeout_s / 2
-            _connect_all(closed, pool=pool, timeout_s=min(within_s or longest_s, longest_s))
+            timeout_s = longest_s if within_s is None else min(within_s, longest_s)
+            _connect_all(closed, pool=pool, timeout_s=timeout_s)
         except Exception as error:  # noqa: BLE001 - nothing can have been written
             reason = _reason(error)
         else:

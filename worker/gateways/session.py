@@ -100,7 +100,7 @@ class SessionClient:
         return reply
 
     def open(self, url: str, *, n: int, pool: Executor, within_s: float | None = None) -> None:
-        """Have a session, and ``n`` connections open and idle.
+        """Have a session, and ``n`` connections open and idle; a login has the time of a request in any case.
 
         Raises:
             LoginRefused: the gateway lets the account in no more, for what is said in the message.

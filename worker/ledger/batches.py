@@ -123,15 +123,30 @@ def _with_shared(connection: Connection, taken: RowMapping) -> Lease:
     return Lease(**taken, **shared, stops_key=optouts.key_of(connection))
 
 
-def due_in_ms(connection: Connection, batch_id: int) -> tuple[int, int]:
-    """Return how long it is until an open batch is due, negative when it is, and how many are queued in it.
+@dataclass(frozen=True, kw_only=True)
+class Awaited:
+    """What is to be known of an open batch before its time.
 
-    Nothing of what is not open is waited for: no time, and none.
+    Attributes:
+        due_in_ms: how long it is until it is due, negative when it is.
+        n_queued: how many messages are queued in it.
+        provider: through whom it leaves; empty where it is not open.
     """
-    query = select(BATCHES.c.next_due_at - now_ms(), BATCHES.c.queued)
+
+    due_in_ms: int = 0
+    n_queued: int = 0
+    provider: str = ""
+
+
+def awaited(connection: Connection, batch_id: int) -> Awaited:
+    """Look how long it is until a batch is due; nothing of what is not open is waited for."""
+    query = select(BATCHES.c.next_due_at - now_ms(), BATCHES.c.queued, BATCHES.c.provider)
     found = connection.execute(query.where(BATCHES.c.id == batch_id, BATCHES.c.state == BatchState.OPEN))
-    left_ms, n_queued = found.one_or_none() or (0, 0)
-    return left_ms or 0, n_queued
+    row = found.one_or_none()
+    if row is None:
+        return Awaited()
+    left_ms, n_queued, provider = row
+    return Awaited(due_in_ms=left_ms or 0, n_queued=n_queued, provider=provider)
 
 
 def release(connection: Connection, held: Lease) -> bool:

@@ -26,6 +26,7 @@ from worker.waiting import within
 _BUSY_TIMEOUT_S = 20
 _NETWORK_FILE_SYSTEMS = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "afs", "ceph"})
 _OLDEST_SQLITE = (3, 35)  # RETURNING
+_NO_RIGHT = "42501"
 _NOT_FOUND = frozenset({"", "SQLITE_CANTOPEN"})  # a Postgres that is not reached gives no code
 _PASSING = frozenset(
     {"08", "25", "40", "53", "55", "57", "58"}
@@ -258,7 +259,8 @@ def _sentence(error: Exception, engine: Engine) -> LedgerError:
     if away or (operational and code != "SQLITE_ERROR"):  # which is a statement that cannot be run at all
         advice = "; check `ledger`" if code in _NOT_FOUND else ""
         return LedgerUnavailableError(f"The ledger {place} cannot be used now: {words}{advice}")
-    return LedgerError(f"The ledger {place} refused a statement: {words}")
+    lacks = "; the user of the address lacks a right that this needs" if code == _NO_RIGHT else ""
+    return LedgerError(f"The ledger {place} refused a statement: {words}{lacks}")
 
 
 def control_lock(connection: Connection, *, shared: bool) -> None:

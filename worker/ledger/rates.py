@@ -129,7 +129,8 @@ def note_throttled(
     ).all()
     in_force = func.coalesce(ACCOUNTS.c.ordered_rate, ACCOUNTS.c.rate)
     waits = update(ACCOUNTS).where(of_account, in_force == (rate or ""))
-    connection.execute(waits.values(throttled_until=now_ms() + wait_ms, throttled_reason=reason))
+    until = now_of(connection) + wait_ms  # the same for all of them
+    connection.execute(waits.values(throttled_until=until, throttled_reason=reason))
 
 
 # --- what has left

@@ -28,21 +28,20 @@ _WRITE_S = 0.01  # before the mark is too old, to write in
 class Usual:
     """How long something usually takes: quick to learn that it is more, slow to believe that it is less.
 
-    The longest of the first few replaces what was assumed before.
+    What was assumed before is given up for the longest of the first few, where that is less.
     """
 
     def __init__(self, first_s: float) -> None:
         self.value_s = first_s
-        self._first: list[float] = []
+        self._first: list[float] = []  # as long as they are few
 
     def note(self, seconds: float) -> None:
         """Take in how long it was this time."""
+        self.value_s += (seconds - self.value_s) * (0.5 if seconds > self.value_s else 0.05)
         if len(self._first) < _FEW:
             self._first.append(seconds)
             if len(self._first) == _FEW:
-                self.value_s = max(self._first)
-        else:
-            self.value_s += (seconds - self.value_s) * (0.5 if seconds > self.value_s else 0.05)
+                self.value_s = min(self.value_s, max(self._first))
 
 
 @dataclass(kw_only=True)

@@ -27,6 +27,14 @@ _LOOK_AGAIN_S = 0.05
 _BACK_EARLY_S = 1.5  # a batch given back is leased again after a tick and the way through Redis
 
 
+def in_force(limits: Limits, rate: str | None) -> Limits:
+    """Return the limits of the settings with the rate that the ledger has, if it has one."""
+    if rate is None:
+        return limits
+    found = (Limit(amount=each.amount, window_s=each.window_s) for each in rates_of(rate))
+    return replace(limits, rates=tuple(found))
+
+
 @dataclass(kw_only=True)
 class Tempo:
     """The departures of one lease."""
@@ -61,7 +69,7 @@ class Tempo:
             yields = not self.held.is_urgent and self._urgent_waits(connection)
         self._looked_at_s = elapsed_s()
         self._rate = text
-        before, self.limits = self.limits, self._limits(text)
+        before, self.limits = self.limits, in_force(self.desk.limits, text)
         if self.limits != before:
             self._ask_at_s = self._next_at_s = 0.0
         if yields:
@@ -80,12 +88,6 @@ class Tempo:
         self._ask_at_s = self._looked_at_s + _LOOK_AGAIN_S
         self._looked_at_s -= LOOK_S - _LOOK_AGAIN_S
         self._note_short()
-
-    def _limits(self, text: str | None) -> Limits:
-        if text is None:
-            return self.desk.limits
-        found = (Limit(amount=rate.amount, window_s=rate.window_s) for rate in rates_of(text))
-        return replace(self.desk.limits, rates=tuple(found))
 
     def never_fits(self, units: int) -> bool:
         """Say whether a request of so many units could never leave at this rate."""

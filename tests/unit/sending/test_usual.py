@@ -15,12 +15,14 @@ def usual(*seconds: float) -> float:
     return found.value_s
 
 
-def test_what_is_assumed_holds_until_some_are_known() -> None:
-    assert usual() == usual(0.1, 0.1, 0.1, 0.1) == ASSUMED_S
-
-
-def test_the_longest_of_the_first_few_replaces_it() -> None:
+def test_the_longest_of_the_first_few_replaces_a_longer_one_that_was_assumed() -> None:
+    assert usual(0.1, 0.1, 0.3, 0.1) > 0.7
     assert usual(0.1, 0.1, 0.3, 0.1, 0.1) == 0.3
+
+
+def test_that_it_takes_longer_than_assumed_is_learnt_at_once() -> None:
+    assert usual(3.0) == 2.0
+    assert usual(3.0, 3.0, 3.0, 3.0, 3.0) > 2.9
 
 
 def test_once_is_half_of_the_way_up_and_a_twentieth_down() -> None:
