@@ -2,14 +2,17 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import quote_plus
 
 import pytest
-from sqlalchemy import Delete, Engine, Update, delete, insert, select, text, update
+from sqlalchemy import Delete, Engine, MetaData, Update, delete, insert, select, text, update
+from sqlalchemy.schema import CreateSchema
 
 from tests.ledgers import do, run_campaign
 from worker.errors import LedgerError
-from worker.ledger.engine import reading, writing
+from worker.ledger.engine import open_ledger, reading, writing
 from worker.ledger.models import BATCHES, MESSAGES
+from worker.ledger.schema import prepare
 from worker.waiting import within
 
 REFUSED = r"FOREIGNKEY|ForeignKey"
@@ -106,3 +109,23 @@ def test_a_batch_into_which_somebody_writes_is_not_removed_meanwhile(postgres_en
             removal = pool.submit(remove)
             assert within(10, lambda: somebody_waits(postgres_engine))
         assert isinstance(removal.exception(), LedgerError)
+
+
+@pytest.mark.postgres
+def test_it_belongs_wherever_the_tables_are_and_whoever_writes(postgres_url: str) -> None:
+    elsewhere = 'our "own" place'
+    anybody = open_ledger(postgres_url)
+    with writing(anybody) as connection:
+        connection.execute(CreateSchema(elsewhere))
+    path = quote_plus(f'-csearch_path="{elsewhere.replace(chr(34), chr(34) * 2)}"'.replace(" ", "\\ "))
+    ours = open_ledger(f"{postgres_url}{'&' if '?' in postgres_url else '?'}options={path}")
+    prepare(ours)
+    run_campaign(ours)
+
+    theirs = MESSAGES.to_metadata(MetaData(), schema=elsewhere)
+    with writing(anybody) as connection:
+        connection.execute(update(theirs).values(batch_id=theirs.c.batch_id))
+    with pytest.raises(LedgerError, match=REFUSED), writing(anybody) as connection:
+        connection.execute(update(theirs).values(batch_id=99))
+    ours.dispose()
+    anybody.dispose()

@@ -77,6 +77,17 @@ def test_what_was_begun_before_an_error_is_undone(engine: Engine) -> None:
         assert reports.reports(connection, limit=1) == []
 
 
+def delete_as_a_reader(connection: Connection) -> None:
+    connection.execute(text("SET LOCAL ROLE pg_read_all_stats"))
+    connection.execute(text("DELETE FROM messages"))
+
+
+@pytest.mark.postgres
+def test_a_user_without_the_right_is_told_so(postgres_engine: Engine) -> None:
+    with pytest.raises(LedgerError, match="lacks a right"), writing(postgres_engine) as connection:
+        delete_as_a_reader(connection)
+
+
 @pytest.mark.postgres
 def test_a_postgres_that_is_away_is_unavailable_and_its_password_is_not_printed() -> None:
     engine = open_ledger(f"postgresql+psycopg://user:s3cret@127.0.0.1:{free_port()}/bulksend")
